@@ -1,0 +1,159 @@
+//! Putting the parts together: a service on the embedded defaults, which are SQLite and the local
+//! disk under one data folder.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    clock::{Clock, SystemClock},
+    config::Settings,
+    error::Error,
+    link::{BadKeys, KeyRing},
+    objects::local::LocalDisk,
+    service::{Foundations, Service},
+    store::{StoreError, sqlite::SqliteStore},
+};
+
+/// Why a service could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file or folder is not there, or not ours.
+    #[error("{}: {cause}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The keys cannot be read.
+    #[error("{}: {cause}", path.display())]
+    Keys {
+        /// Where they are.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: BadKeys,
+    },
+    /// The database cannot be used.
+    #[error("{}: {cause}{}", path.display(), reason(cause))]
+    Store {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        cause: StoreError,
+    },
+    /// The service did not start on them.
+    #[error(transparent)]
+    Service(#[from] Error),
+}
+
+fn reason(cause: &StoreError) -> String {
+    let source = std::error::Error::source(cause);
+    source.map_or_else(String::new, |source| format!(": {source}"))
+}
+
+/// Starts a service whose page is reached at `public_url`. Must be called inside a tokio runtime.
+///
+/// # Errors
+/// [`StartError`], which names the file or folder.
+pub async fn start(settings: Settings, public_url: String) -> Result<Service, StartError> {
+    start_at(settings, public_url, Arc::new(SystemClock)).await
+}
+
+/// The same, with another clock.
+///
+/// # Errors
+/// [`StartError`], which names the file or folder.
+pub async fn start_at(
+    settings: Settings,
+    public_url: String,
+    clock: Arc<dyn Clock>,
+) -> Result<Service, StartError> {
+    let folder = settings.data_dir.clone();
+    make_folder(&folder)?;
+    let keys = keys(&settings)?;
+    let objects = LocalDisk::open(&folder).map_err(|cause| StartError::Folder {
+        path: folder.clone(),
+        cause,
+    })?;
+    let path = folder.join("askfile.db");
+    let store = SqliteStore::open(&path, Arc::clone(&clock))
+        .map_err(|cause| StartError::Store { path, cause })?;
+    let foundations = Foundations {
+        settings,
+        public_url,
+        store: Arc::new(store),
+        objects: Arc::new(objects),
+        clock,
+        keys,
+    };
+    Ok(Service::start(foundations).await?)
+}
+
+/// Makes the data folder, readable by its owner alone.
+///
+/// # Errors
+/// [`StartError::Folder`].
+pub fn make_folder(folder: &Path) -> Result<(), StartError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|cause| StartError::Folder {
+            path: folder.to_owned(),
+            cause,
+        })
+}
+
+/// The keys of the settings, or those of the data folder, made there at first start.
+fn keys(settings: &Settings) -> Result<KeyRing, StartError> {
+    let path = settings.data_dir.join("link.keys");
+    let ring = if settings.link_keys.is_empty() {
+        let text = read_or_make(&path).map_err(|cause| StartError::Folder {
+            path: path.clone(),
+            cause,
+        })?;
+        KeyRing::from_hex(text.split_whitespace())
+    } else {
+        KeyRing::from_hex(settings.link_keys.iter().map(String::as_str))
+    };
+    ring.map_err(|cause| StartError::Keys { path, cause })
+}
+
+/// The file's text; a new key where there is no file. Of several processes that start at once, all
+/// get the same key: it is written elsewhere first, and takes its name only where there is none.
+fn read_or_make(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    match OpenOptions::new().read(true).open(path) {
+        Ok(mut file) => {
+            file.read_to_string(&mut text)?;
+            return Ok(text);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let new = folder.join(format!("link.keys.{}", std::process::id()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    writeln!(file, "{}", KeyRing::new_key_hex())?;
+    file.sync_all()?;
+    let named = match fs::hard_link(&new, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    };
+    fs::remove_file(&new)?;
+    named?;
+    fs::File::open(folder)?.sync_all()?;
+    fs::read_to_string(path)
+}

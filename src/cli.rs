@@ -1,0 +1,109 @@
+//! The command line: one file a subcommand.
+
+pub mod config;
+pub mod serve;
+pub mod sweep;
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Flags, Loaded, LogFormat, Settings, load};
+
+/// The missing upload button for AI agents: gets a file from a person through a short-lived signed
+/// link.
+#[derive(Debug, Parser)]
+#[command(name = "askfile", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the page and MCP, with all data in one folder
+    Serve {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Print the effective settings and where each comes from
+    Config(config::Config),
+    /// Clean up what is over: expired links, lost uploads and what they left on disk
+    Sweep(sweep::Sweep),
+}
+
+/// It was called wrongly, or a setting is wrong.
+const WRONG_USAGE: u8 = 2;
+
+/// Runs a command to its end.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let flags = match &cli.command {
+        Command::Serve { flags } => flags,
+        Command::Config(config) => &config.flags,
+        Command::Sweep(sweep) => &sweep.flags,
+    };
+    let loaded = match settings(flags) {
+        Ok(loaded) => loaded,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    let ended = match cli.command {
+        Command::Config(config) => {
+            print!("{}", config.report(&loaded));
+            Ok(())
+        }
+        Command::Serve { .. } => in_runtime(&loaded, serve::serve),
+        Command::Sweep(sweep) => in_runtime(&loaded, |settings| sweep.run(settings)),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("askfile: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn settings(flags: &Flags) -> Result<Loaded, String> {
+    let folder = std::env::current_dir().map_err(|error| error.to_string())?;
+    load(flags, std::env::vars_os(), &folder).map_err(|invalid| invalid.to_string())
+}
+
+/// Runs an async command with logging as the settings want it.
+fn in_runtime<F>(loaded: &Loaded, command: impl FnOnce(Settings) -> F) -> Result<(), String>
+where
+    F: Future<Output = Result<(), String>>,
+{
+    log_to_stderr(&loaded.settings)?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    // Every upload has a thread that writes; beside them, reads of the database need a few.
+    let blocking = loaded.settings.max_concurrent_uploads.saturating_add(64);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(blocking)
+        .build()
+        .map_err(|error| error.to_string())?
+        .block_on(command(loaded.settings.clone()))
+}
+
+fn log_to_stderr(settings: &Settings) -> Result<(), String> {
+    // The protocol library tells every message below warnings, and messages hold tokens.
+    let filter = EnvFilter::try_new(format!("rmcp=warn,{}", settings.log))
+        .map_err(|error| format!("log: `{}` is not a filter: {error}", settings.log))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    match settings.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}

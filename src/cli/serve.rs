@@ -1,0 +1,151 @@
+//! `askfile serve`: the page and MCP, until told to stop.
+
+use std::{
+    fs::{File, TryLockError},
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{app, config::Settings, http, service::Service};
+
+/// How often a process that waits for its turn tries to take over the address.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+
+pub(super) async fn serve(settings: Settings) -> Result<(), String> {
+    must_not_be_exposed(&settings)?;
+    app::make_folder(&settings.data_dir).map_err(|error| error.to_string())?;
+    let stop = stop_signal().map_err(|error| error.to_string())?;
+    let mut stop = std::pin::pin!(stop);
+    let (listener, turn) = tokio::select! {
+        bound = bind(settings.listen, &settings.data_dir) => bound?,
+        () = &mut stop => return Ok(()),
+    };
+    let listen = listener.local_addr().map_err(|error| error.to_string())?;
+    let public_url = settings
+        .public_url
+        .clone()
+        .unwrap_or_else(|| local_url(listen));
+    let service = app::start(settings, public_url)
+        .await
+        .map_err(|error| error.to_string())?;
+    println!("{}", greeting(&service, listen));
+    let sweeping = service.clone();
+    tokio::spawn(async move { sweeping.keep_swept().await });
+    let closing = service.clone();
+    tokio::spawn(async move {
+        closing.closing().await;
+        // The listener is gone by now: the next in line may bind.
+        drop(turn);
+    });
+    let router = http::router(&service, listen);
+    http::serve::serve(listener, router, &service, stop)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// # Errors
+/// If everybody in the network would be taken for the owner.
+fn must_not_be_exposed(settings: &Settings) -> Result<(), String> {
+    if settings.listen.ip().is_loopback() {
+        return Ok(());
+    }
+    if settings.i_know_this_is_open {
+        tracing::warn!(
+            "listening on {}: everybody who reaches it can act as the owner",
+            settings.listen
+        );
+        return Ok(());
+    }
+    Err(format!(
+        "listen is {}, which others can reach, and this askfile takes everybody for its owner. \
+         Listen on 127.0.0.1, or say --i-know-this-is-open.",
+        settings.listen
+    ))
+}
+
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Binds the address. Where another askfile on the same data folder has it, waits for it to go: its
+/// links are this one's links.
+async fn bind(listen: SocketAddr, folder: &Path) -> Result<(TcpListener, Option<File>), String> {
+    if listen.port() == 0 {
+        let listener = TcpListener::bind(listen).await;
+        return Ok((listener.map_err(|error| error.to_string())?, None));
+    }
+    let path = folder.join(format!("listen-{}.lock", listen.port()));
+    let open = || File::create(&path).map_err(|error| format!("{}: {error}", path.display()));
+    let (mut is_told, mut was_free) = (false, false);
+    loop {
+        match TcpListener::bind(listen).await {
+            Ok(listener) => {
+                let turn = open()?;
+                let turn = tokio::task::spawn_blocking(move || turn.lock().map(|()| turn));
+                let turn = turn.await.map_err(|error| error.to_string())?;
+                return Ok((listener, Some(turn.map_err(|error| error.to_string())?)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let is_held = matches!(open()?.try_lock(), Err(TryLockError::WouldBlock));
+                if !is_held && was_free {
+                    return Err(format!(
+                        "{listen} is taken by another program; choose another address with \
+                         --listen 127.0.0.1:PORT"
+                    ));
+                }
+                // Its owner may have gone between the two looks, so look once more.
+                was_free = !is_held;
+                if was_free {
+                    continue;
+                }
+                if !is_told {
+                    is_told = true;
+                    println!(
+                        "another askfile on this data folder serves {listen}; taking over when it \
+                         ends"
+                    );
+                }
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+            Err(error) => return Err(format!("cannot listen on {listen}: {error}")),
+        }
+    }
+}
+
+/// The address by which this machine reaches itself.
+fn local_url(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
+}
+
+fn greeting(service: &Service, listen: SocketAddr) -> String {
+    let mcp = format!("{}/mcp", local_url(listen));
+    format!(
+        "askfile {} is ready\n\
+         \n  links    {}/uploads/…\n  MCP      {mcp}\n  data     {}\n\
+         \nTry it with MCP Inspector:\n\
+         \n  npx -y @modelcontextprotocol/inspector --cli {mcp} --method tools/call \\\n    \
+         --tool-name upload_create --tool-arg prompt=\"A photo of the receipt, please\"\n",
+        env!("CARGO_PKG_VERSION"),
+        service.public_url(),
+        service.settings().data_dir.display(),
+    )
+}

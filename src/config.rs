@@ -1,0 +1,232 @@
+//! The settings: built-in defaults, then `askfile.toml`, then `ASKFILE_*` variables, then flags.
+//!
+//! The entries of [`Settings`] below are the only list of them. A setting's key in the file, its
+//! variable, its flag, its row in `askfile config` and its row in the README all come from there.
+
+mod file;
+mod flags;
+mod forms;
+mod layers;
+mod load;
+mod purposes;
+mod table;
+pub mod units;
+
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+pub use self::{
+    flags::Flags,
+    layers::Origin,
+    load::{Invalid, Loaded, load},
+    table::{Setting, TABLE, markdown},
+};
+use self::{
+    forms::{
+        Address, Folder, Form, Format, Keys, KindSize, MimeTypes, Number, PublicUrl, Size, Switch,
+        Text, Within,
+    },
+    layers::{Given, Values},
+    purposes::Purposes,
+    table::settings,
+};
+use crate::domain::{
+    mime::{Kind, MimePattern},
+    purpose::Purpose,
+};
+
+settings! {
+    /// Address and port that the server listens on.
+    listen: SocketAddr = Address, "127.0.0.1:8787";
+
+    /// Where people reach the server, such as `https://example.com/files`; `none`: at `listen`.
+    public_url: Option<String> = PublicUrl, "none";
+
+    /// Folder for the database, the files and the link key; `auto` is the platform's folder for data.
+    data_dir: PathBuf = Folder, "auto";
+
+    /// How long a link works, from 1m to 1d.
+    link_ttl: Duration = Within(60..=86_400), "15m";
+
+    /// Largest file of any kind.
+    max_file_size: u64 = Size(1), "50MB";
+
+    /// Largest image.
+    max_image_size: Option<u64> = KindSize, "max_file_size", |s| size_of(s, Kind::Image);
+
+    /// Largest video.
+    max_video_size: Option<u64> = KindSize, "max_file_size", |s| size_of(s, Kind::Video);
+
+    /// Largest sound.
+    max_audio_size: Option<u64> = KindSize, "max_file_size", |s| size_of(s, Kind::Audio);
+
+    /// Largest document.
+    max_document_size: Option<u64> = KindSize, "max_file_size", |s| size_of(s, Kind::Document);
+
+    /// Types that are taken at all, such as `image/png, video/*`; `auto` is every type that askfile
+    /// knows by name.
+    allowed_types: Vec<MimePattern> = MimeTypes, "auto";
+
+    /// The purpose of an upload for which the agent names none.
+    default_purpose: String = Text("PURPOSE"), "general";
+
+    /// Uploads that one address may start in a minute; 0 is no limit.
+    rate_limit_uploads_per_minute: u32 = Number(0..=u32::MAX), "10";
+
+    /// Uploads received at the same time; one more is asked to come back.
+    max_concurrent_uploads: usize = Number(1..=1_000_000), "256";
+
+    /// Free space to leave on the disk of `data_dir`; an upload that would take it is refused.
+    min_free_disk: u64 = Size(0), "256MB";
+
+    /// Longest time that a tool call waits for an upload, from 1s to 1h.
+    max_wait: Duration = Within(1..=3_600), "45s";
+
+    /// Time without a byte after which an upload loses its place, from 1s to 10m.
+    idle_timeout: Duration = Within(1..=600), "30s";
+
+    /// Time that uploads have to finish when the server stops, up to 1h.
+    shutdown_grace: Duration = Within(0..=3_600), "30s";
+
+    /// Keys that links are signed with, each 64 hexadecimal digits: the first signs, all are
+    /// accepted; `auto` makes one in `data_dir` at the first start. Every user of the machine can
+    /// see a flag, so set it elsewhere.
+    link_keys: Vec<String> = Keys, "auto";
+
+    /// Serve other machines too, although whoever reaches the server may do everything.
+    i_know_this_is_open: bool = Switch, "false";
+
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
+    /// `info,askfile=debug`.
+    log: String = Text("FILTER"), "info";
+
+    /// How logs look: `text` or `json`.
+    log_format: LogFormat = Format, "text";
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object on each line.
+    Json,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = TABLE
+            .iter()
+            .map(|setting| (setting.key, (setting.show)(self)));
+        let purposes = self.purposes.iter().map(|purpose| purpose.name.as_str());
+        let purposes = ("purposes", purposes.collect::<Vec<_>>().join(", "));
+        f.debug_map().entries(shown.chain([purposes])).finish()
+    }
+}
+
+impl Settings {
+    /// The built-in defaults, with this data folder: for embedding and for tests.
+    ///
+    /// # Panics
+    /// Never: a test reads every default.
+    #[must_use]
+    pub fn in_folder(data_dir: impl Into<PathBuf>) -> Self {
+        let mut values = Values::default();
+        // Where there is no home folder, the default one cannot be read.
+        let setting = TABLE.iter().find(|setting| setting.key == "data_dir");
+        let anywhere = setting.map(|setting| Given::new(setting, ".", Origin::Default));
+        values.given.extend(anywhere);
+        let mut settings = Self::read(&mut values).expect("the defaults are sound");
+        settings.data_dir = data_dir.into();
+        settings.purposes = Purposes::read(None, &settings.allowed_types).all;
+        settings
+    }
+
+    /// Largest file of this kind, in bytes.
+    #[must_use]
+    pub fn max_size(&self, kind: Kind) -> u64 {
+        let own = self.own_max_size(kind).unwrap_or(self.max_file_size);
+        own.min(self.max_file_size)
+    }
+
+    fn own_max_size(&self, kind: Kind) -> Option<u64> {
+        match kind {
+            Kind::Image => self.max_image_size,
+            Kind::Video => self.max_video_size,
+            Kind::Audio => self.max_audio_size,
+            Kind::Document => self.max_document_size,
+            Kind::Other => None,
+        }
+    }
+
+    /// The purpose of this name.
+    #[must_use]
+    pub fn purpose(&self, name: &str) -> Option<&Purpose> {
+        self.purposes.iter().find(|purpose| purpose.name == name)
+    }
+}
+
+fn size_of(settings: &Settings, kind: Kind) -> String {
+    units::size_exact(settings.max_size(kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_defaults_are_the_ones_we_promise() {
+        let settings = Settings::in_folder("/srv/askfile");
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8787");
+        assert_eq!(settings.data_dir, PathBuf::from("/srv/askfile"));
+        assert_eq!(settings.link_ttl, Duration::from_secs(900));
+        assert_eq!(settings.max_file_size, 50 << 20);
+        assert_eq!(settings.min_free_disk, 256 << 20);
+        assert_eq!(settings.max_wait, Duration::from_secs(45));
+        assert_eq!(settings.idle_timeout, Duration::from_secs(30));
+        assert_eq!(settings.rate_limit_uploads_per_minute, 10);
+        assert_eq!(settings.max_concurrent_uploads, 256);
+        assert_eq!(
+            (settings.public_url, settings.i_know_this_is_open),
+            (None, false)
+        );
+        assert_eq!(
+            (settings.log.as_str(), settings.log_format),
+            ("info", LogFormat::Text)
+        );
+    }
+
+    #[test]
+    fn the_default_purpose_is_one_of_the_built_in_ones() {
+        let settings = Settings::in_folder("/srv/askfile");
+        let general = settings.purpose(&settings.default_purpose).unwrap();
+        assert_eq!(general.accepts, settings.allowed_types);
+        assert_eq!(settings.purpose("bananas"), None);
+    }
+
+    #[test]
+    fn no_kind_of_file_may_be_larger_than_any_file() {
+        let settings = Settings {
+            max_file_size: 100,
+            max_image_size: Some(10),
+            max_video_size: Some(1000),
+            ..Settings::in_folder("/srv/askfile")
+        };
+        let sizes = Kind::ALL.map(|kind| settings.max_size(kind));
+        assert_eq!(sizes, [10, 100, 100, 100, 100]);
+    }
+
+    #[test]
+    fn a_key_never_gets_into_a_log() {
+        let settings = Settings {
+            link_keys: vec!["5ec4e7".into(), "5ec4e7".into()],
+            ..Settings::in_folder("/srv/askfile")
+        };
+        let shown = format!("{settings:?}");
+        assert!(
+            shown.contains("\"link_keys\": \"(hidden, 2 keys)\""),
+            "{shown}"
+        );
+        assert!(shown.contains("\"link_ttl\": \"15m\""), "{shown}");
+        assert!(!shown.contains("5ec4e7"), "{shown}");
+    }
+}

@@ -1,0 +1,142 @@
+//! The file's layer: `askfile.toml`.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    layers::{Given, Origin},
+    table::{TABLE, did_you_mean},
+};
+
+/// The name that is looked for where none is given.
+const NAME: &str = "askfile.toml";
+
+/// The key under which the purposes are.
+const PURPOSES: &str = "purpose";
+
+/// The text of a settings file.
+pub(super) struct Source {
+    pub path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// The file of this name; without one, the `askfile.toml` in `folder`, if there is one.
+    pub fn open(named: Option<PathBuf>, folder: &Path) -> Result<Option<Self>, String> {
+        let must_exist = named.is_some();
+        let path = named.unwrap_or_else(|| folder.join(NAME));
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(Self { path, text })),
+            Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => Ok(None),
+            Err(error) => Err(format!("{}: cannot be read: {error}", path.display())),
+        }
+    }
+
+    /// What is in it.
+    pub fn parse(&self) -> Result<Document<'_>, String> {
+        // Only the message is shown: the source line beside it may hold a key.
+        let table = DeTable::parse(&self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.problem(at, error.message())
+        })?;
+        Ok(Document {
+            source: self,
+            table: table.into_inner(),
+        })
+    }
+
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.bytes().take(at);
+        before.filter(|byte| *byte == b'\n').count() + 1
+    }
+
+    /// A sentence about this place in the file.
+    pub fn problem(&self, at: usize, what: &str) -> String {
+        format!("{}:{}: {what}", self.path.display(), self.line(at))
+    }
+}
+
+/// A settings file that is good TOML.
+pub(super) struct Document<'t> {
+    pub source: &'t Source,
+    table: DeTable<'t>,
+}
+
+impl<'t> Document<'t> {
+    /// The settings in it, and what else is wrong outside the purposes.
+    pub fn settings(&self) -> (Vec<Given>, Vec<String>) {
+        let (mut given, mut problems) = (Vec::new(), Vec::new());
+        for (key, value) in in_order(&self.table) {
+            let (at, key) = (key.span().start, key.get_ref().as_ref());
+            let setting = TABLE.iter().find(|setting| setting.key == key);
+            match (setting, text_of(value.get_ref())) {
+                (Some(setting), Ok(text)) => given.push(Given {
+                    setting,
+                    text,
+                    origin: Origin::File(self.source.path.clone()),
+                    line: self.source.line(at),
+                }),
+                (Some(_), Err(reason)) => {
+                    problems.push(self.source.problem(at, &format!("{key}: {reason}")));
+                }
+                (None, _) if key == PURPOSES => {}
+                (None, _) => {
+                    let known = TABLE.iter().map(|setting| setting.key).chain([PURPOSES]);
+                    let hint = did_you_mean(key, known);
+                    let what = format!("unknown setting `{key}`{hint}");
+                    problems.push(self.source.problem(at, &what));
+                }
+            }
+        }
+        (given, problems)
+    }
+
+    /// The table of purposes, if it has one.
+    pub fn purposes(&self) -> Option<&Spanned<DeValue<'t>>> {
+        let mut entries = self.table.iter();
+        entries.find_map(|(key, value)| (key.get_ref() == PURPOSES).then_some(value))
+    }
+}
+
+/// A table's entries in the order of the file.
+pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+type Entry<'a, 't> = (
+    &'a Spanned<toml::de::DeString<'t>>,
+    &'a Spanned<DeValue<'t>>,
+);
+
+/// The value as one would write it into the environment.
+pub(super) fn text_of(value: &DeValue<'_>) -> Result<String, String> {
+    let no_text = || {
+        let kind = value.type_str();
+        format!(
+            "is of the type {kind}; give a text, a whole number, true or false, or a list of texts"
+        )
+    };
+    match value {
+        DeValue::String(text) => Ok(text.to_string()),
+        DeValue::Boolean(is_on) => Ok(is_on.to_string()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map(|number| number.to_string())
+            .map_err(|_| no_text()),
+        DeValue::Array(items) => {
+            let texts: Option<Vec<&str>> =
+                items.iter().map(|item| item.get_ref().as_str()).collect();
+            texts.map(|texts| texts.join(", ")).ok_or_else(no_text)
+        }
+        _ => Err(no_text()),
+    }
+}

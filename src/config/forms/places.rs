@@ -1,0 +1,151 @@
+//! Addresses and folders.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use directories::{BaseDirs, ProjectDirs};
+
+use super::Form;
+
+/// An IP address with a port.
+pub struct Address;
+
+impl Form for Address {
+    type Value = SocketAddr;
+
+    fn placeholder(&self) -> &'static str {
+        "ADDRESS"
+    }
+
+    fn read(&self, text: &str) -> Result<SocketAddr, String> {
+        text.parse().map_err(|_| {
+            "is not an IP address with a port; write it as `127.0.0.1:8787`".to_owned()
+        })
+    }
+
+    fn show(&self, address: &SocketAddr) -> String {
+        address.to_string()
+    }
+}
+
+/// Where a web server is reached, with a path before its own paths if need be; or `none`.
+pub struct PublicUrl;
+
+impl Form for PublicUrl {
+    type Value = Option<String>;
+
+    fn placeholder(&self) -> &'static str {
+        "URL"
+    }
+
+    fn read(&self, text: &str) -> Result<Option<String>, String> {
+        if text == "none" {
+            return Ok(None);
+        }
+        let no_url = || "is not an address such as `https://files.example.com`".to_owned();
+        let url: http::Uri = text.parse().map_err(|_| no_url())?;
+        let host = url
+            .authority()
+            .filter(|authority| !authority.host().is_empty());
+        let (Some(scheme @ ("http" | "https")), Some(host)) = (url.scheme_str(), host) else {
+            return Err(no_url());
+        };
+        if host.as_str().contains('@') {
+            return Err("has a user name in it; give the address alone".to_owned());
+        }
+        // A fragment is not part of a Uri, so it is looked for in the text.
+        if text.contains(['?', '#']) {
+            return Err("has a query or a fragment; give the address alone".to_owned());
+        }
+        let host = host.as_str().to_ascii_lowercase();
+        Ok(Some(format!(
+            "{scheme}://{host}{}",
+            url.path().trim_end_matches('/')
+        )))
+    }
+
+    fn show(&self, url: &Option<String>) -> String {
+        url.clone().unwrap_or_else(|| "none".to_owned())
+    }
+}
+
+/// A folder; `auto` is the place for data on this platform, `~/` the account's home.
+pub struct Folder;
+
+impl Form for Folder {
+    type Value = PathBuf;
+
+    fn placeholder(&self) -> &'static str {
+        "FOLDER"
+    }
+
+    fn read(&self, text: &str) -> Result<PathBuf, String> {
+        let folder = if text == "auto" {
+            ProjectDirs::from("", "", "askfile").map(|dirs| dirs.data_local_dir().to_owned())
+        } else if let Some(below) = text.strip_prefix("~/") {
+            BaseDirs::new().map(|dirs| dirs.home_dir().join(below))
+        } else {
+            Some(PathBuf::from(text))
+        };
+        folder.ok_or_else(|| "is in the account's home, which it has not; name a folder".to_owned())
+    }
+
+    fn show(&self, folder: &PathBuf) -> String {
+        folder.display().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_port() {
+        for text in ["127.0.0.1:8787", "[::1]:80"] {
+            assert_eq!(Address.show(&Address.read(text).unwrap()), text);
+        }
+        for text in ["127.0.0.1", "8787", "localhost:8787", "127.0.0.1:99999"] {
+            assert!(Address.read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_is_kept_without_its_last_slash() {
+        let table = [
+            ("https://files.example.com", "https://files.example.com"),
+            ("HTTPS://Files.Example.com/", "https://files.example.com"),
+            ("http://h:8080/Up/load//", "http://h:8080/Up/load"),
+            ("http://[::1]:8787", "http://[::1]:8787"),
+        ];
+        for (text, kept) in table {
+            assert_eq!(PublicUrl.read(text), Ok(Some(kept.to_owned())), "{text}");
+        }
+        assert_eq!(PublicUrl.read("none"), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_public_url_is_refused() {
+        let table = [
+            ("files.example.com", "is not an address"),
+            ("/upload", "is not an address"),
+            ("ftp://h", "is not an address"),
+            ("https://", "is not an address"),
+            ("https://:80", "is not an address"),
+            ("https://h/?a=1", "has a query"),
+            ("https://h#top", "has a query or a fragment"),
+            ("https://me:pw@h", "has a user name"),
+        ];
+        for (text, reason) in table {
+            let said = PublicUrl.read(text).unwrap_err();
+            assert!(said.starts_with(reason), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_folder_may_be_in_the_home_of_the_account() {
+        let home = BaseDirs::new().unwrap().home_dir().to_owned();
+        assert_eq!(Folder.read("~/files"), Ok(home.join("files")));
+        assert_eq!(Folder.read("/srv/files"), Ok(PathBuf::from("/srv/files")));
+        let auto = Folder.read("auto").unwrap();
+        assert!(auto.starts_with(home) && auto.to_string_lossy().contains("askfile"));
+    }
+}

@@ -1,0 +1,118 @@
+//! One stored file.
+
+use jiff::Timestamp;
+
+use super::{
+    ids::{AttemptId, MediaId, UploadId, WorkspaceId},
+    mime::{self, Kind},
+};
+
+/// What a scanner said of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScanStatus {
+    /// Nobody looked: scanning is off.
+    Skipped,
+    /// Not judged yet.
+    Pending,
+    /// Nothing found.
+    Clean,
+    /// Something found; the bytes are gone.
+    Blocked,
+}
+
+impl ScanStatus {
+    /// The word on the wire and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Pending => "pending",
+            Self::Clean => "clean",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+/// What is known of some bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Judged by the bytes.
+    pub mime_type: String,
+    /// Length in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of the bytes.
+    pub sha256: [u8; 32],
+}
+
+/// One stored file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// Its name.
+    pub id: MediaId,
+    /// Whom it belongs to.
+    pub workspace_id: WorkspaceId,
+    /// The session that it came by.
+    pub upload_id: UploadId,
+    /// Its slot in that session, counted from 0.
+    pub slot: u32,
+    /// The page's name for the attempt that brought it.
+    pub attempt: Option<AttemptId>,
+    /// The name that the person's file had: data only, made harmless.
+    pub original_filename: String,
+    /// What the person wrote beside it: data only.
+    pub description: Option<String>,
+    /// The bytes as they are stored.
+    pub stored: Content,
+    /// The bytes as they came.
+    pub original: Content,
+    /// Whether they may be handed out.
+    pub scan_status: ScanStatus,
+    /// When it came.
+    pub created_at: Timestamp,
+    /// Until when it is kept while nothing is attached; `None`: until deleted.
+    pub retain_until: Option<Timestamp>,
+    /// Its handles: the name of each, and its value.
+    pub handles: Vec<(String, String)>,
+}
+
+impl Media {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        Kind::of(&self.stored.mime_type)
+    }
+
+    /// Its stable URN.
+    #[must_use]
+    pub fn urn(&self) -> String {
+        format!("urn:askfile:{}:assets:{}", self.workspace_id, self.id)
+    }
+}
+
+/// Where the bytes of a media live: a name that the server made, `medias/{media_id}.{ext}`.
+#[must_use]
+pub fn object_key(id: MediaId, mime_type: &str) -> String {
+    format!("medias/{id}.{}", mime::extension(mime_type))
+}
+
+/// The media that an `upload_key` names.
+#[must_use]
+pub fn media_of_key(key: &str) -> Option<MediaId> {
+    let (id, extension) = key.strip_prefix("medias/")?.split_once('.')?;
+    let known = mime::TYPES.iter().any(|known| known.extension == extension) || extension == "bin";
+    known.then(|| id.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_names_its_media() {
+        let id = MediaId::new("2026-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!(media_of_key(&object_key(id, "image/png")), Some(id));
+        assert_eq!(media_of_key(&format!("medias/{id}.exe")), None);
+        assert_eq!(media_of_key(&format!("staging/{id}.png")), None);
+        assert_eq!(media_of_key("medias/../x.png"), None);
+    }
+}

@@ -1,0 +1,325 @@
+//! Everything that can go wrong, and the one table that decides how it looks from outside: to a
+//! person (the page), to a program (HTTP) and to a model (MCP).
+
+use std::fmt;
+
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    config::units::size_text,
+    domain::{
+        attachment::Target,
+        mime::{MimePattern, friendly_name},
+        session::{LastError, State},
+    },
+};
+
+/// This crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong. `Display` is the sentence for the person and safe to show; the cause stays in
+/// `source()` and goes to the log once, at the edge.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument, a form field or a header is not as the contract has it.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// The file is too large.
+    #[error("This file is larger than the {} that is accepted here.", size_text(*limit))]
+    SizeExceeded {
+        /// Most that is accepted, in bytes.
+        limit: u64,
+    },
+    /// The file is of a type that is not taken.
+    #[error("{}", wrong_type(found.as_deref(), allowed))]
+    MimeNotAllowed {
+        /// What its bytes say it is, if that could be told.
+        found: Option<String>,
+        /// What is taken.
+        allowed: Vec<MimePattern>,
+    },
+    /// The body holds no file, or an empty one.
+    #[error("{0}")]
+    FileMissing(&'static str),
+    /// More files in one body than one.
+    #[error("Only one file can be sent at a time.")]
+    TooManyFiles,
+    /// The body cannot be read.
+    #[error("{0}")]
+    MalformedBody(String),
+    /// Nothing by that name, or not the caller's.
+    #[error("There is nothing here by that name.")]
+    NotFound,
+    /// The link was changed, or never came from here.
+    #[error("This link is incomplete or was changed on its way.")]
+    LinkInvalid,
+    /// The link's time is over.
+    #[error("This link has expired.")]
+    LinkExpired,
+    /// The link brought its files already.
+    #[error("This link has been used.")]
+    AlreadyUsed,
+    /// Somebody is sending by this link just now.
+    #[error("A file is being sent through this link right now.")]
+    InUse {
+        /// When to try again, in seconds.
+        retry_after: u32,
+    },
+    /// The person said no.
+    #[error("This request was declined.")]
+    Declined,
+    /// The agent took it back.
+    #[error("This request was cancelled.")]
+    Cancelled,
+    /// The files are not there yet.
+    #[error("The file is not there yet.")]
+    NotReady,
+    /// The files went to another target.
+    #[error("This upload is already attached to {} {}.", by.kind, by.id)]
+    AlreadyConsumed {
+        /// What it is attached to.
+        by: Target,
+    },
+    /// Something else stands in the way.
+    #[error("{0}")]
+    Conflict(String),
+    /// This caller, or this way of calling, may not.
+    #[error("{0}")]
+    PermissionDenied(String),
+    /// Too many uploads in a short time.
+    #[error("Too many uploads from this address in a short time.")]
+    RateLimited {
+        /// When to try again, in seconds.
+        retry_after: u32,
+    },
+    /// The disk is nearly full.
+    #[error("There is no room for this file at the moment.")]
+    InsufficientStorage,
+    /// All places for uploads are taken, or the server is about to stop.
+    #[error("The server is busy at the moment.")]
+    Busy {
+        /// When to try again, in seconds.
+        retry_after: u32,
+    },
+    /// Ours, of which the caller learns nothing.
+    #[error("Something went wrong on our side; your file was not stored.")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The seven kinds of failure, closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// Bad arguments or body, refused file, conflicts.
+    ValidationError,
+    /// Unknown, or not yours.
+    NotFound,
+    /// Credentials or signature missing, wrong or expired; capability missing.
+    AuthFailed,
+    /// The caller may not use hosted upload at all.
+    NotEnabled,
+    /// Something that we depend on cannot be reached.
+    NetworkError,
+    /// It, or one of our limits, answered with a status.
+    HttpError,
+    /// Ours.
+    ServerError,
+}
+
+/// One row of the error table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The stable code.
+    pub code: &'static str,
+    /// Which of the seven kinds.
+    pub kind: ErrorKind,
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// What the person can do next.
+    pub person: &'static str,
+    /// What the agent should do next.
+    pub hint: &'static str,
+}
+
+impl Error {
+    /// The error table.
+    #[must_use]
+    pub fn row(&self) -> Row {
+        use ErrorKind as K;
+        use StatusCode as S;
+        let row = |code, kind, status, person, hint| Row {
+            code,
+            kind,
+            status,
+            person,
+            hint,
+        };
+        #[rustfmt::skip]
+        let row = match self {
+            Self::InvalidArgument(_) => row("INVALID_ARGUMENT", K::ValidationError, S::UNPROCESSABLE_ENTITY,
+                "Correct it and try again.",
+                "Correct the argument that the message names and call again."),
+            Self::SizeExceeded { .. } => row("SIZE_EXCEEDED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
+                "Choose a smaller file, or make this one smaller. The link still works.",
+                "The link still works: ask the person for a smaller file, or mint a link with a larger max_size_bytes within the cap."),
+            Self::MimeNotAllowed { .. } => row("MIME_NOT_ALLOWED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
+                "Choose a file of another type. The link still works.",
+                "The link still works: tell the person which types are accepted."),
+            Self::FileMissing(_) => row("FILE_MISSING", K::ValidationError, S::UNPROCESSABLE_ENTITY,
+                "Choose a file and send it again. The link still works.",
+                "Send the file as multipart/form-data in a field named media: curl -X POST \"{upload_url}\" -F \"media=@FILE\"."),
+            Self::TooManyFiles => row("TOO_MANY_FILES", K::ValidationError, S::UNPROCESSABLE_ENTITY,
+                "Send one file at a time. The link still works.",
+                "Send one file a request; for several files mint the link with max_files."),
+            Self::MalformedBody(_) => row("MALFORMED_BODY", K::ValidationError, S::UNPROCESSABLE_ENTITY,
+                "Try again. The link still works.",
+                "The link still works: send the body again, whole, as multipart/form-data with the field media, or as a raw PUT."),
+            Self::NotFound => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
+                "Check that you opened the whole link, or ask in the chat for a new one.",
+                "Mint a new link with upload_create; do not fall back to a local path."),
+            Self::LinkInvalid => row("LINK_INVALID", K::AuthFailed, S::FORBIDDEN,
+                "Open the link again exactly as it stands in the chat, or ask there for a new one.",
+                "Use upload_url exactly as it was returned, or mint a new link with upload_create."),
+            Self::LinkExpired => row("LINK_EXPIRED", K::AuthFailed, S::FORBIDDEN,
+                "Ask in the chat for a new one.",
+                "Mint a new link with upload_create and relay it."),
+            Self::AlreadyUsed => row("ALREADY_USED", K::ValidationError, S::CONFLICT,
+                "If you sent the file, all is done: go back to the chat. Otherwise ask there for a new link.",
+                "Call upload_status: the file may be there already. For another file mint a new link."),
+            Self::InUse { .. } => row("IN_USE", K::ValidationError, S::CONFLICT,
+                "Wait until it has arrived, or try again in half a minute.",
+                "Somebody is sending through this link: wait, then call upload_status."),
+            Self::Declined => row("DECLINED", K::ValidationError, S::CONFLICT,
+                "If that was a mistake, ask in the chat for a new link.",
+                "The person does not want to send the file: go on without it, or ask before you mint another link."),
+            Self::Cancelled => row("CANCELLED", K::ValidationError, S::CONFLICT,
+                "Go back to the chat and ask for a new link if one is needed.",
+                "This link was closed: mint a new one with upload_create if the file is still needed."),
+            Self::NotReady => row("NOT_READY", K::ValidationError, S::CONFLICT,
+                "Wait until the file has arrived.",
+                "Call upload_status with wait_seconds until the status is completed, then try again."),
+            Self::AlreadyConsumed { .. } => row("ALREADY_CONSUMED", K::ValidationError, S::CONFLICT,
+                "Ask in the chat for a new link.",
+                "An upload is consumed once: attach by media_id to use the file again, or mint a new link for another file."),
+            Self::Conflict(_) => row("CONFLICT", K::ValidationError, S::CONFLICT,
+                "Go back to the chat.",
+                "Read the state again with upload_status and decide anew."),
+            Self::PermissionDenied(_) => row("PERMISSION_DENIED", K::AuthFailed, S::FORBIDDEN,
+                "Open the link exactly as it stands in the chat.",
+                "This server does not take such requests: tell the person who runs it what the message says."),
+            Self::RateLimited { .. } => row("RATE_LIMITED", K::HttpError, S::TOO_MANY_REQUESTS,
+                "Wait a minute and try again. The link still works.",
+                "Wait as long as Retry-After says and try again; the link still works."),
+            Self::InsufficientStorage => row("INSUFFICIENT_STORAGE", K::ServerError, S::INSUFFICIENT_STORAGE,
+                "Try again later. The link still works.",
+                "The server's disk is full: tell the person who runs it."),
+            Self::Busy { .. } => row("BUSY", K::NetworkError, S::SERVICE_UNAVAILABLE,
+                "Try again in a few seconds. The link still works.",
+                "Wait as long as Retry-After says and try again; the link still works."),
+            Self::Internal(_) => row("INTERNAL", K::ServerError, S::INTERNAL_SERVER_ERROR,
+                "Try again in a minute. The link still works.",
+                "Try again in a minute; if it fails again, tell the person who runs the server."),
+        };
+        row
+    }
+
+    /// In how many seconds it is worth to try again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::InUse { retry_after }
+            | Self::RateLimited { retry_after }
+            | Self::Busy { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    /// The failure object of tools and of JSON answers.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let row = self.row();
+        json!({
+            "ok": false,
+            "error_kind": row.kind,
+            "code": row.code,
+            "message": self.to_string(),
+            "hint": row.hint,
+        })
+    }
+
+    /// As it is kept with a session for the agent to read.
+    #[must_use]
+    pub fn to_last_error(&self) -> LastError {
+        LastError {
+            code: self.row().code.into(),
+            message: self.to_string(),
+        }
+    }
+
+    /// Logs our own faults with their cause, once, at the edge.
+    pub fn log(&self) {
+        if let Self::Internal(cause) = self {
+            tracing::error!(cause = %Chain(cause.as_ref()), "an operation failed");
+        }
+    }
+
+    /// Why a link in this state takes no file; `None` while it does.
+    #[must_use]
+    pub fn of_closed(state: State) -> Option<Self> {
+        match state {
+            State::Pending | State::Receiving | State::Checking => None,
+            State::Completed | State::Consumed => Some(Self::AlreadyUsed),
+            State::Expired => Some(Self::LinkExpired),
+            State::Declined => Some(Self::Declined),
+            State::Cancelled => Some(Self::Cancelled),
+        }
+    }
+
+    /// A fault of ours with its cause.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(cause.into())
+    }
+}
+
+/// Reads as the whole chain of causes.
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+fn wrong_type(found: Option<&str>, allowed: &[MimePattern]) -> String {
+    let accepted = accepted_types(allowed);
+    match found {
+        Some(found) => format!(
+            "By its content this file is {}; accepted here: {accepted}.",
+            friendly_name(found)
+        ),
+        None => format!("This file's type was not recognised; accepted here: {accepted}."),
+    }
+}
+
+/// The accepted types as a person reads them: `JPEG, PNG, any video`.
+#[must_use]
+pub fn accepted_types(allowed: &[MimePattern]) -> String {
+    let names: Vec<String> = allowed
+        .iter()
+        .map(|pattern| match pattern.as_str().split_once('/') {
+            Some(("*", _)) => "any file".to_owned(),
+            Some((family, "*")) => format!("any {family}"),
+            _ => friendly_name(pattern.as_str()).to_owned(),
+        })
+        .collect();
+    names.join(", ")
+}

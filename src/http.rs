@@ -1,0 +1,74 @@
+//! The person's side and everything else that speaks HTTP: the router, and the layers around it.
+
+mod assets;
+mod drain;
+mod failure;
+mod guards;
+mod health;
+mod link;
+mod log;
+mod mcp;
+mod page;
+mod receive;
+pub mod serve;
+
+use std::net::SocketAddr;
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::Response,
+    routing::{get, post},
+};
+
+pub use self::guards::Guards;
+use crate::service::Service;
+
+/// Everything that askfile serves, ready to be merged or nested into any axum server. `listen` is
+/// where it will be reached.
+///
+/// Serve it with connection info, so that the rate limit knows addresses.
+#[must_use]
+pub fn router(service: &Service, listen: SocketAddr) -> Router {
+    let guards = Guards::new(service, listen);
+    let links = Router::new()
+        .route(
+            "/uploads/{token}",
+            get(link::show).post(receive::form).put(receive::raw),
+        )
+        .route("/uploads/{token}/decline", post(link::decline))
+        .route("/uploads/{token}/done", post(link::done));
+    Router::new()
+        .merge(links)
+        .route("/assets/page.css", get(assets::page_css))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .nest_service("/mcp", mcp::endpoint(service))
+        .fallback(failure::unknown_route)
+        .method_not_allowed_fallback(failure::unknown_method)
+        .with_state(service.clone())
+        .layer(middleware::from_fn_with_state(guards, guards::guard))
+        .layer(middleware::from_fn(drain::drain_rest))
+        .layer(middleware::from_fn(common_headers))
+        .layer(middleware::from_fn(log::log_request))
+}
+
+/// What every answer says, unless it says otherwise itself.
+async fn common_headers(request: Request, next: Next) -> Response {
+    const COMMON: [(header::HeaderName, &str); 4] = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::HeaderName::from_static("x-robots-tag"), "noindex"),
+    ];
+    let mut response = next.run(request).await;
+    for (name, value) in COMMON {
+        let headers = response.headers_mut();
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,80 @@
+//! A failure as an answer: the tools' failure object for programs, a page for people.
+
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+
+use super::page::{Outcome, html_response};
+use crate::error::Error;
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        self.log();
+        let mut response = (self.row().status, Json(self.body())).into_response();
+        add_retry_after(&mut response, &self);
+        response
+    }
+}
+
+fn add_retry_after(response: &mut Response, error: &Error) {
+    if let Some(seconds) = error.retry_after() {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+/// Whether the client would rather have a page. Browsers say so; curl and programs do not.
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    let mut accepts = headers.get_all(header::ACCEPT).iter();
+    accepts.any(|accept| {
+        accept
+            .as_bytes()
+            .windows(9)
+            .any(|part| part == b"text/html")
+    })
+}
+
+/// A page for a failure; `assets` is the relative way to the stylesheet's folder.
+pub(super) fn failure_page(error: &Error, assets: &str) -> Response {
+    error.log();
+    let (message, row) = (error.to_string(), error.row());
+    let outcome = match error {
+        Error::NotFound => Outcome::Unknown,
+        Error::LinkInvalid => Outcome::Tampered,
+        Error::LinkExpired => Outcome::Expired,
+        Error::AlreadyUsed => Outcome::Used,
+        Error::Declined => Outcome::Declined,
+        Error::Cancelled => Outcome::Cancelled,
+        _ => Outcome::Failed {
+            message: &message,
+            next: row.person,
+        },
+    };
+    let mut response = html_response(row.status, outcome.html(assets));
+    add_retry_after(&mut response, error);
+    response
+}
+
+/// A failure as this client wants it.
+pub(super) fn failed(error: Error, headers: &HeaderMap, assets: &str) -> Response {
+    if wants_page(headers) {
+        failure_page(&error, assets)
+    } else {
+        error.into_response()
+    }
+}
+
+/// What is not served here.
+pub(super) async fn unknown_route(headers: HeaderMap) -> Response {
+    failed(Error::NotFound, &headers, "/assets")
+}
+
+/// A route that does not take this method.
+pub(super) async fn unknown_method() -> Response {
+    let mut response =
+        Error::InvalidArgument("This address does not take this method.".into()).into_response();
+    *response.status_mut() = http::StatusCode::METHOD_NOT_ALLOWED;
+    response
+}

@@ -1,0 +1,181 @@
+//! Who may talk to this server at all: the checks that come before every route.
+//!
+//! A web page that somebody visits can send requests to 127.0.0.1, and a name that an attacker owns
+//! can be made to point there. In `open` mode a tunnel in front of the server would make everybody
+//! a caller. So names, origins and forwarded requests are checked before anything is done.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, Uri, header, uri::Authority},
+    middleware::Next,
+    response::Response,
+};
+
+use super::failure::failed;
+use crate::{
+    error::{Error, Result},
+    service::Service,
+};
+
+/// What the checks are made against.
+#[derive(Debug, Clone)]
+pub struct Guards(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    public: Option<Authority>,
+    public_origin: String,
+    listen: IpAddr,
+    is_known_to_be_open: bool,
+}
+
+/// What a route is for, as far as the checks go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Zone {
+    /// The signed link carries its own authority, and people follow it from anywhere.
+    Link,
+    /// Says nothing and changes nothing.
+    Public,
+    /// Acts on the caller's authority.
+    Operations,
+}
+
+impl Guards {
+    /// Guards for a service that is reached at `listen` and at its public address.
+    #[must_use]
+    pub fn new(service: &Service, listen: SocketAddr) -> Self {
+        let public: Option<Uri> = service.public_url().parse().ok();
+        let public_origin = public.as_ref().map_or_else(String::new, |uri| {
+            let (scheme, authority) = (uri.scheme_str(), uri.authority());
+            format!(
+                "{}://{}",
+                scheme.unwrap_or("http"),
+                authority.map_or("", Authority::as_str)
+            )
+        });
+        Self(Arc::new(Parts {
+            public: public.and_then(|uri| uri.authority().cloned()),
+            public_origin: public_origin.to_ascii_lowercase(),
+            listen: listen.ip(),
+            is_known_to_be_open: service.settings().i_know_this_is_open,
+        }))
+    }
+
+    fn check(&self, zone: Zone, headers: &HeaderMap, uri: &Uri) -> Result<()> {
+        let host =
+            host(headers, uri).ok_or_else(|| denied("The request does not say its Host."))?;
+        let is_public = self
+            .0
+            .public
+            .as_ref()
+            .is_some_and(|public| same_host(public, &host));
+        if !is_loopback(host.host()) && !is_public && !self.is_address_of_ours(host.host()) {
+            return Err(denied(
+                "This server does not answer to that name; if it should, set public_url.",
+            ));
+        }
+        if zone == Zone::Operations {
+            self.must_not_be_a_stranger(headers, &host)?;
+            self.must_be_local(headers, &host)?;
+        }
+        Ok(())
+    }
+
+    /// A name that is an address cannot be made to point elsewhere.
+    fn is_address_of_ours(&self, host: &str) -> bool {
+        let address = address(host);
+        address.is_some_and(|ip| ip == self.0.listen || self.0.listen.is_unspecified())
+    }
+
+    /// Another web page must not act with this server's authority.
+    fn must_not_be_a_stranger(&self, headers: &HeaderMap, host: &Authority) -> Result<()> {
+        let cross_site = headers
+            .get("sec-fetch-site")
+            .is_some_and(|value| value.as_bytes() == b"cross-site");
+        let foreign = headers.get_all(header::ORIGIN).iter().any(|origin| {
+            let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
+            let own = format!("http://{host}").to_ascii_lowercase();
+            origin != own && origin != self.0.public_origin
+        });
+        if cross_site || foreign {
+            return Err(denied("Requests from other web pages are not taken here."));
+        }
+        Ok(())
+    }
+
+    /// Without a lock on the door, only this machine may come in.
+    fn must_be_local(&self, headers: &HeaderMap, host: &Authority) -> Result<()> {
+        if self.0.is_known_to_be_open {
+            return Ok(());
+        }
+        let forwarded = headers.keys().any(|name| {
+            let name = name.as_str();
+            name == "forwarded" || name.starts_with("x-forwarded-") || name.starts_with("cf-")
+        });
+        let public = self.0.public.as_ref();
+        let is_public = public.is_some_and(|public| !is_loopback(public.host()));
+        if forwarded || is_public || !is_loopback(host.host()) {
+            return Err(denied(
+                "This askfile takes everybody for its owner, so behind a proxy, a tunnel or a \
+                 public name it serves signed links only. Its operator can allow more with \
+                 --i-know-this-is-open.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn denied(why: &str) -> Error {
+    Error::PermissionDenied(why.to_owned())
+}
+
+fn zone(path: &str) -> Zone {
+    if path.starts_with("/uploads/") {
+        Zone::Link
+    } else if path.starts_with("/assets/") || matches!(path, "/healthz" | "/readyz") {
+        Zone::Public
+    } else {
+        Zone::Operations
+    }
+}
+
+/// The one host that a request names.
+fn host(headers: &HeaderMap, uri: &Uri) -> Option<Authority> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok()?.parse().ok(),
+        (None, None) => uri.authority().cloned(),
+        _ => None,
+    }
+}
+
+fn same_host(a: &Authority, b: &Authority) -> bool {
+    a.host().eq_ignore_ascii_case(b.host())
+}
+
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
+}
+
+/// Whether this names the machine itself.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || address(host).is_some_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// The layer.
+pub(super) async fn guard(State(guards): State<Guards>, request: Request, next: Next) -> Response {
+    let zone = zone(request.uri().path());
+    match guards.check(zone, request.headers(), request.uri()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => failed(error, request.headers(), "/assets"),
+    }
+}

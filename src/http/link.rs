@@ -1,0 +1,328 @@
+//! The signed link for reading, and its two buttons: decline and done.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use http_body_util::{BodyExt, Limited};
+use serde::Serialize;
+
+use super::{
+    failure::{failed, wants_page},
+    page::{Outcome, Problem, RequestPage, html_response},
+};
+use crate::{
+    config::units::{duration_text, size_text},
+    domain::{
+        media::Media,
+        session::{Phase, State as SessionState, Status},
+    },
+    error::{Error, Result, accepted_types},
+    service::{
+        AskedLink, LinkedSession, Service,
+        answers::{LimitsAnswer, for_people, limits_answer, rfc3339},
+    },
+};
+
+/// The cookie that proves to the page that this browser sent a file.
+const RECEIPT: &str = "askfile_receipt";
+/// How long the page says "you sent this", in seconds.
+const RECEIPT_SECONDS: u32 = 86_400;
+/// Largest form without a file, in bytes.
+const MOST_FORM_BYTES: usize = 16 * 1024;
+
+/// The way to the stylesheet's folder from the link itself, and from its buttons.
+pub(super) const ASSETS: &str = "../assets";
+const ASSETS_OF_BUTTONS: &str = "../../assets";
+
+/// What the link says of its session to programs.
+#[derive(Serialize)]
+struct Facts<'a> {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<Phase>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt: Option<&'a str>,
+    limits: LimitsAnswer,
+    expires_at: String,
+    asked_by: &'a str,
+    workspace_name: &'a str,
+}
+
+/// What is left to say once a link is closed.
+#[derive(Serialize)]
+struct ClosedFacts {
+    status: Status,
+}
+
+/// `GET /uploads/{token}`: the page, or its facts as JSON.
+pub(super) async fn show(
+    State(service): State<Service>,
+    Path(token): Path<String>,
+    RawQuery(query): RawQuery,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let asked = AskedLink {
+        token: &token,
+        query: query.as_deref(),
+        for_writing: false,
+    };
+    let wants_json = wants_json(&headers);
+    let shown = async {
+        let link = service.linked(asked).await?;
+        if wants_json {
+            return Ok(facts(&link));
+        }
+        if method == Method::GET {
+            service.opened(&link.view.session).await?;
+        }
+        Ok(page(&service, &link, &headers))
+    };
+    shown.await.unwrap_or_else(|error: Error| {
+        if wants_json {
+            error.into_response()
+        } else {
+            super::failure::failure_page(&error, ASSETS)
+        }
+    })
+}
+
+/// People open links with anything; only who asks for JSON alone gets it.
+fn wants_json(headers: &HeaderMap) -> bool {
+    let mut accepts = headers.get_all(header::ACCEPT).iter();
+    let json = b"application/json";
+    accepts.any(|value| {
+        value
+            .as_bytes()
+            .windows(json.len())
+            .any(|part| part == json)
+    }) && !wants_page(headers)
+}
+
+fn facts(link: &LinkedSession) -> Response {
+    let session = &link.view.session;
+    let status = session.state.status();
+    if status != Status::Pending {
+        return Json(ClosedFacts { status }).into_response();
+    }
+    Json(Facts {
+        status,
+        phase: session.phase(),
+        prompt: session.prompt.as_deref(),
+        limits: limits_answer(session),
+        expires_at: rfc3339(session.redeem_by),
+        asked_by: &session.asked_by,
+        workspace_name: &link.workspace.name,
+    })
+    .into_response()
+}
+
+/// The page that this browser should see.
+fn page(service: &Service, link: &LinkedSession, headers: &HeaderMap) -> Response {
+    let state = link.view.session.state;
+    let sent = sent_by(service, link, headers);
+    match (state, sent) {
+        (SessionState::Completed | SessionState::Consumed, Some(media)) => {
+            let size = size_text(media.original.size_bytes);
+            let sent = Outcome::Sent {
+                file: Some((&media.original_filename, &size)),
+                more: false,
+            };
+            html_response(StatusCode::OK, sent.html(ASSETS))
+        }
+        _ => match Error::of_closed(state) {
+            None => request_page(service, link, None, StatusCode::OK),
+            Some(closed) => super::failure::failure_page(&closed, ASSETS),
+        },
+    }
+}
+
+/// The media of this session that this browser sent, by its cookie.
+fn sent_by<'a>(
+    service: &Service,
+    link: &'a LinkedSession,
+    headers: &HeaderMap,
+) -> Option<&'a Media> {
+    let cookies = headers.get_all(header::COOKIE).iter();
+    let receipt = cookies
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == RECEIPT)
+        .and_then(|(_, receipt)| service.receipt_media(receipt))?;
+    link.view.media.iter().find(|media| media.id == receipt)
+}
+
+/// The cookie for the browser that sent this media.
+pub(super) fn receipt_cookie(
+    service: &Service,
+    link: &LinkedSession,
+    media: &Media,
+) -> HeaderValue {
+    let url = service.public_url();
+    let secure = if url.starts_with("https://") {
+        "; Secure"
+    } else {
+        ""
+    };
+    let prefix = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('/'))
+        .map_or_else(String::new, |(_, path)| format!("/{path}"));
+    let cookie = format!(
+        "{RECEIPT}={}; Path={prefix}/uploads/{}; Max-Age={RECEIPT_SECONDS}; HttpOnly; \
+         SameSite=Strict{secure}",
+        service.receipt(media.id),
+        link.view.session.token,
+    );
+    HeaderValue::try_from(cookie).expect("a receipt and a path are visible ASCII")
+}
+
+/// The form, and above it why the last try was refused.
+pub(super) fn request_page(
+    service: &Service,
+    link: &LinkedSession,
+    error: Option<&Error>,
+    status: StatusCode,
+) -> Response {
+    let session = &link.view.session;
+    let limits = &session.limits;
+    let left = session.redeem_by.duration_since(service.now());
+    let left = std::time::Duration::try_from(left).unwrap_or_default();
+    let accept: Vec<&str> = limits
+        .allowed_mime_types
+        .iter()
+        .map(crate::domain::mime::MimePattern::as_str)
+        .collect();
+    let page = RequestPage {
+        asked_by: &session.asked_by,
+        workspace_name: &link.workspace.name,
+        prompt: session.prompt.as_deref(),
+        accepted: accepted_types(&limits.allowed_mime_types),
+        accept: accept.join(","),
+        max_size: size_text(limits.max_size_bytes),
+        caps: limits
+            .max_size_bytes_by_kind
+            .iter()
+            .filter(|(_, cap)| **cap < limits.max_size_bytes)
+            .map(|(kind, cap)| (kind.as_str().to_owned(), size_text(*cap)))
+            .collect(),
+        max_files: limits.max_files,
+        sent: link.view.tally.stored,
+        expires_at: rfc3339(session.redeem_by),
+        expires_text: for_people(session.redeem_by),
+        time_left: duration_text(std::time::Duration::from_secs(
+            left.as_secs().div_ceil(60) * 60,
+        )),
+        query: &link.query.to_string(),
+        token: &session.token.to_string(),
+        error: error.map(|error| Problem {
+            message: error.to_string(),
+            next: error.row().person.to_owned(),
+        }),
+    };
+    html_response(status, page.html())
+}
+
+/// `POST /uploads/{token}/decline`: the person says no, perhaps with a reason.
+pub(super) async fn decline(
+    State(service): State<Service>,
+    Path(token): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let declined = async {
+        let link = writable(&service, &token, query.as_deref()).await?;
+        let reason = reason(&headers, body).await?;
+        service.decline(&link, reason.as_deref()).await?;
+        Ok(link)
+    };
+    answer_button(
+        declined.await,
+        &headers,
+        Outcome::Declined,
+        Status::Declined,
+    )
+}
+
+/// `POST /uploads/{token}/done`: the person has no more files.
+pub(super) async fn done(
+    State(service): State<Service>,
+    Path(token): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let done = async {
+        let link = writable(&service, &token, query.as_deref()).await?;
+        service.done(&link).await?;
+        Ok(link)
+    };
+    let outcome = Outcome::Sent {
+        file: None,
+        more: false,
+    };
+    answer_button(done.await, &headers, outcome, Status::Completed)
+}
+
+/// A link that is opened for writing.
+pub(super) async fn writable(
+    service: &Service,
+    token: &str,
+    query: Option<&str>,
+) -> Result<LinkedSession> {
+    let asked = AskedLink {
+        token,
+        query,
+        for_writing: true,
+    };
+    service.linked(asked).await
+}
+
+fn answer_button(
+    done: Result<LinkedSession>,
+    headers: &HeaderMap,
+    outcome: Outcome<'_>,
+    status: Status,
+) -> Response {
+    match done {
+        Err(error) => failed(error, headers, ASSETS_OF_BUTTONS),
+        Ok(_) if wants_page(headers) => {
+            html_response(StatusCode::OK, outcome.html(ASSETS_OF_BUTTONS))
+        }
+        Ok(_) => Json(ClosedFacts { status }).into_response(),
+    }
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    reason: Option<String>,
+}
+
+/// The reason in a small form or JSON object; none in an empty body.
+async fn reason(headers: &HeaderMap, body: Body) -> Result<Option<String>> {
+    let body = Limited::new(body, MOST_FORM_BYTES)
+        .collect()
+        .await
+        .map_err(|_| Error::MalformedBody("The body is too large or was cut short.".into()))?
+        .to_bytes();
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let is_json = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    let parsed: Result<Reason, String> = if is_json {
+        serde_json::from_slice(&body).map_err(|error| error.to_string())
+    } else {
+        serde_urlencoded::from_bytes(&body).map_err(|error| error.to_string())
+    };
+    parsed.map(|reason| reason.reason).map_err(|why| {
+        Error::MalformedBody(format!("The body is not a form with a reason: {why}."))
+    })
+}

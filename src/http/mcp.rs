@@ -1,0 +1,31 @@
+//! MCP over streamable HTTP, for protocol versions before and since 2026-07-28.
+
+use std::sync::Arc;
+
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{mcp::Tools, service::Service};
+
+/// Largest request, in bytes.
+const MOST_BYTES: usize = 256 * 1024;
+
+pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, LocalSessionManager> {
+    let stopping = CancellationToken::new();
+    let config = StreamableHttpServerConfig::default()
+        .with_max_request_body_bytes(MOST_BYTES)
+        .with_cancellation_token(stopping.clone())
+        // Host and Origin are checked on every route in one place: `guards`.
+        .disable_allowed_hosts()
+        .disable_allowed_origins();
+    let closing = service.clone();
+    tokio::spawn(async move {
+        closing.closing().await;
+        stopping.cancel();
+    });
+    let tools = Tools::new(service.clone());
+    let sessions = Arc::new(LocalSessionManager::default());
+    StreamableHttpService::new(move || Ok(tools.clone()), sessions, config)
+}

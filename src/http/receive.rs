@@ -1,0 +1,187 @@
+//! The signed link for sending: a form with a file, or a raw body.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{ConnectInfo, Path, RawQuery, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{
+    failure::{failed, wants_page},
+    link::{self, ASSETS, receipt_cookie, request_page},
+};
+use crate::{
+    domain::{ids::AttemptId, media::ScanStatus, mime::Kind},
+    error::{Error, Result},
+    intake::body::FileBody,
+    link::hex,
+    service::{Incoming, LinkedSession, Received, Service},
+};
+
+/// The header by which a page names an attempt, so that its retry is the same one.
+const ATTEMPT: &str = "askfile-attempt";
+
+/// What a stored file is answered with.
+#[derive(Serialize)]
+struct Receipt {
+    upload_token: String,
+    upload_id: String,
+    media_id: String,
+    #[serde(rename = "type")]
+    kind: Kind,
+    mime_type: String,
+    original_filename: String,
+    size_bytes: u64,
+    sha256: String,
+    original_mime_type: String,
+    original_size_bytes: u64,
+    original_sha256: String,
+    scan_status: &'static str,
+}
+
+/// `POST /uploads/{token}`: a form with the file in its field `media`.
+pub(super) async fn form(
+    State(service): State<Service>,
+    Path(token): Path<String>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Response {
+    receive(
+        &service,
+        &token,
+        query.as_deref(),
+        request,
+        |headers, body| {
+            let content_type = headers.get(header::CONTENT_TYPE);
+            FileBody::form(body, content_type.and_then(|value| value.to_str().ok()))
+        },
+    )
+    .await
+}
+
+/// `PUT /uploads/{token}`: the body is the file, as `curl -T` sends it.
+pub(super) async fn raw(
+    State(service): State<Service>,
+    Path(token): Path<String>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Response {
+    receive(
+        &service,
+        &token,
+        query.as_deref(),
+        request,
+        |headers, body| Ok(FileBody::raw(body, filename(headers))),
+    )
+    .await
+}
+
+async fn receive(
+    service: &Service,
+    token: &str,
+    query: Option<&str>,
+    request: Request,
+    open: impl FnOnce(&HeaderMap, Body) -> Result<FileBody>,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let headers = &parts.headers;
+    let link = match link::writable(service, token, query).await {
+        Ok(link) => link,
+        Err(error) => return failed(error, headers, ASSETS),
+    };
+    let received = async {
+        let incoming = Incoming {
+            declared_bytes: header_number(headers),
+            attempt: attempt(headers)?,
+            from: parts
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip()),
+            body: open(headers, body),
+        };
+        service.receive(&link, incoming).await
+    };
+    match received.await {
+        Ok(received) => stored(service, &link, &received, headers),
+        Err(error) => refused(service, &link, error, headers),
+    }
+}
+
+fn stored(
+    service: &Service,
+    link: &LinkedSession,
+    received: &Received,
+    headers: &HeaderMap,
+) -> Response {
+    let media = &received.media;
+    let cookie = [(header::SET_COOKIE, receipt_cookie(service, link, media))];
+    if wants_page(headers) {
+        // The link again: now it shows the result, and going back sends nothing twice.
+        let here = format!("?{}", link.query);
+        return (StatusCode::SEE_OTHER, cookie, [(header::LOCATION, here)]).into_response();
+    }
+    let status = match media.scan_status {
+        ScanStatus::Pending => StatusCode::ACCEPTED,
+        _ => StatusCode::CREATED,
+    };
+    let receipt = Receipt {
+        upload_token: received.session.token.to_string(),
+        upload_id: received.session.id.to_string(),
+        media_id: media.id.to_string(),
+        kind: media.kind(),
+        mime_type: media.stored.mime_type.clone(),
+        original_filename: media.original_filename.clone(),
+        size_bytes: media.stored.size_bytes,
+        sha256: hex(&media.stored.sha256),
+        original_mime_type: media.original.mime_type.clone(),
+        original_size_bytes: media.original.size_bytes,
+        original_sha256: hex(&media.original.sha256),
+        scan_status: media.scan_status.as_str(),
+    };
+    (status, cookie, Json(receipt)).into_response()
+}
+
+/// A person whose file was refused sees the form again, with the reason above it.
+fn refused(service: &Service, link: &LinkedSession, error: Error, headers: &HeaderMap) -> Response {
+    let is_closed = matches!(
+        error,
+        Error::AlreadyUsed | Error::LinkExpired | Error::Declined | Error::Cancelled
+    );
+    if !wants_page(headers) || is_closed {
+        return failed(error, headers, ASSETS);
+    }
+    error.log();
+    request_page(service, link, Some(&error), error.row().status)
+}
+
+fn header_number(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+fn attempt(headers: &HeaderMap) -> Result<Option<AttemptId>> {
+    let Some(value) = headers.get(ATTEMPT) else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default();
+    text.parse()
+        .map(Some)
+        .map_err(|_| Error::InvalidArgument("The header Askfile-Attempt is not a UUID.".into()))
+}
+
+/// The file's name, from `Content-Disposition: attachment; filename="…"` (RFC 6266), where there is
+/// one.
+fn filename(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_DISPOSITION)?;
+    let text = std::str::from_utf8(value.as_bytes()).ok()?;
+    crate::intake::filename::of_disposition(text)
+}

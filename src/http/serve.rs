@@ -1,0 +1,81 @@
+//! Serving on a listener until told to stop, and then ending well.
+
+use std::{io, net::SocketAddr, pin::pin, time::Duration};
+
+use axum::{Router, extract::ConnectInfo};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt as _;
+
+use crate::service::Service;
+
+/// A client that does not send a whole head within this time is hung up on; one that keeps a
+/// connection without using it too.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves until `stop` resolves. Then no claims are taken and waits end at once; bodies on their way
+/// get as long as the settings say.
+///
+/// # Errors
+/// If the listener's own address cannot be read.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    service: &Service,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let connections = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, from)) => connect(stream, from, &router, &connections),
+            Err(error) => {
+                // Out of file handles, for example: others must end before more can begin.
+                tracing::warn!(cause = %error, "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    service.close();
+    tracing::info!("stopping: waiting for uploads on their way");
+    let grace = service.settings().shutdown_grace;
+    if tokio::time::timeout(grace, connections.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("stopped while uploads were on their way");
+    }
+    Ok(())
+}
+
+fn connect(stream: TcpStream, from: SocketAddr, router: &Router, connections: &GracefulShutdown) {
+    // Without this, the second small packet of an answer waits 40 ms for the first one's receipt.
+    let _ = stream.set_nodelay(true);
+    let app =
+        router
+            .clone()
+            .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(ConnectInfo(from));
+                request.map(axum::body::Body::new)
+            });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let connection = connections.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(cause = %error, "a connection ended early");
+        }
+    });
+}

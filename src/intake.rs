@@ -1,0 +1,7 @@
+//! What a stream of bytes goes through on its way in.
+
+pub mod body;
+pub mod filename;
+pub mod office;
+pub mod sniff;
+pub mod stage;

@@ -1,0 +1,306 @@
+//! The file inside a request's body: the raw body of a PUT, or one field of a multipart form.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use axum::body::{Body, BodyDataStream};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use multer::{Field, Multipart};
+
+use super::filename::harmless_text;
+use crate::error::{Error, Result};
+
+/// The field that holds the file.
+pub const FILE_FIELD: &str = "media";
+/// The field that holds what the person wrote beside it.
+pub const DESCRIPTION_FIELD: &str = "description";
+/// Longest description, in characters.
+pub const MOST_DESCRIPTION: usize = 500;
+
+/// Most bytes of a form before the first byte of its file.
+const MOST_BEFORE_FILE: u64 = 16 * 1024;
+/// Most bytes of a form outside its file: headers, boundaries, other fields.
+pub const MOST_OUTSIDE_FILE: u64 = 64 * 1024;
+/// How much of a form is parsed at once while it is not the file.
+const SLICE: usize = 4 * 1024;
+
+/// A request's body, from which one file is read.
+#[derive(Debug)]
+pub struct FileBody(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Raw {
+        stream: BodyDataStream,
+        name: Option<String>,
+    },
+    Form(Box<Form>),
+}
+
+#[derive(Debug)]
+struct Form {
+    parts: Multipart<'static>,
+    file: Option<Field<'static>>,
+    meter: Arc<Meter>,
+    description: Option<String>,
+}
+
+impl FileBody {
+    /// A body that is the file. `name` is what the sender calls it.
+    #[must_use]
+    pub fn raw(body: Body, name: Option<String>) -> Self {
+        let stream = body.into_data_stream();
+        Self(Inner::Raw { stream, name })
+    }
+
+    /// A body that is a form.
+    ///
+    /// # Errors
+    /// [`Error::MalformedBody`] unless this `Content-Type` is that of a form with files.
+    pub fn form(body: Body, content_type: Option<&str>) -> Result<Self> {
+        let boundary = content_type
+            .and_then(|value| multer::parse_boundary(value).ok())
+            .ok_or_else(|| {
+                Error::MalformedBody(
+                    "The body is not multipart/form-data with a boundary, which a file is sent as."
+                        .into(),
+                )
+            })?;
+        let meter = Arc::new(Meter::default());
+        let metered = Metered {
+            stream: body.into_data_stream(),
+            left: Bytes::new(),
+            gave: false,
+            meter: Arc::clone(&meter),
+        };
+        Ok(Self(Inner::Form(Box::new(Form {
+            parts: Multipart::new(metered, boundary),
+            file: None,
+            meter,
+            description: None,
+        }))))
+    }
+
+    /// Goes to the file's first byte and says what the sender calls it.
+    ///
+    /// # Errors
+    /// [`Error::FileMissing`] if there is none; [`Error::MalformedBody`].
+    pub async fn open(&mut self) -> Result<Option<String>> {
+        match &mut self.0 {
+            Inner::Raw { name, .. } => Ok(name.take()),
+            Inner::Form(form) => form.open().await,
+        }
+    }
+
+    /// The next piece of the file, never empty; `None` at its end.
+    ///
+    /// # Errors
+    /// [`Error::MalformedBody`] if the body ends early or is broken.
+    pub async fn piece(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let piece = match &mut self.0 {
+                Inner::Raw { stream, .. } => stream
+                    .next()
+                    .await
+                    .transpose()
+                    .map_err(|_| Error::MalformedBody(CUT_SHORT.into()))?,
+                Inner::Form(form) => form.piece().await?,
+            };
+            if piece.as_ref().is_none_or(|piece| !piece.is_empty()) {
+                return Ok(piece);
+            }
+        }
+    }
+
+    /// What comes after the file: gives the description, wherever it stood.
+    ///
+    /// # Errors
+    /// [`Error::TooManyFiles`] if there is another file; [`Error::MalformedBody`].
+    pub async fn close(&mut self) -> Result<Option<String>> {
+        match &mut self.0 {
+            Inner::Raw { .. } => Ok(None),
+            Inner::Form(form) => form.close().await,
+        }
+    }
+}
+
+const CUT_SHORT: &str = "The file did not arrive whole.";
+
+impl Form {
+    async fn open(&mut self) -> Result<Option<String>> {
+        while let Some(field) = self.next_field().await? {
+            match field.name() {
+                Some(FILE_FIELD) => {
+                    let name = field.file_name().map(str::to_owned);
+                    self.file = Some(field);
+                    self.meter.in_file.store(true, Ordering::Relaxed);
+                    return Ok(name);
+                }
+                Some(DESCRIPTION_FIELD) => self.describe(field).await?,
+                _ if field.file_name().is_some() => {
+                    return Err(Error::FileMissing(
+                        "The form has a file, but not in the field named media.",
+                    ));
+                }
+                _ => skip(field).await?,
+            }
+        }
+        Err(Error::FileMissing("No file was sent."))
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>> {
+        let Some(file) = &mut self.file else {
+            return Ok(None);
+        };
+        let piece = file.chunk().await.map_err(|error| malformed(&error))?;
+        match &piece {
+            Some(piece) => {
+                let length = piece.len() as u64;
+                self.meter.of_file.fetch_add(length, Ordering::Relaxed);
+                if length > 0 {
+                    self.meter.begun.store(true, Ordering::Relaxed);
+                }
+            }
+            None => {
+                self.file = None;
+                self.meter.in_file.store(false, Ordering::Relaxed);
+            }
+        }
+        Ok(piece)
+    }
+
+    async fn close(&mut self) -> Result<Option<String>> {
+        while let Some(field) = self.next_field().await? {
+            match field.name() {
+                Some(DESCRIPTION_FIELD) => self.describe(field).await?,
+                Some(FILE_FIELD) => return Err(Error::TooManyFiles),
+                _ if field.file_name().is_some() => return Err(Error::TooManyFiles),
+                _ => skip(field).await?,
+            }
+        }
+        Ok(self.description.take())
+    }
+
+    async fn next_field(&mut self) -> Result<Option<Field<'static>>> {
+        let field = self.parts.next_field().await;
+        field.map_err(|error| malformed(&error))
+    }
+
+    async fn describe(&mut self, field: Field<'static>) -> Result<()> {
+        let text = field.text().await.map_err(|error| malformed(&error))?;
+        let text = harmless_text(&text);
+        if text.chars().count() > MOST_DESCRIPTION {
+            return Err(Error::InvalidArgument(format!(
+                "The description is longer than {MOST_DESCRIPTION} characters."
+            )));
+        }
+        self.description = Some(text).filter(|text| !text.is_empty());
+        Ok(())
+    }
+}
+
+async fn skip(mut field: Field<'static>) -> Result<()> {
+    while field
+        .chunk()
+        .await
+        .map_err(|error| malformed(&error))?
+        .is_some()
+    {}
+    Ok(())
+}
+
+fn malformed(error: &multer::Error) -> Error {
+    let too_much = match error {
+        multer::Error::StreamReadFailed(cause) => cause.downcast_ref::<TooMuchOutside>(),
+        _ => None,
+    };
+    match (too_much, error) {
+        (Some(too_much), _) => Error::MalformedBody(too_much.to_string()),
+        (None, multer::Error::StreamReadFailed(_) | multer::Error::IncompleteFieldData { .. }) => {
+            Error::MalformedBody(CUT_SHORT.into())
+        }
+        _ => Error::MalformedBody("The form is not well-formed multipart/form-data.".into()),
+    }
+}
+
+/// How much of a form went to the parser, and how much of that came out as the file. The parser
+/// itself puts no limit on what it keeps of a part's header.
+#[derive(Debug, Default)]
+struct Meter {
+    fed: AtomicU64,
+    of_file: AtomicU64,
+    in_file: AtomicBool,
+    begun: AtomicBool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "The form holds more than a file and a description: its headers or other fields are too large."
+)]
+struct TooMuchOutside;
+
+impl Meter {
+    /// While the file streams by, what the parser holds is the file's; outside it, it is overhead.
+    fn check(&self) -> Result<(), TooMuchOutside> {
+        let fed = self.fed.load(Ordering::Relaxed);
+        let outside = fed - self.of_file.load(Ordering::Relaxed);
+        let most = match self.begun.load(Ordering::Relaxed) {
+            false => MOST_BEFORE_FILE,
+            true if self.in_file.load(Ordering::Relaxed) => return Ok(()),
+            true => MOST_OUTSIDE_FILE,
+        };
+        if outside > most {
+            Err(TooMuchOutside)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Feeds the parser in small slices outside the file, so that what it keeps can be counted.
+struct Metered {
+    stream: BodyDataStream,
+    left: Bytes,
+    gave: bool,
+    meter: Arc<Meter>,
+}
+
+impl Stream for Metered {
+    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // The parser asks until it is told to wait; one slice at a time it must work through.
+        if std::mem::take(&mut self.gave) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Err(too_much) = self.meter.check() {
+            return Poll::Ready(Some(Err(too_much.into())));
+        }
+        while self.left.is_empty() {
+            match ready!(self.stream.poll_next_unpin(cx)) {
+                Some(Ok(bytes)) => self.left = bytes,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let most = if self.meter.begun.load(Ordering::Relaxed)
+            && self.meter.in_file.load(Ordering::Relaxed)
+        {
+            self.left.len()
+        } else {
+            SLICE.min(self.left.len())
+        };
+        let slice = self.left.split_to(most);
+        self.meter.fed.fetch_add(most as u64, Ordering::Relaxed);
+        self.gave = true;
+        Poll::Ready(Some(Ok(slice)))
+    }
+}

@@ -1,0 +1,83 @@
+//! `upload_status`: how a session stands; the call that waits.
+
+use std::time::Duration;
+
+use rmcp::{RoleServer, service::RequestContext, tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Answer, Tools,
+    arguments::{Arguments, session_ref},
+    meta, schema,
+    wait::rounded,
+};
+use crate::{
+    error::{Error, Result},
+    service::answers::StatusAnswer,
+};
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct StatusArguments {
+    /// The token that upload_create returned. Give this or upload_id.
+    token: Option<String>,
+    /// The upload_id that upload_create returned. Give this or token.
+    upload_id: Option<String>,
+    /// Hold the call until the file is there, for at most so many seconds. 0: answer at once.
+    #[schemars(range(min = 0.0, max = 3_600.0))]
+    wait_seconds: f64,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Waited {
+    #[serde(flatten)]
+    status: StatusAnswer,
+    /// With wait_seconds: how long it was waited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waited_seconds: Option<f64>,
+}
+
+#[tool_router(router = upload_status_router, vis = "pub(super)")]
+impl Tools {
+    #[tool(
+        title = "See whether the file has arrived",
+        description = include_str!("../../tools/upload_status.md"),
+        input_schema = schema::input::<StatusArguments>(),
+        output_schema = schema::output::<Waited>(),
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        ),
+        meta = meta("read-only", &["read", "upload"])
+    )]
+    async fn upload_status(
+        &self,
+        arguments: Arguments,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Answer<Waited>> {
+        let arguments: StatusArguments = arguments.read()?;
+        if !(0.0..=3_600.0).contains(&arguments.wait_seconds) {
+            return Err(Error::InvalidArgument(
+                "wait_seconds: between 0 and 3,600 seconds.".into(),
+            ));
+        }
+        let which = session_ref(arguments.token.as_deref(), arguments.upload_id.as_deref())?;
+        let caller = self.caller(&context);
+        let view = self.service.status(&caller, which).await?;
+        if arguments.wait_seconds == 0.0 {
+            return Ok(Answer(Waited {
+                status: self.service.status_answer(&view),
+                waited_seconds: None,
+            }));
+        }
+        let wanted = Duration::from_secs_f64(arguments.wait_seconds);
+        let waited = self.wait(&context, &caller, view, wanted, None).await?;
+        Ok(Answer(Waited {
+            status: self.service.status_answer(&waited.view),
+            waited_seconds: Some(rounded(waited.seconds)),
+        }))
+    }
+}

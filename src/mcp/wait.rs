@@ -1,0 +1,112 @@
+//! Waiting inside a call, with progress messages for clients that want them.
+
+use std::time::Duration;
+
+use rmcp::{RoleServer, model::ProgressNotificationParam, service::RequestContext};
+use tokio::time::Instant;
+
+use super::Tools;
+use crate::{
+    domain::{caller::Caller, session::Phase},
+    error::{Error, Result},
+    service::Turn,
+    store::SessionView,
+};
+
+/// A wait that ended.
+pub(super) struct Waited {
+    /// The session as it stands now.
+    pub view: SessionView,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl Tools {
+    /// Waits until the session is not pending any more, for at most `wanted` and never longer than
+    /// clients bear. `first` goes out with the first progress message.
+    pub(super) async fn wait(
+        &self,
+        context: &RequestContext<RoleServer>,
+        caller: &Caller,
+        mut view: SessionView,
+        wanted: Duration,
+        first: Option<&str>,
+    ) -> Result<Waited> {
+        let began = Instant::now();
+        let deadline = began + wanted.min(self.service.settings().max_wait);
+        let mut progress = Progress::of(context);
+        progress.say(first.unwrap_or(doing(&view))).await;
+        loop {
+            let turn = tokio::select! {
+                turn = self.service.wait_turn(caller, &view, deadline) => turn?,
+                // Nobody waits any more; the link stays as it is.
+                () = context.ct.cancelled() => Turn::Over(view),
+            };
+            match turn {
+                Turn::Over(view) => {
+                    return Ok(Waited {
+                        view,
+                        seconds: began.elapsed().as_secs_f64(),
+                    });
+                }
+                Turn::Pending(now) => view = now,
+            }
+            progress.say(doing(&view)).await;
+        }
+    }
+}
+
+/// Seconds as a caller gives them.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] that names the argument, unless it is within `0 < t ≤ 3,600`.
+pub(super) fn seconds(argument: &str, seconds: f64) -> Result<Duration> {
+    if seconds > 0.0 && seconds <= 3_600.0 {
+        return Ok(Duration::from_secs_f64(seconds));
+    }
+    Err(Error::InvalidArgument(format!(
+        "{argument}: more than 0 and at most 3,600 seconds."
+    )))
+}
+
+/// Tenths of a second are enough for an answer.
+pub(super) fn rounded(seconds: f64) -> f64 {
+    (seconds * 10.0).round() / 10.0
+}
+
+fn doing(view: &SessionView) -> &'static str {
+    match view.session.phase() {
+        Some(Phase::Waiting) => "Waiting for the person to open the link",
+        Some(Phase::Opened) => "The person has opened the page",
+        Some(Phase::Receiving) => "The file is arriving",
+        Some(Phase::Scanning) => "The file is being checked",
+        None => "The upload has ended",
+    }
+}
+
+/// Progress messages, where the client asked for them.
+struct Progress<'a> {
+    context: &'a RequestContext<RoleServer>,
+    token: Option<rmcp::model::ProgressToken>,
+    said: f64,
+}
+
+impl<'a> Progress<'a> {
+    fn of(context: &'a RequestContext<RoleServer>) -> Self {
+        Self {
+            context,
+            token: context.meta.get_progress_token(),
+            said: 0.0,
+        }
+    }
+
+    async fn say(&mut self, message: &str) {
+        let Some(token) = self.token.clone() else {
+            return;
+        };
+        self.said += 1.0;
+        let param = ProgressNotificationParam::new(token, self.said).with_message(message);
+        // A client that went away needs no progress.
+        let _ = self.context.peer.notify_progress(param).await;
+    }
+}

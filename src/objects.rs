@@ -1,0 +1,65 @@
+//! Where bytes live, under names that the server made.
+
+pub mod local;
+
+use std::{
+    fmt,
+    io::{self, Read, Seek},
+};
+
+use async_trait::async_trait;
+
+use crate::domain::ids::ClaimId;
+
+/// Keeps bytes. One implementation per kind of store.
+#[async_trait]
+pub trait Objects: fmt::Debug + Send + Sync + 'static {
+    /// Begins to stage bytes under the name of a claim.
+    ///
+    /// Blocks: call it, and what it returns, from a thread that may.
+    ///
+    /// # Errors
+    /// As the store has them; [`io::ErrorKind::StorageFull`] if there is no room.
+    fn stage(&self, claim: ClaimId) -> io::Result<Box<dyn Staging>>;
+
+    /// Gives staged and synced bytes their final name; durable when it returns.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if the staged bytes are gone, and then nothing was published.
+    async fn publish(&self, claim: ClaimId, key: &str) -> io::Result<()>;
+
+    /// Deletes what was staged under a claim. Safe to repeat.
+    async fn discard(&self, claim: ClaimId) -> io::Result<()>;
+
+    /// Deletes published bytes. Safe to repeat.
+    async fn delete(&self, key: &str) -> io::Result<()>;
+
+    /// How many bytes there is room for; `None` where no limit is known.
+    async fn free_bytes(&self) -> io::Result<Option<u64>>;
+}
+
+/// Bytes on their way in. Dropped without [`Staging::sync`], they are deleted.
+pub trait Staging: Send {
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// As the store has them.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// What was staged so far, to be looked at.
+    ///
+    /// # Errors
+    /// As the store has them.
+    fn read_back(&mut self) -> io::Result<Box<dyn ReadSeek + '_>>;
+
+    /// Makes the bytes durable and keeps them.
+    ///
+    /// # Errors
+    /// As the store has them; the bytes are deleted then.
+    fn sync(self: Box<Self>) -> io::Result<()>;
+}
+
+/// Bytes that can be read from anywhere.
+pub trait ReadSeek: Read + Seek {}
+
+impl<T: Read + Seek> ReadSeek for T {}

@@ -1,0 +1,143 @@
+//! [`Objects`] in a folder of a local disk.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Seek, SeekFrom, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+
+use super::{Objects, ReadSeek, Staging};
+use crate::domain::ids::ClaimId;
+
+const STAGING: &str = "staging";
+const MEDIAS: &str = "medias";
+
+/// Bytes as files: `staging/{claim}` on their way in, `medias/{media_id}.{ext}` for good.
+#[derive(Debug, Clone)]
+pub struct LocalDisk {
+    root: Arc<Path>,
+}
+
+impl LocalDisk {
+    /// The folder, made where it is not there yet, readable by its owner alone.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        for folder in [STAGING, MEDIAS] {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(root.join(folder))?;
+        }
+        sync_folder(root)?;
+        Ok(Self { root: root.into() })
+    }
+
+    fn staged(&self, claim: ClaimId) -> PathBuf {
+        self.root.join(STAGING).join(claim.to_string())
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let root = Arc::clone(&self.root);
+        tokio::task::spawn_blocking(move || work(&root))
+            .await
+            .map_err(io::Error::other)?
+    }
+}
+
+#[async_trait]
+impl Objects for LocalDisk {
+    fn stage(&self, claim: ClaimId) -> io::Result<Box<dyn Staging>> {
+        let path = self.staged(claim);
+        let file = OpenOptions::new()
+            .create_new(true)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)?;
+        Ok(Box::new(StagedFile {
+            file,
+            path,
+            kept: false,
+        }))
+    }
+
+    async fn publish(&self, claim: ClaimId, key: &str) -> io::Result<()> {
+        let (from, key) = (self.staged(claim), key.to_owned());
+        self.run(move |root| {
+            fs::rename(from, root.join(key))?;
+            sync_folder(&root.join(MEDIAS))
+        })
+        .await
+    }
+
+    async fn discard(&self, claim: ClaimId) -> io::Result<()> {
+        let staged = self.staged(claim);
+        self.run(move |_| remove(&staged)).await
+    }
+
+    async fn delete(&self, key: &str) -> io::Result<()> {
+        let key = key.to_owned();
+        self.run(move |root| remove(&root.join(key))).await
+    }
+
+    async fn free_bytes(&self) -> io::Result<Option<u64>> {
+        self.run(|root| {
+            let disk = rustix::fs::statvfs(root)?;
+            Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
+        })
+        .await
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Makes what happened to a folder's entries durable.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+struct StagedFile {
+    file: File,
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Staging for StagedFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn read_back(&mut self) -> io::Result<Box<dyn ReadSeek + '_>> {
+        self.file.seek(SeekFrom::Start(0))?;
+        Ok(Box::new(&mut self.file))
+    }
+
+    fn sync(mut self: Box<Self>) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What cannot be deleted now, the sweep finds by the claim.
+            let _ = remove(&self.path);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The operations. HTTP handlers, MCP tools and the command line are thin callers of these; no face
+//! opens the database, the object store or the clock itself.
+
+pub mod answers;
+mod attach;
+mod close;
+mod create;
+mod link;
+mod rate;
+mod receive;
+mod status;
+mod sweep;
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use self::rate::RateLimit;
+pub use self::{
+    attach::{AttachRequest, What},
+    create::CreateRequest,
+    link::{AskedLink, LinkedSession},
+    receive::{Incoming, Received},
+    status::Turn,
+    sweep::Swept,
+};
+use crate::{
+    clock::Clock,
+    config::Settings,
+    domain::{
+        caller::Caller,
+        workspace::{Workspace, WorkspaceRef},
+    },
+    error::{Error, Result},
+    link::KeyRing,
+    notify::Waiters,
+    objects::Objects,
+    store::{StoreError, UploadStore},
+};
+
+/// All operations, on one store and one place for bytes. Cloning it is cheap.
+#[derive(Debug, Clone)]
+pub struct Service(Arc<Parts>);
+
+/// What the operations stand on.
+#[derive(Debug)]
+pub struct Parts {
+    pub(crate) settings: Settings,
+    public_url: String,
+    store: Arc<dyn UploadStore>,
+    objects: Arc<dyn Objects>,
+    clock: Arc<dyn Clock>,
+    link_keys: KeyRing,
+    receipt_keys: KeyRing,
+    handle_keys: KeyRing,
+    waiters: Arc<Waiters>,
+    rate: RateLimit,
+    bodies: Arc<Semaphore>,
+    closing: CancellationToken,
+    default_workspace: Workspace,
+}
+
+impl Deref for Service {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What a service is made of.
+#[derive(Debug)]
+pub struct Foundations {
+    /// The effective settings.
+    pub settings: Settings,
+    /// Where people reach the page, without a slash at the end.
+    pub public_url: String,
+    /// Where everything but bytes is remembered.
+    pub store: Arc<dyn UploadStore>,
+    /// Where bytes live.
+    pub objects: Arc<dyn Objects>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The keys that sign.
+    pub keys: KeyRing,
+}
+
+impl Service {
+    /// A service on these foundations. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the store does not answer.
+    pub async fn start(foundations: Foundations) -> Result<Self> {
+        let Foundations {
+            settings,
+            public_url,
+            store,
+            objects,
+            clock,
+            keys,
+        } = foundations;
+        let default_workspace = store.default_workspace().await?;
+        Ok(Self(Arc::new(Parts {
+            waiters: Waiters::listen(store.changes()),
+            rate: RateLimit::new(settings.rate_limit_uploads_per_minute, Arc::clone(&clock)),
+            bodies: Arc::new(Semaphore::new(settings.max_concurrent_uploads)),
+            closing: CancellationToken::new(),
+            receipt_keys: keys.derive("askfile-receipt-v1"),
+            handle_keys: keys.derive("askfile-handle-v1"),
+            link_keys: keys,
+            settings,
+            public_url,
+            store,
+            objects,
+            clock,
+            default_workspace,
+        })))
+    }
+
+    /// The caller that `open` mode takes everybody for: the default workspace, and the name that
+    /// the agent's program gave of itself.
+    #[must_use]
+    pub fn open_caller(&self, client_name: Option<&str>) -> Caller {
+        Caller {
+            workspace: self.default_workspace.clone(),
+            asked_by: client_name
+                .map(named_agent)
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| crate::domain::caller::UNNAMED_AGENT.to_owned()),
+        }
+    }
+
+    /// Stops taking claims and ends every wait. Bodies on their way go on.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Resolves once [`Self::close`] was called.
+    pub async fn closing(&self) {
+        self.closing.cancelled().await;
+    }
+
+    /// Whether the store answers and claims are taken.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while stopping, [`Error::Internal`] if the store does not answer.
+    pub async fn ready(&self) -> Result<()> {
+        self.must_not_be_closing()?;
+        Ok(self.store.ping().await?)
+    }
+
+    /// The time, as everything here tells it.
+    #[must_use]
+    pub fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+
+    /// Where people reach the page, without a slash at the end.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The effective settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn must_not_be_closing(&self) -> Result<()> {
+        if self.closing.is_cancelled() {
+            return Err(Error::Busy { retry_after: 5 });
+        }
+        Ok(())
+    }
+
+    /// The caller's workspace, if that is the one it names.
+    async fn workspace_for(&self, caller: &Caller, named: Option<&str>) -> Result<Workspace> {
+        let Some(named) = named else {
+            return Ok(caller.workspace.clone());
+        };
+        let which: WorkspaceRef = named.parse().map_err(|_| Error::NotFound)?;
+        self.store
+            .workspace(&which)
+            .await?
+            .filter(|workspace| workspace.id == caller.workspace.id)
+            .ok_or(Error::NotFound)
+    }
+}
+
+/// A program's name of itself, fit to be shown: it is hostile input.
+fn named_agent(name: &str) -> String {
+    crate::intake::filename::harmless_text(name)
+        .replace('\n', " ")
+        .chars()
+        .take(80)
+        .collect()
+}
+
+/// How long the settings say, as the store counts.
+fn signed(duration: Duration) -> jiff::SignedDuration {
+    jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::NotFound,
+            StoreError::Closed(state) => {
+                Self::of_closed(state).unwrap_or(Self::Conflict("The state changed.".into()))
+            }
+            StoreError::AllTaken { free_in } => Self::InUse {
+                retry_after: u32::try_from(free_in.as_secs())
+                    .unwrap_or(0)
+                    .saturating_add(1),
+            },
+            StoreError::NotReady => Self::NotReady,
+            StoreError::AlreadyConsumed(by) => Self::AlreadyConsumed { by },
+            StoreError::ClaimGone => Self::Conflict(
+                "This upload took too long or was replaced by another one, and was not stored."
+                    .into(),
+            ),
+            StoreError::Illegal(_) => Self::Conflict("That is not possible at this point.".into()),
+            StoreError::NewerSchema { .. } | StoreError::Database(_) => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Attaching media to what they are for.
+
+use super::Service;
+use crate::{
+    domain::{
+        attachment::{Attachment, Target},
+        caller::Caller,
+        ids::MediaId,
+        media::media_of_key,
+        session::Status,
+    },
+    error::{Error, Result},
+    store::{MediaRef, NewAttachment, SessionRef},
+};
+
+/// Longest alternative text, in characters.
+const MOST_ALT: usize = 2_000;
+/// Longest target type and target id, in characters.
+const MOST_TARGET_TYPE: usize = 64;
+const MOST_TARGET_ID: usize = 200;
+
+/// What to attach.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// All media of a session, once.
+    Session(SessionRef),
+    /// One media, by its id or one of its handles.
+    Media(String),
+    /// One media, by its key.
+    UploadKey(String),
+}
+
+/// Asks to attach.
+#[derive(Debug, Clone)]
+pub struct AttachRequest {
+    /// What.
+    pub what: What,
+    /// To what.
+    pub target: Target,
+    /// Text for those who do not see the picture.
+    pub alt: Option<String>,
+    /// Where among the target's media, counted from 0.
+    pub position: Option<u32>,
+}
+
+impl Service {
+    /// Attaches media to a target. The same call again gives the same answer.
+    ///
+    /// A session is consumed by it; a media is not. The status is that of the session that was
+    /// consumed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`], [`Error::NotFound`], [`Error::NotReady`],
+    /// [`Error::AlreadyConsumed`], or as [`Error::of_closed`].
+    pub async fn attach(
+        &self,
+        caller: &Caller,
+        request: AttachRequest,
+    ) -> Result<(Vec<Attachment>, Status)> {
+        check(&request)?;
+        let wanted = NewAttachment {
+            target: request.target,
+            alt: request.alt,
+            position: request.position,
+        };
+        match request.what {
+            What::Session(which) => {
+                let view = self.status(caller, which).await?;
+                self.must_suit(&view.session.purpose, &wanted.target)?;
+                let attached = self.store.consume(view.session.id, wanted).await?;
+                super::close::log_move(&view.session, crate::domain::session::State::Consumed);
+                Ok((attached, Status::Consumed))
+            }
+            What::Media(name) => {
+                let which = match name.parse::<MediaId>() {
+                    Ok(id) => MediaRef::Id(id),
+                    Err(_) => MediaRef::Handle(name),
+                };
+                self.attach_one(caller, which, wanted).await
+            }
+            What::UploadKey(key) => {
+                let id = media_of_key(&key).ok_or(Error::NotFound)?;
+                self.attach_one(caller, MediaRef::Id(id), wanted).await
+            }
+        }
+    }
+
+    async fn attach_one(
+        &self,
+        caller: &Caller,
+        which: MediaRef,
+        wanted: NewAttachment,
+    ) -> Result<(Vec<Attachment>, Status)> {
+        let workspace = caller.workspace.id;
+        let found = self.store.media(workspace, which).await?;
+        let media = found.ok_or(Error::NotFound)?;
+        let session = self.store.find(SessionRef::Id(media.upload_id)).await?;
+        if let Some(view) = &session {
+            self.must_suit(&view.session.purpose, &wanted.target)?;
+        }
+        let attached = self.store.attach(workspace, media.id, wanted).await?;
+        let status = session.map_or(Status::Completed, |view| view.session.state.status());
+        Ok((vec![attached], status))
+    }
+
+    /// # Errors
+    /// [`Error::InvalidArgument`] if the purpose's media do not go on such targets.
+    fn must_suit(&self, purpose: &str, target: &Target) -> Result<()> {
+        let Some(purpose) = self.settings.purpose(purpose) else {
+            return Ok(());
+        };
+        if purpose.target_types.is_empty() || purpose.target_types.contains(&target.kind) {
+            return Ok(());
+        }
+        Err(Error::InvalidArgument(format!(
+            "target_type: a file for `{}` goes on {}, not on `{}`.",
+            purpose.name,
+            purpose.target_types.join(", "),
+            target.kind
+        )))
+    }
+}
+
+fn check(request: &AttachRequest) -> Result<()> {
+    let invalid = |what: &str| Err(Error::InvalidArgument(what.to_owned()));
+    let target = &request.target;
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    if !(1..=MOST_TARGET_TYPE).contains(&target.kind.len()) || !target.kind.bytes().all(word) {
+        return invalid("target_type: 1 to 64 characters of a-z, 0-9, `_` and `-`.");
+    }
+    if !(1..=MOST_TARGET_ID).contains(&target.id.chars().count()) {
+        return invalid("target_id: 1 to 200 characters.");
+    }
+    let alt = request.alt.as_deref().unwrap_or_default();
+    if alt.chars().count() > MOST_ALT {
+        return invalid("alt: at most 2,000 characters.");
+    }
+    Ok(())
+}

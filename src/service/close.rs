@@ -1,0 +1,73 @@
+//! Ending a session: the agent cancels, the person declines or has no more files.
+
+use super::{LinkedSession, Service};
+use crate::{
+    domain::{
+        caller::Caller,
+        session::{State, UploadSession},
+    },
+    error::{Error, Result},
+    intake::filename::harmless_text,
+    store::{SessionRef, SessionView},
+};
+
+/// Longest reason for declining, in characters.
+const MOST_REASON: usize = 500;
+
+impl Service {
+    /// Closes a link in the agent's name. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or as [`Error::of_closed`] in another final state.
+    pub async fn cancel(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
+        let before = self.status(caller, which).await?;
+        self.store.cancel(before.session.id).await?;
+        log_move(&before.session, State::Cancelled);
+        self.status(caller, which).await
+    }
+
+    /// Closes a link in the person's name. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if the reason is too long, or as [`Error::of_closed`].
+    pub async fn decline(&self, link: &LinkedSession, reason: Option<&str>) -> Result<()> {
+        let session = &link.view.session;
+        let reason = reason.map(harmless_text).filter(|text| !text.is_empty());
+        if reason
+            .as_ref()
+            .is_some_and(|text| text.chars().count() > MOST_REASON)
+        {
+            return Err(Error::InvalidArgument(format!(
+                "The reason is longer than {MOST_REASON} characters."
+            )));
+        }
+        self.store.decline(session.id, reason).await?;
+        log_move(session, State::Declined);
+        Ok(())
+    }
+
+    /// Completes a session of several files with those that are there. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`Error::FileMissing`] without any file, [`Error::InUse`] while one is arriving, or as
+    /// [`Error::of_closed`].
+    pub async fn done(&self, link: &LinkedSession) -> Result<()> {
+        let session = &link.view.session;
+        if session.state == State::Pending && link.view.media.is_empty() {
+            return Err(Error::FileMissing("No file was sent yet."));
+        }
+        let state = self.store.done(session.id).await?;
+        log_move(session, state);
+        Ok(())
+    }
+}
+
+/// One line a move.
+pub(super) fn log_move(session: &UploadSession, to: State) {
+    if session.state != to {
+        tracing::info!(
+            upload.id = %session.id, from = session.state.as_str(), to = to.as_str(),
+            "the upload session moved",
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! Making links, and what a link opens.
+
+use super::Service;
+use crate::{
+    domain::{
+        ids::MediaId,
+        session::{State, UploadSession},
+        workspace::{Workspace, WorkspaceRef},
+    },
+    error::{Error, Result},
+    link::{LinkQuery, Token},
+    store::{SessionRef, SessionView},
+};
+
+/// A link as somebody opened it: unchecked.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedLink<'a> {
+    /// The token as it stands in the path.
+    pub token: &'a str,
+    /// The query as it came.
+    pub query: Option<&'a str>,
+    /// Whether it is opened for writing: then it must have exactly the signed parameters.
+    pub for_writing: bool,
+}
+
+/// A session whose link was checked: signature and existence. Whether it still takes files is
+/// another question.
+#[derive(Debug, Clone)]
+pub struct LinkedSession {
+    /// The session as it stands.
+    pub view: SessionView,
+    /// Whom it belongs to.
+    pub workspace: Workspace,
+    /// The signed query.
+    pub query: LinkQuery,
+}
+
+impl Service {
+    /// Checks a link.
+    ///
+    /// # Errors
+    /// In this order: [`Error::NotFound`] if the token is no UUID, [`Error::LinkInvalid`],
+    /// [`Error::NotFound`] if there is no such session.
+    pub async fn linked(&self, link: AskedLink<'_>) -> Result<LinkedSession> {
+        let token: Token = link.token.parse()?;
+        let query = LinkQuery::parse(link.query, link.for_writing)?;
+        query.check(&self.link_keys, link.token)?;
+        let view = self
+            .store
+            .find(SessionRef::Token(token))
+            .await?
+            .ok_or(Error::NotFound)?;
+        let which = WorkspaceRef::Id(view.session.workspace_id);
+        let workspace = if self.default_workspace.id == view.session.workspace_id {
+            self.default_workspace.clone()
+        } else {
+            let found = self.store.workspace(&which).await?;
+            found.ok_or(Error::NotFound)?
+        };
+        Ok(LinkedSession {
+            view,
+            workspace,
+            query,
+        })
+    }
+
+    /// Remembers that the person has opened the page.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn opened(&self, session: &UploadSession) -> Result<()> {
+        if session.state == State::Pending && session.opened_at.is_none() {
+            self.store.open(session.id).await?;
+        }
+        Ok(())
+    }
+
+    /// The signed query of a session's link.
+    #[must_use]
+    pub fn link_query(&self, session: &UploadSession) -> LinkQuery {
+        let (token, workspace) = (session.token, session.workspace_id);
+        LinkQuery::signed(&self.link_keys, token, workspace, session.expires_at)
+    }
+
+    /// The whole link, to be relayed.
+    #[must_use]
+    pub fn link_url(&self, session: &UploadSession) -> String {
+        let (base, token, query) = (&self.public_url, session.token, self.link_query(session));
+        format!("{base}/uploads/{token}?{query}")
+    }
+
+    /// The address, without expiry, by which other programs fetch a media.
+    #[must_use]
+    pub fn handle_url(&self, handle: &str) -> String {
+        let signature = self.handle_keys.sign(handle);
+        format!("{}/m/{handle}?signature={signature}", self.public_url)
+    }
+
+    /// A proof, for the sender's browser alone, that it sent this media.
+    #[must_use]
+    pub fn receipt(&self, media: MediaId) -> String {
+        format!("{media}.{}", self.receipt_keys.sign(&media.to_string()))
+    }
+
+    /// The media that a receipt proves.
+    #[must_use]
+    pub fn receipt_media(&self, receipt: &str) -> Option<MediaId> {
+        let (media, signature) = receipt.split_once('.')?;
+        self.receipt_keys
+            .verify(media, signature)
+            .then(|| media.parse().ok())
+            .flatten()
+    }
+}

@@ -1,0 +1,480 @@
+//! Taking in a file: a claim, its bytes, its media.
+
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+
+use super::{LinkedSession, Service, close::log_move, signed};
+use crate::{
+    domain::{
+        ids::{AttemptId, ClaimId, MediaId, new_handle},
+        limits::Limits,
+        media::{Content, Media, ScanStatus, object_key},
+        mime::Kind,
+        session::{State, UploadSession},
+    },
+    error::{Error, Result},
+    hook,
+    intake::{
+        body::{FileBody, MOST_OUTSIDE_FILE},
+        filename,
+        sniff::{HEAD_BYTES, Sniffed, sniff},
+        stage::{NotAsPromised, Stage, Written},
+    },
+    store::{ClaimOutcome, ClaimRequest, NewMedia, SessionView, StoreError},
+};
+
+/// The slowest disk that a sync is waited for, in bytes a second.
+const SLOWEST_DISK: u64 = 10 * 1024 * 1024;
+
+/// A body that wants to become a file of a session.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The bytes, or what is wrong with the request's form: that is told only where nothing else
+    /// stands in the way.
+    pub body: Result<FileBody>,
+    /// What the sender says the body's length is.
+    pub declared_bytes: Option<u64>,
+    /// The page's name for this attempt.
+    pub attempt: Option<AttemptId>,
+    /// Who sends.
+    pub from: IpAddr,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Received {
+    /// The session that it came by.
+    pub session: UploadSession,
+    /// The stored file.
+    pub media: Media,
+}
+
+impl Service {
+    /// Takes in one file. When this returns `Ok`, the file is durable and whoever waits was told.
+    ///
+    /// # Errors
+    /// In this order: as [`Error::of_closed`]; [`Error::InUse`] without a free slot;
+    /// [`Error::RateLimited`]; [`Error::Busy`] or [`Error::InsufficientStorage`]; then what is wrong
+    /// with the file. Nothing is stored then, and the link is as good as before.
+    pub async fn receive(&self, link: &LinkedSession, incoming: Incoming) -> Result<Received> {
+        let session = &link.view.session;
+        if let Some(media) = sent_before(&link.view, incoming.attempt) {
+            return Ok(Received {
+                session: session.clone(),
+                media,
+            });
+        }
+        if let Some(error) = Error::of_closed(session.state) {
+            return Err(error);
+        }
+        let tally = link.view.tally;
+        let has_room = tally.receiving + tally.checking + tally.stored < tally.slots;
+        if !has_room && incoming.attempt.is_none() {
+            let retry_after = self.settings.idle_timeout.as_secs();
+            return Err(Error::InUse {
+                retry_after: u32::try_from(retry_after).unwrap_or(u32::MAX),
+            });
+        }
+        // The further files of one session are the same person's.
+        let is_first = tally.receiving + tally.checking + tally.stored == 0;
+        if is_first {
+            self.rate.check(incoming.from)?;
+        }
+        self.must_not_be_closing()?;
+        let bodies = Arc::clone(&self.bodies);
+        let permit = bodies
+            .try_acquire_owned()
+            .map_err(|_| Error::Busy { retry_after: 5 })?;
+        let largest = session.limits.max_size_bytes;
+        let declared = incoming.declared_bytes.unwrap_or(0);
+        if declared > largest.saturating_add(MOST_OUTSIDE_FILE) {
+            return Err(Error::SizeExceeded { limit: largest });
+        }
+        let body = incoming.body?;
+        self.must_have_room(declared).await?;
+        // In a task of its own: when the client goes away, what was begun is still ended properly.
+        let (service, session) = (self.clone(), session.clone());
+        let sender = Sender {
+            from: incoming.from,
+            attempt: incoming.attempt,
+            is_first,
+        };
+        let task = async move { service.take_in(session, body, sender, permit).await };
+        tokio::spawn(task).await.map_err(Error::internal)?
+    }
+
+    async fn must_have_room(&self, bytes: u64) -> Result<()> {
+        let free = self.objects.free_bytes().await.map_err(Error::internal)?;
+        match free {
+            Some(free) if free < self.settings.min_free_disk.saturating_add(bytes) => {
+                tracing::warn!(
+                    free_bytes = free,
+                    "an upload was refused: the disk is nearly full"
+                );
+                Err(Error::InsufficientStorage)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn take_in(
+        &self,
+        session: UploadSession,
+        mut body: FileBody,
+        sender: Sender,
+        _permit: OwnedSemaphorePermit,
+    ) -> Result<Received> {
+        let claim = Claim {
+            id: ClaimId::random(),
+            media: MediaId::new(self.clock.now()),
+        };
+        let outcome = self
+            .store
+            .claim(ClaimRequest {
+                session: session.id,
+                claim: claim.id,
+                media: claim.media,
+                attempt: sender.attempt,
+                lease: signed(self.settings.idle_timeout),
+            })
+            .await?;
+        if let ClaimOutcome::StoredBefore(media) = outcome {
+            return Ok(Received {
+                session,
+                media: *media,
+            });
+        }
+        if sender.is_first {
+            self.rate.charge(sender.from);
+        }
+        log_move(&session, State::Receiving);
+        hook::reached("claimed");
+        match self.store_file(&session, claim, &mut body).await {
+            Ok(view) => {
+                hook::reached("committed");
+                log_move(
+                    &UploadSession {
+                        state: State::Receiving,
+                        ..session
+                    },
+                    view.session.state,
+                );
+                let stored = view.media.into_iter().find(|media| media.id == claim.media);
+                let media = stored.ok_or_else(|| Error::internal("a stored media is missing"))?;
+                Ok(Received {
+                    session: view.session,
+                    media,
+                })
+            }
+            Err(failure) => {
+                tracing::info!(
+                    upload.id = %session.id, code = failure.error.row().code, "a file was refused",
+                );
+                if failure.is_clean {
+                    let why = failure.error.to_last_error();
+                    if let Err(error) = self.store.release(claim.id, Some(why)).await {
+                        Error::from(error).log();
+                    }
+                }
+                Err(failure.error)
+            }
+        }
+    }
+
+    async fn store_file(
+        &self,
+        session: &UploadSession,
+        claim: Claim,
+        body: &mut FileBody,
+    ) -> Result<SessionView, Failure> {
+        let (head, name) = self.head(body, &session.limits).await?;
+        let name = name.unwrap_or_default();
+        let sniffed = sniff(&head.start, &name);
+        let cap = cap_for(sniffed, &session.limits)?;
+        if head.bytes > cap {
+            return Err(Error::SizeExceeded { limit: cap }.into());
+        }
+        let objects = Arc::clone(&self.objects);
+        let mut stage = Stage::start(move || objects.stage(claim.id), sniffed);
+        let description = match self.stream(body, &mut stage, claim, &head, cap).await {
+            Ok(description) => description,
+            Err(error) => {
+                // Where the disk failed, its own reason is the better one.
+                return Err(match error {
+                    StreamError::Disk => match stage.finish().await {
+                        Ok(_) => Error::internal("the disk failed without a reason"),
+                        Err(cause) => of_disk(cause),
+                    },
+                    StreamError::Other(error) => {
+                        stage.abandon().await;
+                        error
+                    }
+                }
+                .into());
+            }
+        };
+        let written = self.sync(stage, claim, sniffed).await?;
+        hook::reached("staged");
+        let new = self.judged(session, written, &name, description);
+        let new = match new {
+            Ok(new) => new,
+            Err(error) => return Err(self.discarded(claim, None, error).await),
+        };
+        self.publish(claim, new).await
+    }
+
+    /// The first kilobytes, and what the sender calls the file.
+    async fn head(
+        &self,
+        body: &mut FileBody,
+        limits: &Limits,
+    ) -> Result<(Head, Option<String>), Error> {
+        let name = self.in_time(body.open()).await?;
+        let mut head = Head::default();
+        while head.start.len() < HEAD_BYTES {
+            let Some(piece) = self.in_time(body.piece()).await? else {
+                break;
+            };
+            head.bytes += piece.len() as u64;
+            let wanted = piece.len().min(HEAD_BYTES - head.start.len());
+            head.start.extend_from_slice(&piece[..wanted]);
+            head.pieces.push(piece);
+            if head.bytes > limits.max_size_bytes {
+                break;
+            }
+        }
+        if head.bytes == 0 {
+            return Err(Error::FileMissing(match name.as_deref() {
+                None | Some("") => "No file was chosen, or it is empty.",
+                Some(_) => "The file is empty.",
+            }));
+        }
+        Ok((head, name))
+    }
+
+    /// # Errors
+    /// [`Error::MalformedBody`] if the sender is silent for too long.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::time::timeout(self.settings.idle_timeout, work)
+            .await
+            .map_err(|_| Error::MalformedBody("The sender fell silent, so it was ended.".into()))?
+    }
+
+    /// Sends the file to the disk, counting; a heartbeat follows the bytes. Gives the description.
+    async fn stream(
+        &self,
+        body: &mut FileBody,
+        stage: &mut Stage,
+        claim: Claim,
+        head: &Head,
+        cap: u64,
+    ) -> Result<Option<String>, StreamError> {
+        let beat_every = (self.settings.idle_timeout / 6).min(Duration::from_secs(5));
+        let mut last_beat = Instant::now();
+        let mut size_bytes = head.bytes;
+        for piece in &head.pieces {
+            stage
+                .append(piece.clone())
+                .await
+                .map_err(|_| StreamError::Disk)?;
+        }
+        hook::reached("first-bytes");
+        while let Some(piece) = self.in_time(body.piece()).await? {
+            size_bytes += piece.len() as u64;
+            if size_bytes > cap {
+                return Err(Error::SizeExceeded { limit: cap }.into());
+            }
+            stage.append(piece).await.map_err(|_| StreamError::Disk)?;
+            if last_beat.elapsed() >= beat_every {
+                let lease = signed(self.settings.idle_timeout);
+                self.store
+                    .heartbeat(claim.id, lease, None)
+                    .await
+                    .map_err(Error::from)?;
+                last_beat = Instant::now();
+            }
+        }
+        Ok(self.in_time(body.close()).await?)
+    }
+
+    /// Makes the bytes durable, and the claim say where they will be published, so that a crash
+    /// after this leaves nothing that cannot be found.
+    async fn sync(&self, stage: Stage, claim: Claim, sniffed: Sniffed) -> Result<Written, Failure> {
+        let largest = self.settings.max_file_size;
+        let lease = self.settings.idle_timeout + Duration::from_secs(largest / SLOWEST_DISK);
+        let seal = |mime: Option<&str>| {
+            let key = mime.map(|mime| object_key(claim.media, mime));
+            self.store.heartbeat(claim.id, signed(lease), key)
+        };
+        let promised = match sniffed {
+            Sniffed::Type(mime) | Sniffed::Text(mime) => Some(mime),
+            Sniffed::Zip | Sniffed::Unknown => None,
+        };
+        let (written, sealed) = tokio::join!(stage.finish(), seal(promised));
+        let written = written.map_err(of_disk)?;
+        let sealed = match (sealed, &written.content) {
+            (Ok(()), Ok(content)) if promised.is_none() => seal(Some(&content.mime_type)).await,
+            (sealed, _) => sealed,
+        };
+        match sealed {
+            Ok(()) => Ok(written),
+            Err(error) => Err(self.discarded(claim, None, error.into()).await),
+        }
+    }
+
+    /// The media to be, if the whole file is what is wanted.
+    fn judged(
+        &self,
+        session: &UploadSession,
+        written: Written,
+        name: &str,
+        description: Option<String>,
+    ) -> Result<NewMedia> {
+        let not_allowed = |found: Option<&str>| Error::MimeNotAllowed {
+            found: found.map(str::to_owned),
+            allowed: session.limits.allowed_mime_types.clone(),
+        };
+        let content: Content = written.content.map_err(|NotAsPromised| not_allowed(None))?;
+        if !session.limits.allows(&content.mime_type) {
+            return Err(not_allowed(Some(&content.mime_type)));
+        }
+        let limit = session.limits.cap(Kind::of(&content.mime_type));
+        if content.size_bytes > limit {
+            return Err(Error::SizeExceeded { limit });
+        }
+        let now = self.clock.now();
+        let specs = self.settings.purpose(&session.purpose);
+        let handles = specs.map_or(&[][..], |purpose| &purpose.handles);
+        Ok(NewMedia {
+            original_filename: filename::harmless(name, &content.mime_type),
+            description,
+            original: content.clone(),
+            stored: content,
+            scan_status: ScanStatus::Skipped,
+            handles: handles
+                .iter()
+                .map(|spec| (spec.name.clone(), new_handle(&spec.prefix, now)))
+                .collect(),
+        })
+    }
+
+    async fn publish(&self, claim: Claim, new: NewMedia) -> Result<SessionView, Failure> {
+        let key = object_key(claim.media, &new.stored.mime_type);
+        if let Err(error) = self.objects.publish(claim.id, &key).await {
+            let error = match error.kind() {
+                io::ErrorKind::NotFound => StoreError::ClaimGone.into(),
+                _ => of_disk(error),
+            };
+            return Err(self.discarded(claim, Some(&key), error).await);
+        }
+        hook::reached("published");
+        match self.store.commit_upload(claim.id, new).await {
+            Ok(view) => Ok(view),
+            // Whether it was committed is not known. If not, the claim is still there and the sweep
+            // finds the bytes by it; if it was, they are a media's.
+            Err(error @ StoreError::Database(_)) => Err(Failure {
+                error: error.into(),
+                is_clean: false,
+            }),
+            Err(error) => Err(self.discarded(claim, Some(&key), error.into()).await),
+        }
+    }
+
+    /// Deletes the bytes of a claim that failed.
+    async fn discarded(&self, claim: Claim, key: Option<&str>, error: Error) -> Failure {
+        let mut gone = self.objects.discard(claim.id).await;
+        if let (Ok(()), Some(key)) = (&gone, key) {
+            gone = self.objects.delete(key).await;
+        }
+        Failure {
+            is_clean: gone.is_ok(),
+            error,
+        }
+    }
+}
+
+/// Who sends.
+#[derive(Debug, Clone, Copy)]
+struct Sender {
+    from: IpAddr,
+    attempt: Option<AttemptId>,
+    /// It is the first file of its session.
+    is_first: bool,
+}
+
+/// A claim, and the media that is to come of it.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    id: ClaimId,
+    media: MediaId,
+}
+
+/// The first kilobytes of a file.
+#[derive(Debug, Default)]
+struct Head {
+    start: Vec<u8>,
+    pieces: Vec<Bytes>,
+    bytes: u64,
+}
+
+/// Why a file was not stored.
+struct Failure {
+    error: Error,
+    /// Nothing is left of its bytes, so that the claim can be given back. Else the sweep will look.
+    is_clean: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            is_clean: true,
+        }
+    }
+}
+
+enum StreamError {
+    Disk,
+    Other(Error),
+}
+
+impl From<Error> for StreamError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// What an earlier request of the same attempt brought, whose answer was lost.
+fn sent_before(view: &SessionView, attempt: Option<AttemptId>) -> Option<Media> {
+    let attempt = attempt?;
+    let mut media = view.media.iter();
+    media.find(|media| media.attempt == Some(attempt)).cloned()
+}
+
+/// The largest size of what this may turn out to be.
+fn cap_for(sniffed: Sniffed, limits: &Limits) -> Result<u64> {
+    let candidates = sniffed.candidates();
+    let allowed = candidates.iter().filter(|mime| limits.allows(mime));
+    allowed
+        .map(|mime| limits.cap(Kind::of(mime)))
+        .max()
+        .ok_or_else(|| Error::MimeNotAllowed {
+            found: match sniffed {
+                Sniffed::Zip => Some(crate::intake::sniff::ZIP.to_owned()),
+                _ => candidates.first().map(|mime| (*mime).to_owned()),
+            },
+            allowed: limits.allowed_mime_types.clone(),
+        })
+}
+
+fn of_disk(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            tracing::error!(cause = %error, "the disk is full");
+            Error::InsufficientStorage
+        }
+        _ => Error::internal(error),
+    }
+}

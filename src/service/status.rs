@@ -1,0 +1,73 @@
+//! How a session stands, and waiting for it to change.
+
+use std::{pin::pin, time::Duration};
+
+use tokio::time::Instant;
+
+use super::Service;
+use crate::{
+    domain::{caller::Caller, session::Status},
+    error::{Error, Result},
+    store::{SessionRef, SessionView},
+};
+
+/// A signal is a hint: the session is read this often without one.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// What one turn of waiting brought.
+#[derive(Debug)]
+pub enum Turn {
+    /// The session is not pending any more, or the time is over.
+    Over(SessionView),
+    /// Still pending: something changed, or a few seconds passed.
+    Pending(SessionView),
+}
+
+impl Service {
+    /// The session as it stands.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for what the caller's workspace does not have.
+    pub async fn status(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
+        self.store
+            .find(which)
+            .await?
+            .filter(|view| view.session.workspace_id == caller.workspace.id)
+            .ok_or(Error::NotFound)
+    }
+
+    /// Waits for one change, for a few seconds or until `deadline`, whichever comes first. Call it
+    /// again until it is [`Turn::Over`].
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn wait_turn(
+        &self,
+        caller: &Caller,
+        seen: &SessionView,
+        deadline: Instant,
+    ) -> Result<Turn> {
+        let which = SessionRef::Id(seen.session.id);
+        let changes = self.waiters.watch(seen.session.id);
+        let mut changed = pin!(changes.notified());
+        changed.as_mut().enable();
+        // Read after the place was taken, so that no change falls between the two.
+        let now = self.status(caller, which).await?;
+        if now.session.state.status() != Status::Pending
+            || Instant::now() >= deadline
+            || self.closing.is_cancelled()
+        {
+            return Ok(Turn::Over(now));
+        }
+        if now != *seen {
+            return Ok(Turn::Pending(now));
+        }
+        let look_again = deadline.min(Instant::now() + LOOK_AGAIN);
+        tokio::select! {
+            () = changed => {}
+            () = self.closing.cancelled() => {}
+            () = tokio::time::sleep_until(look_again) => {}
+        }
+        Ok(Turn::Pending(now))
+    }
+}

@@ -1,0 +1,92 @@
+//! Cleaning up after what time, crashes and closed browsers left behind.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::Service;
+use crate::{error::Result, store::Due};
+
+/// How often a server sweeps.
+const EVERY: Duration = Duration::from_secs(15);
+/// How many are taken at once.
+const BATCH: u32 = 100;
+/// For how long a lost claim is one sweeper's alone.
+const LEASE: SignedDuration = SignedDuration::from_mins(1);
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Swept {
+    /// Sessions whose time was over.
+    pub expired_sessions: u32,
+    /// Claims that were lost, with what they had left in storage.
+    pub lost_claims: u32,
+    /// Sessions that ended long ago and were forgotten.
+    pub forgotten_sessions: u32,
+}
+
+impl Service {
+    /// Does all that is due. Safe to run at any time, by any number of processes.
+    ///
+    /// # Errors
+    /// [`crate::Error::Internal`]; what was not done is due again a minute later.
+    pub async fn sweep(&self) -> Result<Swept> {
+        let mut swept = Swept::default();
+        loop {
+            let lost = self.store.take_lost_claims(BATCH, LEASE).await?;
+            if lost.is_empty() {
+                break;
+            }
+            for claim in lost {
+                // Staged bytes first: a writer that wakes late then has nothing to publish.
+                let staged = self.objects.discard(claim.id).await;
+                staged.map_err(crate::Error::internal)?;
+                if let Some(key) = &claim.media_key {
+                    let published = self.objects.delete(key).await;
+                    published.map_err(crate::Error::internal)?;
+                }
+                self.store.forget_claim(claim.id).await?;
+                swept.lost_claims += 1;
+            }
+        }
+        loop {
+            let moved = self.store.expire_sessions(BATCH).await?;
+            if moved.is_empty() {
+                break;
+            }
+            for (id, state) in moved {
+                tracing::info!(upload.id = %id, to = state.as_str(), "the link's time is over");
+                swept.expired_sessions += 1;
+            }
+        }
+        loop {
+            let forgotten = self.store.forget_sessions(BATCH).await?;
+            swept.forgotten_sessions += forgotten;
+            if forgotten < BATCH {
+                break;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// What [`Self::sweep`] would find to do.
+    ///
+    /// # Errors
+    /// [`crate::Error::Internal`].
+    pub async fn due(&self) -> Result<Due> {
+        Ok(self.store.due().await?)
+    }
+
+    /// Sweeps now and then until [`Self::close`].
+    pub async fn keep_swept(&self) {
+        loop {
+            if let Err(error) = self.sweep().await {
+                error.log();
+            }
+            tokio::select! {
+                () = self.closing.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+}

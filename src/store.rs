@@ -1,0 +1,327 @@
+//! Where sessions, claims, media and attachments are remembered. Bytes live elsewhere, in
+//! [`crate::objects`].
+
+pub mod sqlite;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::broadcast;
+
+use crate::{
+    domain::{
+        attachment::{Attachment, Target},
+        ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
+        limits::Limits,
+        media::{Content, Media, ScanStatus},
+        session::{IllegalMove, LastError, Metadata, State, Tally, UploadSession},
+        workspace::{Workspace, WorkspaceRef},
+    },
+    link::Token,
+};
+
+/// Remembers everything but bytes. One implementation per database.
+///
+/// Every method is an intent and one transaction. Durations go in, instants come out: leases and
+/// expiries are judged by the store's own clock. A change is visible to every process on the same
+/// database, and durable, before the method returns.
+#[async_trait]
+pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
+    /// The workspace that every installation has; made at first start.
+    async fn default_workspace(&self) -> Result<Workspace>;
+
+    /// The workspace by that name.
+    async fn workspace(&self, which: &WorkspaceRef) -> Result<Option<Workspace>>;
+
+    /// Remembers a new session, `pending` from now on.
+    async fn create(&self, new: NewSession) -> Result<UploadSession>;
+
+    /// The session as it stands now, time included: a link that lapsed a second ago is `expired`
+    /// even where no sweep came by.
+    async fn find(&self, which: SessionRef) -> Result<Option<SessionView>>;
+
+    /// Remembers that the page was opened. Safe to repeat.
+    async fn open(&self, id: UploadId) -> Result<()>;
+
+    /// Takes a claim on a free slot, for the attempt that is about to send a file.
+    ///
+    /// An attempt that was there before takes over its own claim, and one that was stored already
+    /// gets its media again.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] in a final state, [`StoreError::AllTaken`] without a free slot.
+    async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome>;
+
+    /// Keeps a claim for another `lease`, and remembers where its bytes will be published.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`] once the claim was lost: nothing may be written for it any more.
+    async fn heartbeat(
+        &self,
+        claim: ClaimId,
+        lease: SignedDuration,
+        media_key: Option<String>,
+    ) -> Result<()>;
+
+    /// Turns a claim into a stored media.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`] once the claim was lost: the bytes are nobody's.
+    async fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> Result<SessionView>;
+
+    /// Gives a claim back. Its bytes must be gone by then. Safe to repeat.
+    async fn release(&self, claim: ClaimId, why: Option<LastError>) -> Result<()>;
+
+    /// Completes a session of several files with those that are there.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`], [`StoreError::AllTaken`] while a file is arriving, or
+    /// [`StoreError::Illegal`] without any file.
+    async fn done(&self, id: UploadId) -> Result<State>;
+
+    /// Closes a session in the person's name.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] in a final state; declining again is no error.
+    async fn decline(&self, id: UploadId, reason: Option<String>) -> Result<()>;
+
+    /// Closes a session in the agent's name.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] in a final state; cancelling again is no error.
+    async fn cancel(&self, id: UploadId) -> Result<()>;
+
+    /// Attaches all media of a completed session to one target, in slot order, once. Repeating the
+    /// same call gives the same answer.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`], [`StoreError::Closed`] or [`StoreError::AlreadyConsumed`].
+    async fn consume(&self, id: UploadId, wanted: NewAttachment) -> Result<Vec<Attachment>>;
+
+    /// Attaches one media. Repeating the same call gives the same answer.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the workspace has no such media.
+    async fn attach(
+        &self,
+        workspace: WorkspaceId,
+        media: MediaId,
+        wanted: NewAttachment,
+    ) -> Result<Attachment>;
+
+    /// A media of this workspace.
+    async fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Result<Option<Media>>;
+
+    /// Moves up to `most` sessions whose time is over, and says which and whereto.
+    async fn expire_sessions(&self, most: u32) -> Result<Vec<(UploadId, State)>>;
+
+    /// Takes up to `most` lost claims, to delete what they left; each comes again after `lease`
+    /// unless [`Self::forget_claim`] ends it.
+    async fn take_lost_claims(&self, most: u32, lease: SignedDuration) -> Result<Vec<LostClaim>>;
+
+    /// Ends a lost claim whose bytes are gone. Safe to repeat.
+    async fn forget_claim(&self, claim: ClaimId) -> Result<()>;
+
+    /// Forgets up to `most` sessions that ended long ago, and says how many.
+    async fn forget_sessions(&self, most: u32) -> Result<u32>;
+
+    /// What the sweep would find to do.
+    async fn due(&self) -> Result<Due>;
+
+    /// Answers if the database does.
+    async fn ping(&self) -> Result<()>;
+
+    /// The stream of changes, of this process and of others. A hint: whoever misses one reads again
+    /// a few seconds later.
+    fn changes(&self) -> broadcast::Receiver<Change>;
+}
+
+/// A store's result.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing by that name.
+    #[error("there is nothing by that name")]
+    NotFound,
+    /// The session is in a final state.
+    #[error("the session is {}", .0.as_str())]
+    Closed(State),
+    /// Every slot has a live claim or a file.
+    #[error("every slot is taken")]
+    AllTaken {
+        /// When the first of them may be free again.
+        free_in: SignedDuration,
+    },
+    /// The claim was lost to silence, to another attempt or to the session's end.
+    #[error("the claim is gone")]
+    ClaimGone,
+    /// The session has no file yet.
+    #[error("the session is not completed")]
+    NotReady,
+    /// The session's media went to another target.
+    #[error("the session was consumed")]
+    AlreadyConsumed(Target),
+    /// The move is not in the table.
+    #[error(transparent)]
+    Illegal(#[from] IllegalMove),
+    /// The database was written by a newer askfile.
+    #[error(
+        "the database has schema version {found}, and this askfile knows versions up to {known}: \
+         start a newer askfile on it"
+    )]
+    NewerSchema {
+        /// What the database says.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// The database failed.
+    #[error("the database did not do its work")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A session to be made.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Its name.
+    pub id: UploadId,
+    /// Its secret.
+    pub token: Token,
+    /// Whom it belongs to.
+    pub workspace_id: WorkspaceId,
+    /// How the page names who asks.
+    pub asked_by: String,
+    /// The purpose's name.
+    pub purpose: String,
+    /// The agent's words to the person.
+    pub prompt: Option<String>,
+    /// What the agent wants to find it by.
+    pub metadata: Metadata,
+    /// What it takes.
+    pub limits: Limits,
+    /// For how many seconds its unattached media are kept.
+    pub retain_seconds: Option<u64>,
+    /// How long its link lives.
+    pub expires_in: SignedDuration,
+}
+
+/// A session as a caller names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionRef {
+    /// By its name for everybody.
+    Id(UploadId),
+    /// By its secret.
+    Token(Token),
+}
+
+/// A session with all that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// The session.
+    pub session: UploadSession,
+    /// Its stored files, in slot order.
+    pub media: Vec<Media>,
+    /// How its slots are used.
+    pub tally: Tally,
+}
+
+/// Asks for a claim.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest {
+    /// On which session.
+    pub session: UploadId,
+    /// The claim's name to be.
+    pub claim: ClaimId,
+    /// The name of the media that will come of it.
+    pub media: MediaId,
+    /// The page's name for this attempt.
+    pub attempt: Option<AttemptId>,
+    /// For how long, from now or from the last heartbeat.
+    pub lease: SignedDuration,
+}
+
+/// What became of a [`ClaimRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimOutcome {
+    /// The claim is held.
+    Taken {
+        /// Its slot.
+        slot: u32,
+    },
+    /// The same attempt was stored before; this is what it brought.
+    StoredBefore(Box<Media>),
+}
+
+/// A media to be stored.
+#[derive(Debug, Clone)]
+pub struct NewMedia {
+    /// The name that the person's file had, made harmless.
+    pub original_filename: String,
+    /// What the person wrote beside it.
+    pub description: Option<String>,
+    /// The bytes as they are stored.
+    pub stored: Content,
+    /// The bytes as they came.
+    pub original: Content,
+    /// Whether they may be handed out.
+    pub scan_status: ScanStatus,
+    /// The name and value of each handle.
+    pub handles: Vec<(String, String)>,
+}
+
+/// An attachment to be made.
+#[derive(Debug, Clone)]
+pub struct NewAttachment {
+    /// To what.
+    pub target: Target,
+    /// Text for those who do not see the picture.
+    pub alt: Option<String>,
+    /// The first one's position; `None`: after those that are there.
+    pub position: Option<u32>,
+}
+
+/// A media as a caller names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaRef {
+    /// By its name.
+    Id(MediaId),
+    /// By one of its handles.
+    Handle(String),
+}
+
+/// A claim that was lost, and what it may have left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostClaim {
+    /// The claim; its bytes are staged under its name.
+    pub id: ClaimId,
+    /// Where its bytes may have been published.
+    pub media_key: Option<String>,
+}
+
+/// What the sweep would find to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Sessions whose time is over.
+    pub sessions: Vec<UploadId>,
+    /// Claims that were lost.
+    pub claims: Vec<ClaimId>,
+    /// Sessions that ended so long ago that they are forgotten.
+    pub old_sessions: Vec<UploadId>,
+}
+
+/// Something changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// This session.
+    Session(UploadId),
+    /// Another process changed something.
+    Elsewhere,
+}
+
+/// The instant `duration` after `now`, or the last that can be told.
+pub(crate) fn later(now: Timestamp, duration: SignedDuration) -> Timestamp {
+    now.saturating_add(duration).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,326 @@
+//! [`UploadStore`] in one SQLite file.
+
+mod files;
+mod rows;
+mod schema;
+mod sessions;
+mod sweeping;
+mod writer;
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, named_params};
+use tokio::sync::broadcast;
+
+use self::{rows::Col, writer::Writer};
+use super::{
+    Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
+    NewSession, Result, SessionRef, SessionView, StoreError, UploadStore,
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        attachment::Attachment,
+        ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
+        media::Media,
+        session::{LastError, State, UploadSession},
+        workspace::{Alias, Workspace, WorkspaceRef},
+    },
+};
+
+/// How many connections read.
+const READERS: usize = 4;
+/// How long a process waits for another one's transaction.
+const BUSY: Duration = Duration::from_secs(5);
+
+const DEFAULT_WORKSPACE: &str = "SELECT * FROM workspace WHERE is_default = 1";
+const WORKSPACE_BY_ID: &str = "SELECT * FROM workspace WHERE id = ?1";
+const WORKSPACE_BY_ALIAS: &str = "SELECT * FROM workspace WHERE alias = ?1";
+const MAKE_WORKSPACE: &str = "INSERT INTO workspace (id, alias, name, is_default, created_at)
+    VALUES (:id, :alias, 'Default workspace', 1, :now) RETURNING *";
+
+/// Everything in one SQLite file: one thread writes, a few connections read.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Arc<Readers>,
+    clock: Arc<dyn Clock>,
+    changes: broadcast::Sender<Change>,
+}
+
+#[derive(Debug)]
+struct Readers {
+    connections: Vec<Mutex<Connection>>,
+    next: AtomicUsize,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`], or [`StoreError::Database`] if SQLite refuses.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+        let mut db = Connection::open(path)?;
+        configure(&db)?;
+        db.pragma_update(None, "journal_mode", "wal")?;
+        // The default of WAL, NORMAL, can lose the last commits when the power goes.
+        db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update(None, "foreign_keys", "on")?;
+        schema::migrate(&mut db)?;
+        let connections = (0..READERS)
+            .map(|_| reader(path).map(Mutex::new))
+            .collect::<Result<_>>()?;
+        let changes = broadcast::Sender::new(4096);
+        Ok(Self {
+            writer: Writer::start(db, changes.clone())?,
+            readers: Arc::new(Readers {
+                connections,
+                next: AtomicUsize::new(0),
+            }),
+            clock,
+            changes,
+        })
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.readers);
+        tokio::task::spawn_blocking(move || {
+            let turn = readers.next.fetch_add(1, Ordering::Relaxed) % READERS;
+            let connection = &readers.connections[turn];
+            // A reader that panicked left nothing behind: it only read.
+            work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+        .await
+        .map_err(|lost| StoreError::Database(lost.into()))?
+    }
+
+    /// Writes at an instant that is taken when the turn has come: a process that was paused in
+    /// the queue must not judge leases by the time it fell asleep.
+    async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
+    {
+        let clock = Arc::clone(&self.clock);
+        self.writer.call(move |db| work(db, clock.now())).await
+    }
+
+    fn changed(&self, id: UploadId) {
+        // Nobody listening is no fault.
+        let _ = self.changes.send(Change::Session(id));
+    }
+}
+
+fn configure(db: &Connection) -> Result<()> {
+    db.busy_timeout(BUSY)?;
+    db.pragma_update(None, "trusted_schema", "off")?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    configure(&db)?;
+    Ok(db)
+}
+
+#[async_trait]
+impl UploadStore for SqliteStore {
+    async fn default_workspace(&self) -> Result<Workspace> {
+        self.write(move |db, now| {
+            let found = db
+                .query_row(DEFAULT_WORKSPACE, [], rows::workspace)
+                .optional()?;
+            if let Some(workspace) = found {
+                return Ok(workspace);
+            }
+            let made = db.query_row(
+                MAKE_WORKSPACE,
+                named_params! {
+                    ":id": Col(WorkspaceId::random()), ":alias": Alias::random().as_str(),
+                    ":now": Col(now),
+                },
+                rows::workspace,
+            )?;
+            Ok(made)
+        })
+        .await
+    }
+
+    async fn workspace(&self, which: &WorkspaceRef) -> Result<Option<Workspace>> {
+        let which = which.clone();
+        self.read(move |db| {
+            let found = match which {
+                WorkspaceRef::Id(id) => db.query_row(WORKSPACE_BY_ID, [Col(id)], rows::workspace),
+                WorkspaceRef::Alias(alias) => {
+                    db.query_row(WORKSPACE_BY_ALIAS, [alias.as_str()], rows::workspace)
+                }
+            };
+            Ok(found.optional()?)
+        })
+        .await
+    }
+
+    async fn create(&self, new: NewSession) -> Result<UploadSession> {
+        self.write(move |db, now| sessions::create(db, &new, now))
+            .await
+    }
+
+    async fn find(&self, which: SessionRef) -> Result<Option<SessionView>> {
+        let clock = Arc::clone(&self.clock);
+        self.read(move |db| {
+            // One transaction, so that session, claims and media are of one instant.
+            let snapshot = db.unchecked_transaction()?;
+            let view = sessions::view(&snapshot, which, clock.now())?;
+            snapshot.finish()?;
+            Ok(view)
+        })
+        .await
+    }
+
+    async fn open(&self, id: UploadId) -> Result<()> {
+        self.write(move |db, now| sessions::open(db, id, now))
+            .await?;
+        self.changed(id);
+        Ok(())
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome> {
+        let id = request.session;
+        let outcome = self
+            .write(move |db, now| sessions::claim(db, &request, now))
+            .await?;
+        self.changed(id);
+        Ok(outcome)
+    }
+
+    async fn heartbeat(
+        &self,
+        claim: ClaimId,
+        lease: SignedDuration,
+        media_key: Option<String>,
+    ) -> Result<()> {
+        self.write(move |db, now| sessions::heartbeat(db, claim, lease, media_key.as_deref(), now))
+            .await
+    }
+
+    async fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> Result<SessionView> {
+        let view = self
+            .write(move |db, now| sessions::commit_upload(db, claim, &media, now))
+            .await?;
+        self.changed(view.session.id);
+        Ok(view)
+    }
+
+    async fn release(&self, claim: ClaimId, why: Option<LastError>) -> Result<()> {
+        let session = self
+            .write(move |db, now| sessions::release(db, claim, why.as_ref(), now))
+            .await?;
+        if let Some(id) = session {
+            self.changed(id);
+        }
+        Ok(())
+    }
+
+    async fn done(&self, id: UploadId) -> Result<State> {
+        let state = self
+            .write(move |db, now| sessions::done(db, id, now))
+            .await?;
+        self.changed(id);
+        Ok(state)
+    }
+
+    async fn decline(&self, id: UploadId, reason: Option<String>) -> Result<()> {
+        self.write(move |db, now| sessions::decline(db, id, reason.as_deref(), now))
+            .await?;
+        self.changed(id);
+        Ok(())
+    }
+
+    async fn cancel(&self, id: UploadId) -> Result<()> {
+        self.write(move |db, now| sessions::cancel(db, id, now))
+            .await?;
+        self.changed(id);
+        Ok(())
+    }
+
+    async fn consume(&self, id: UploadId, wanted: NewAttachment) -> Result<Vec<Attachment>> {
+        let attached = self
+            .write(move |db, now| files::consume(db, id, &wanted, now))
+            .await?;
+        self.changed(id);
+        Ok(attached)
+    }
+
+    async fn attach(
+        &self,
+        workspace: WorkspaceId,
+        media: MediaId,
+        wanted: NewAttachment,
+    ) -> Result<Attachment> {
+        self.write(move |db, now| files::attach(db, workspace, media, &wanted, now))
+            .await
+    }
+
+    async fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Result<Option<Media>> {
+        self.read(move |db| files::find(db, workspace, &which))
+            .await
+    }
+
+    async fn expire_sessions(&self, most: u32) -> Result<Vec<(UploadId, State)>> {
+        let moved = self
+            .write(move |db, now| sweeping::expire(db, most, now))
+            .await?;
+        moved.iter().for_each(|(id, _)| self.changed(*id));
+        Ok(moved)
+    }
+
+    async fn take_lost_claims(&self, most: u32, lease: SignedDuration) -> Result<Vec<LostClaim>> {
+        self.write(move |db, now| sweeping::take_lost(db, most, lease, now))
+            .await
+    }
+
+    async fn forget_claim(&self, claim: ClaimId) -> Result<()> {
+        self.write(move |db, _| sweeping::forget_claim(db, claim))
+            .await
+    }
+
+    async fn forget_sessions(&self, most: u32) -> Result<u32> {
+        self.write(move |db, now| sweeping::forget(db, most, now))
+            .await
+    }
+
+    async fn due(&self) -> Result<Due> {
+        let clock = Arc::clone(&self.clock);
+        self.read(move |db| sweeping::due(db, clock.now())).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.read(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?))
+            .await
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error.into())
+    }
+}

@@ -1,0 +1,406 @@
+//! Sessions and claims: what happens inside a transaction.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::{
+    AttemptId, ClaimId, ClaimOutcome, ClaimRequest, MediaId, NewSession, Result, SessionRef,
+    SessionView, StoreError, files,
+    rows::{self, Col, get},
+};
+use crate::{
+    domain::{
+        ids::UploadId,
+        session::{CLAIM_MAX_AGE, Event, LastError, State, Tally, UploadSession},
+    },
+    store::{NewMedia, later},
+};
+
+const INSERT: &str = "INSERT INTO upload_session
+    (id, token, workspace_id, asked_by, purpose, prompt, metadata, limits, max_files,
+     retain_seconds, state, created_at, expires_at, redeem_by)
+    VALUES (:id, :token, :workspace_id, :asked_by, :purpose, :prompt, :metadata, :limits,
+     :max_files, :retain_seconds, 'pending', :created_at, :expires_at, :expires_at)
+    RETURNING *";
+const BY_ID: &str = "SELECT * FROM upload_session WHERE id = ?1";
+const BY_TOKEN: &str = "SELECT * FROM upload_session WHERE token = ?1";
+const MOVE: &str = "UPDATE upload_session
+    SET state = :state, redeem_by = :redeem_by, ended_at = :ended_at WHERE id = :id";
+const OPEN: &str = "UPDATE upload_session SET opened_at = :now
+    WHERE id = :id AND opened_at IS NULL";
+const SET_ERROR: &str = "UPDATE upload_session SET last_error = :last_error WHERE id = :id";
+const SET_REASON: &str = "UPDATE upload_session SET decline_reason = :reason WHERE id = :id";
+
+const HELD: &str = "SELECT * FROM claim WHERE session_id = ?1 AND slot IS NOT NULL ORDER BY slot";
+const CLAIM: &str = "SELECT * FROM claim WHERE id = ?1 AND slot IS NOT NULL";
+const INSERT_CLAIM: &str = "INSERT INTO claim
+    (id, session_id, slot, media_id, attempt, began_at, lease_until)
+    VALUES (:id, :session_id, :slot, :media_id, :attempt, :now, :lease_until)";
+const LOSE_CLAIM: &str = "UPDATE claim SET slot = NULL, lease_until = :now WHERE id = :id";
+const RENEW: &str = "UPDATE claim
+    SET lease_until = :lease_until, media_key = coalesce(:media_key, media_key) WHERE id = :id";
+pub(super) const DELETE_CLAIM: &str = "DELETE FROM claim WHERE id = ?1";
+
+/// A claim that holds a slot.
+struct Held {
+    id: ClaimId,
+    session: UploadId,
+    slot: u32,
+    media: MediaId,
+    attempt: Option<AttemptId>,
+    began_at: Timestamp,
+    lease_until: Timestamp,
+}
+
+fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
+    Ok(Held {
+        id: get(row, "id")?,
+        session: get(row, "session_id")?,
+        slot: row.get("slot")?,
+        media: get(row, "media_id")?,
+        attempt: rows::get_opt(row, "attempt")?,
+        began_at: get(row, "began_at")?,
+        lease_until: get(row, "lease_until")?,
+    })
+}
+
+pub(super) fn create(db: &Connection, new: &NewSession, now: Timestamp) -> Result<UploadSession> {
+    let expires_at = whole_second(later(now, new.expires_in));
+    Ok(db.prepare_cached(INSERT)?.query_row(
+        named_params! {
+            ":id": Col(new.id), ":token": Col(new.token), ":workspace_id": Col(new.workspace_id),
+            ":asked_by": new.asked_by, ":purpose": new.purpose, ":prompt": new.prompt,
+            ":metadata": rows::to_json(&new.metadata)?, ":limits": rows::to_json(&new.limits)?,
+            ":max_files": new.limits.max_files, ":retain_seconds": new.retain_seconds,
+            ":created_at": Col(now), ":expires_at": Col(expires_at),
+        },
+        rows::session,
+    )?)
+}
+
+/// The link tells its expiry in seconds, so that is what the row keeps: the next whole one.
+fn whole_second(instant: Timestamp) -> Timestamp {
+    let part = i64::from(instant.subsec_nanosecond() > 0);
+    Timestamp::from_second(instant.as_second() + part).unwrap_or(instant)
+}
+
+fn load(db: &Connection, which: SessionRef) -> Result<Option<UploadSession>> {
+    let found = match which {
+        SessionRef::Id(id) => db
+            .prepare_cached(BY_ID)?
+            .query_row([Col(id)], rows::session),
+        SessionRef::Token(token) => db
+            .prepare_cached(BY_TOKEN)?
+            .query_row([Col(token)], rows::session),
+    };
+    Ok(found.optional()?)
+}
+
+fn held_claims(db: &Connection, id: UploadId) -> Result<Vec<Held>> {
+    let mut query = db.prepare_cached(HELD)?;
+    let claims = query.query_map([Col(id)], held)?;
+    Ok(claims.collect::<Result<_, _>>()?)
+}
+
+/// The session as it stands at `now`; writes nothing, so that a reader can ask.
+pub(super) fn view(
+    db: &Connection,
+    which: SessionRef,
+    now: Timestamp,
+) -> Result<Option<SessionView>> {
+    let Some(mut session) = load(db, which)? else {
+        return Ok(None);
+    };
+    let stored = files::of_session(db, session.id)?;
+    let claims = if session.state.is_open() {
+        held_claims(db, session.id)?
+    } else {
+        Vec::new()
+    };
+    let (lost, live): (Vec<_>, Vec<_>) = claims.iter().partition(|claim| claim.lease_until <= now);
+    let tally = tally(&session, live.len(), stored.len());
+    for claim in lost {
+        session.redeem_by = session.redeem_by_after_failure(claim.began_at, claim.lease_until);
+    }
+    for event in session.overdue(tally, now) {
+        session.state = session.state.after(event)?;
+    }
+    Ok(Some(SessionView {
+        session,
+        media: stored,
+        tally,
+    }))
+}
+
+fn tally(session: &UploadSession, live: usize, stored: usize) -> Tally {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Tally {
+        slots: session.limits.max_files,
+        receiving: count(live),
+        checking: 0,
+        stored: count(stored),
+    }
+}
+
+/// A session inside a transaction, with all that is overdue done.
+pub(super) struct Current<'a> {
+    db: &'a Connection,
+    pub(super) session: UploadSession,
+    claims: Vec<Held>,
+    stored_slots: Vec<u32>,
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Current<'a> {
+    /// Loads it and does what time alone has brought: silent claims are lost, a link has lapsed.
+    pub(super) fn load(db: &'a Connection, which: SessionRef, now: Timestamp) -> Result<Self> {
+        let session = load(db, which)?.ok_or(StoreError::NotFound)?;
+        let mut current = Self {
+            db,
+            claims: held_claims(db, session.id)?,
+            stored_slots: files::slots(db, session.id)?,
+            session,
+            now,
+        };
+        let (lost, live) = std::mem::take(&mut current.claims)
+            .into_iter()
+            .partition(|claim| claim.lease_until <= now);
+        current.claims = live;
+        current.lose(lost)?;
+        for event in current.session.overdue(current.tally(), now) {
+            current.apply(event)?;
+        }
+        Ok(current)
+    }
+
+    fn tally(&self) -> Tally {
+        tally(&self.session, self.claims.len(), self.stored_slots.len())
+    }
+
+    /// Takes the slots from these claims. Their rows stay until the sweep has deleted their bytes.
+    fn lose(&mut self, lost: Vec<Held>) -> Result<()> {
+        for claim in lost {
+            let at = claim.lease_until.min(self.now);
+            self.session.redeem_by = self.session.redeem_by_after_failure(claim.began_at, at);
+            self.db
+                .prepare_cached(LOSE_CLAIM)?
+                .execute(named_params! { ":id": Col(claim.id), ":now": Col(self.now) })?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: Event) -> Result<State> {
+        self.session.state = self.session.state.after(event)?;
+        if !self.session.state.is_open() && self.session.ended_at.is_none() {
+            self.session.ended_at = Some(self.now);
+        }
+        self.db.prepare_cached(MOVE)?.execute(named_params! {
+            ":id": Col(self.session.id), ":state": Col(self.session.state),
+            ":redeem_by": Col(self.session.redeem_by), ":ended_at": self.session.ended_at.map(Col),
+        })?;
+        Ok(self.session.state)
+    }
+
+    /// # Errors
+    /// [`StoreError::Closed`] unless files can still come.
+    fn must_be_open(&self) -> Result<()> {
+        if self.session.state.is_open() {
+            Ok(())
+        } else {
+            Err(StoreError::Closed(self.session.state))
+        }
+    }
+
+    fn free_in(&self) -> SignedDuration {
+        let first = self.claims.iter().map(|claim| claim.lease_until).min();
+        first.map_or(SignedDuration::ZERO, |at| at.duration_since(self.now))
+    }
+
+    /// Closes the session; bodies on their way lose their claims.
+    pub(super) fn close(&mut self, event: Event) -> Result<()> {
+        let closed = self.session.state.after(event);
+        if let Err(illegal) = closed {
+            return Err(StoreError::Closed(illegal.from));
+        }
+        let claims = std::mem::take(&mut self.claims);
+        self.lose(claims)?;
+        self.apply(event).map(drop)
+    }
+
+    pub(super) fn consumed(&mut self) -> Result<()> {
+        self.apply(Event::Attached).map(drop)
+    }
+}
+
+pub(super) fn open(db: &Connection, id: UploadId, now: Timestamp) -> Result<()> {
+    db.prepare_cached(OPEN)?
+        .execute(named_params! { ":id": Col(id), ":now": Col(now) })?;
+    Ok(())
+}
+
+pub(super) fn claim(
+    db: &Connection,
+    request: &ClaimRequest,
+    now: Timestamp,
+) -> Result<ClaimOutcome> {
+    let mut current = Current::load(db, SessionRef::Id(request.session), now)?;
+    if let Some(attempt) = request.attempt {
+        if let Some(media) = files::of_attempt(db, request.session, attempt)? {
+            return Ok(ClaimOutcome::StoredBefore(Box::new(media)));
+        }
+        let (same, others) = std::mem::take(&mut current.claims)
+            .into_iter()
+            .partition(|claim| claim.attempt == Some(attempt));
+        current.claims = others;
+        current.lose(same)?;
+    }
+    current.must_be_open()?;
+    let taken = |slot: &u32| {
+        current.stored_slots.contains(slot) || current.claims.iter().any(|c| c.slot == *slot)
+    };
+    let Some(slot) = (0..current.session.limits.max_files).find(|slot| !taken(slot)) else {
+        return Err(StoreError::AllTaken {
+            free_in: current.free_in(),
+        });
+    };
+    db.prepare_cached(INSERT_CLAIM)?.execute(named_params! {
+        ":id": Col(request.claim), ":session_id": Col(request.session), ":slot": slot,
+        ":media_id": Col(request.media), ":attempt": request.attempt.map(Col), ":now": Col(now),
+        ":lease_until": Col(later(now, request.lease)),
+    })?;
+    current.apply(Event::ClaimTaken)?;
+    Ok(ClaimOutcome::Taken { slot })
+}
+
+fn live_claim(db: &Connection, id: ClaimId) -> Result<Held> {
+    db.prepare_cached(CLAIM)?
+        .query_row([Col(id)], held)
+        .optional()?
+        .ok_or(StoreError::ClaimGone)
+}
+
+pub(super) fn heartbeat(
+    db: &Connection,
+    id: ClaimId,
+    lease: SignedDuration,
+    media_key: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    let claim = live_claim(db, id)?;
+    let oldest = later(claim.began_at, CLAIM_MAX_AGE);
+    if claim.lease_until <= now || now >= oldest {
+        return Err(StoreError::ClaimGone);
+    }
+    db.prepare_cached(RENEW)?.execute(named_params! {
+        ":id": Col(id), ":lease_until": Col(later(now, lease).min(oldest)), ":media_key": media_key,
+    })?;
+    Ok(())
+}
+
+pub(super) fn commit_upload(
+    db: &Connection,
+    id: ClaimId,
+    new: &NewMedia,
+    now: Timestamp,
+) -> Result<SessionView> {
+    let claim = live_claim(db, id)?;
+    // Loading takes the slot from this claim too if it was silent for too long.
+    let mut current = Current::load(db, SessionRef::Id(claim.session), now)?;
+    if !current.claims.iter().any(|live| live.id == id) {
+        return Err(StoreError::ClaimGone);
+    }
+    db.prepare_cached(DELETE_CLAIM)?.execute([Col(id)])?;
+    current.claims.retain(|live| live.id != id);
+    files::insert(
+        db,
+        &current.session,
+        claim.media,
+        claim.slot,
+        claim.attempt,
+        new,
+        now,
+    )?;
+    current.stored_slots.push(claim.slot);
+    let tally = current.tally();
+    current.apply(Event::Stored(tally))?;
+    db.prepare_cached(SET_ERROR)?
+        .execute(named_params! { ":id": Col(current.session.id), ":last_error": None::<String> })?;
+    current.session.last_error = None;
+    Ok(SessionView {
+        media: files::of_session(db, current.session.id)?,
+        session: current.session,
+        tally,
+    })
+}
+
+/// Gives a claim back; says whose it was.
+pub(super) fn release(
+    db: &Connection,
+    id: ClaimId,
+    why: Option<&LastError>,
+    now: Timestamp,
+) -> Result<Option<UploadId>> {
+    let claim = live_claim(db, id);
+    db.prepare_cached(DELETE_CLAIM)?.execute([Col(id)])?;
+    let claim = match claim {
+        Ok(claim) => claim,
+        Err(StoreError::ClaimGone) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let session = load(db, SessionRef::Id(claim.session))?.ok_or(StoreError::NotFound)?;
+    let mut current = Current {
+        db,
+        claims: held_claims(db, session.id)?,
+        stored_slots: files::slots(db, session.id)?,
+        session,
+        now,
+    };
+    current.session.redeem_by = current.session.redeem_by_after_failure(claim.began_at, now);
+    let tally = current.tally();
+    current.apply(Event::ClaimLost(tally))?;
+    if let Some(why) = why {
+        db.prepare_cached(SET_ERROR)?.execute(named_params! {
+            ":id": Col(claim.session), ":last_error": rows::to_json(why)?,
+        })?;
+    }
+    Ok(Some(claim.session))
+}
+
+pub(super) fn done(db: &Connection, id: UploadId, now: Timestamp) -> Result<State> {
+    let mut current = Current::load(db, SessionRef::Id(id), now)?;
+    if current.session.state == State::Completed {
+        return Ok(State::Completed);
+    }
+    current.must_be_open()?;
+    let tally = current.tally();
+    if tally.receiving + tally.checking > 0 {
+        return Err(StoreError::AllTaken {
+            free_in: current.free_in(),
+        });
+    }
+    current.apply(Event::Done(tally))
+}
+
+pub(super) fn decline(
+    db: &Connection,
+    id: UploadId,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    let mut current = Current::load(db, SessionRef::Id(id), now)?;
+    if current.session.state == State::Declined {
+        return Ok(());
+    }
+    current.close(Event::Declined)?;
+    db.prepare_cached(SET_REASON)?
+        .execute(named_params! { ":id": Col(id), ":reason": reason })?;
+    Ok(())
+}
+
+pub(super) fn cancel(db: &Connection, id: UploadId, now: Timestamp) -> Result<()> {
+    let mut current = Current::load(db, SessionRef::Id(id), now)?;
+    if current.session.state == State::Cancelled {
+        return Ok(());
+    }
+    current.close(Event::Cancelled)
+}

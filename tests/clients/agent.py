@@ -1,0 +1,84 @@
+"""An agent: the official Python MCP client, SDK v1 or v2, behind calls that block."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from contextlib import ExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from anyio.from_thread import start_blocking_portal
+
+SDK = version("mcp").split(".")[0]
+LEGACY, MODERN = "2025-11-25", "2026-07-28"
+ERAS = [LEGACY, MODERN] if SDK == "2" else [LEGACY]
+
+if SDK == "2":
+    from mcp import Client
+
+    def connection(url: str, era: str) -> Client:
+        return Client(url, mode="legacy" if era == LEGACY else "auto")
+
+else:
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    @asynccontextmanager
+    async def connection(url: str, era: str) -> AsyncIterator[ClientSession]:
+        async with streamable_http_client(url) as (read, write, _), ClientSession(read, write) as session:
+            session.protocol_version = (await session.initialize()).protocolVersion
+            yield session
+
+
+class Agent:
+    def __init__(self, url: str, era: str) -> None:
+        self._stack = ExitStack()
+        self._portal = self._stack.enter_context(start_blocking_portal())
+        try:
+            opening = self._portal.wrap_async_context_manager(connection(url, era))
+            self._client = self._stack.enter_context(opening)
+            assert self._client.protocol_version == era
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def tools(self) -> dict[str, dict[str, Any]]:
+        """The tools by name, as they went over the wire."""
+        listed = self._portal.call(self._client.list_tools)
+        tools = [tool.model_dump(by_alias=True, exclude_none=True) for tool in listed.tools]
+        return {tool["name"]: tool for tool in tools}
+
+    def start(self, tool: str, **arguments: Any) -> Future[dict[str, Any]]:
+        """A call that goes on while the story does."""
+        return self._portal.start_task_soon(self._call, tool, arguments)
+
+    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """A call that succeeds."""
+        answer = self.start(tool, **arguments).result()
+        assert answer["ok"] is True, answer
+        return answer
+
+    def fail(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """A call that fails, in a way that a model can read."""
+        answer = self.start(tool, **arguments).result()
+        assert answer["ok"] is False, answer
+        assert set(answer) == {"ok", "error_kind", "code", "message", "hint"}, answer
+        assert answer["message"] and answer["hint"]
+        return answer
+
+    async def _call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        result = await self._client.call_tool(tool, arguments)
+        result = result.model_dump(by_alias=True)
+        answer = result["structuredContent"]
+        assert bool(result["isError"]) is not answer["ok"], result
+        # Agents that know nothing of structured content read the same as text.
+        assert json.loads(result["content"][0]["text"]) == answer
+        return answer
