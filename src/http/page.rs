@@ -1,54 +1,603 @@
-//! Stub.
-use axum::response::{Html, IntoResponse, Response};
-use http::StatusCode;
-pub(crate) struct Problem {
-    pub message: String,
-    pub next: String,
-}
+//! The pages as a person without JavaScript sees them. Pure: data in, HTML out.
+//!
+//! Names, the prompt and whatever else comes from outside is hostile: the templates escape it, and
+//! their filters take out the characters that play tricks.
+
+use std::sync::LazyLock;
+
+use axum::{
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use minijinja::{Environment, UndefinedBehavior, Value, context, value::Serde};
+use serde::Serialize;
+
+use crate::{error::Error, intake::filename::harmless_text};
+
+/// What a page may load and do: nothing but its own stylesheet, pictures and forms.
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; \
+     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The way to the stylesheet's folder from the link itself.
+const ASSETS_OF_LINK: &str = "../assets";
+
+/// The page of a link that takes files. It is shown at the link itself.
+#[derive(Debug, Serialize)]
 pub(crate) struct RequestPage<'a> {
+    /// Who asks.
     pub asked_by: &'a str,
+    /// For which workspace.
     pub workspace_name: &'a str,
+    /// The agent's words.
     pub prompt: Option<&'a str>,
+    /// What is taken, for a person: `JPEG, PNG, any video`.
     pub accepted: String,
+    /// What is taken, for the file dialog: `image/jpeg,video/*`. Empty for anything.
     pub accept: String,
+    /// Largest file: `50 MB`.
     pub max_size: String,
+    /// The kinds with a smaller largest file, each with that.
     pub caps: Vec<(String, String)>,
+    /// How many files the link takes.
     pub max_files: u32,
+    /// How many of them are there.
     pub sent: u32,
+    /// Until when, as RFC 3339 in UTC.
     pub expires_at: String,
+    /// Until when, for a person.
     pub expires_text: String,
+    /// How long that is from now: `15 minutes`.
     pub time_left: String,
+    /// The canonical signed query, without `?`.
     pub query: &'a str,
+    /// The token as it stands in the path.
     pub token: &'a str,
+    /// Why the last try was refused.
     pub error: Option<Problem>,
 }
+
+/// Why the last try was refused.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// What the person can do next.
+    pub next: String,
+}
+
 impl RequestPage<'_> {
-    pub fn html(&self) -> String {
-        format!("{}<form>", self.prompt.unwrap_or_default())
+    /// The page.
+    pub(crate) fn html(&self) -> String {
+        render(
+            "request.html",
+            &context! { assets => ASSETS_OF_LINK, page => Serde(self) },
+        )
     }
 }
+
+/// How it ended, or where it stands while there is nothing to fill in.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Outcome<'a> {
+    /// The file is there.
     Sent {
+        /// Its name and size: for the sender's browser only.
         file: Option<(&'a str, &'a str)>,
+        /// Whether the link takes more. Such a page is shown at the link itself.
         more: bool,
     },
+    /// The file is there and not yet judged. Shown at the link itself, which it opens again and
+    /// again.
     Checking,
+    /// The link brought its files already.
     Used,
+    /// The link's time is over.
     Expired,
+    /// The person said no.
     Declined,
+    /// The agent took it back.
     Cancelled,
+    /// The link was changed, or never came from here.
     Tampered,
+    /// There is no such link.
     Unknown,
+    /// Anything else that went wrong.
     Failed {
+        /// What is wrong.
         message: &'a str,
+        /// What the person can do next.
         next: &'a str,
     },
 }
+
 impl Outcome<'_> {
-    pub fn html(&self, _assets: &str) -> String {
-        "x".into()
+    /// The page. `assets` is the way to the stylesheet's folder from where it is shown.
+    pub(crate) fn html(&self, assets: &str) -> String {
+        let Message {
+            title,
+            heading,
+            text,
+            next,
+            tone,
+        } = self.message();
+        let (file, more) = match *self {
+            Self::Sent { file, more } => (file, more),
+            _ => (None, false),
+        };
+        let looks_again = matches!(self, Self::Checking);
+        let again = match (more, looks_again) {
+            (true, _) => Some("Send another file"),
+            (_, true) => Some("Look again now"),
+            _ => None,
+        };
+        render(
+            "message.html",
+            &context! { assets, title, heading, text, next, tone, file, looks_again, again },
+        )
+    }
+
+    fn message(&self) -> Message<'_> {
+        match self {
+            Self::Sent { more: false, file } => Message {
+                title: "Sent",
+                heading: "Sent",
+                text: match file {
+                    Some(_) => "The chat now has the file.",
+                    None => "The chat now has what you sent.",
+                },
+                next: "Go back to the chat and say that you are done. You can close this page.",
+                tone: "good",
+            },
+            Self::Sent { more: true, .. } => Message {
+                title: "Sent, and room for more",
+                heading: "This one has arrived",
+                text: "The link takes more files.",
+                next: "Send the next one, or press Done there if that was all: then the chat has \
+                       what you sent.",
+                tone: "good",
+            },
+            Self::Checking => Message {
+                title: "Checking the file",
+                heading: "Checking the file",
+                text: "It has arrived. The chat gets it once the check is over.",
+                next: "Keep this page open: it looks again every few seconds.",
+                tone: "busy",
+            },
+            Self::Used => Message::closed(
+                &Error::AlreadyUsed,
+                "Link used",
+                "This link has been used",
+                "It takes no more, and nobody can see through it what was sent.",
+            ),
+            Self::Expired => Message::closed(
+                &Error::LinkExpired,
+                "Link expired",
+                "This link has expired",
+                "Links work for a short time only, so that nobody else can use them later.",
+            ),
+            Self::Declined => Message::closed(
+                &Error::Declined,
+                "Request declined",
+                "This request was declined",
+                "The chat is told so. Nothing more can be sent through this link.",
+            ),
+            Self::Cancelled => Message::closed(
+                &Error::Cancelled,
+                "Request cancelled",
+                "This request was cancelled",
+                "The agent took it back. Nothing more can be sent through this link.",
+            ),
+            Self::Tampered => Message {
+                tone: "bad",
+                ..Message::closed(
+                    &Error::LinkInvalid,
+                    "Link not complete",
+                    "This link is not complete",
+                    "A part of it is missing or was changed on its way.",
+                )
+            },
+            Self::Unknown => Message::closed(
+                &Error::NotFound,
+                "Nothing here",
+                "There is nothing here",
+                "The address is not complete, or what was here is gone.",
+            ),
+            Self::Failed { message, next } => Message {
+                title: "That did not work",
+                heading: "That did not work",
+                text: message,
+                next,
+                tone: "bad",
+            },
+        }
     }
 }
+
+/// What a page says that is no form.
+struct Message<'a> {
+    title: &'a str,
+    heading: &'a str,
+    text: &'a str,
+    next: &'a str,
+    tone: &'a str,
+}
+
+impl<'a> Message<'a> {
+    /// For a link that takes nothing; what to do next is the error table's to say.
+    fn closed(error: &Error, title: &'a str, heading: &'a str, text: &'a str) -> Self {
+        Self {
+            title,
+            heading,
+            text,
+            next: error.row().person,
+            tone: "closed",
+        }
+    }
+}
+
+/// A page as an answer.
 pub(crate) fn html_response(status: StatusCode, html: String) -> Response {
-    (status, Html(html)).into_response()
+    let policy = [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)];
+    (status, policy, Html(html)).into_response()
+}
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.add_filter("one_line", |text: &str| one_line(text));
+    templates.add_filter("words", |text: Option<&str>| text.map(words));
+    for (name, source) in [
+        ("layout.html", include_str!("../../web/layout.html")),
+        ("request.html", include_str!("../../web/request.html")),
+        ("message.html", include_str!("../../web/message.html")),
+    ] {
+        templates
+            .add_template(name, source)
+            .expect("the templates are part of the program");
+    }
+    templates
+});
+
+fn render(name: &str, data: &Value) -> String {
+    TEMPLATES
+        .get_template(name)
+        .and_then(|template| template.render(data))
+        .expect("the templates fit their data, as the tests see")
+}
+
+/// A name or a sentence from outside.
+fn one_line(text: &str) -> String {
+    harmless_text(text).replace('\n', " ")
+}
+
+/// Somebody's words, with their lines. A crowd of empty ones would push the form out of sight.
+fn words(text: &str) -> String {
+    let text = harmless_text(text);
+    let mut lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "</p><script>alert(1)</script>\"'{{ 7*7 }}{% raw %}\u{202e}gpj.exe";
+
+    fn page() -> RequestPage<'static> {
+        RequestPage {
+            asked_by: "Claude",
+            workspace_name: "Acme",
+            prompt: Some("The invoice of May,\nas PDF."),
+            accepted: "PDF, any image".into(),
+            accept: "application/pdf,image/*".into(),
+            max_size: "50 MB".into(),
+            caps: vec![("image".into(), "10 MB".into())],
+            max_files: 1,
+            sent: 0,
+            expires_at: "2026-11-22T14:05:00Z".into(),
+            expires_text: "14:05 UTC on 22 November 2026".into(),
+            time_left: "15 minutes".into(),
+            query: "workspace_id=w&expires=1&signature=5",
+            token: "11111111-2222-4333-8444-555555555555",
+            error: None,
+        }
+    }
+
+    fn outcomes() -> Vec<Outcome<'static>> {
+        let file = Some(("may.pdf", "1.4 MB"));
+        let (message, next) = ("The server is busy.", "Try again in a minute.");
+        vec![
+            Outcome::Sent { file, more: false },
+            Outcome::Sent { file, more: true },
+            Outcome::Checking,
+            Outcome::Used,
+            Outcome::Expired,
+            Outcome::Declined,
+            Outcome::Cancelled,
+            Outcome::Tampered,
+            Outcome::Unknown,
+            Outcome::Failed { message, next },
+        ]
+    }
+
+    /// What stands between the first `start` and the next `end`.
+    fn between<'a>(html: &'a str, start: &str, end: &str) -> &'a str {
+        let (_, rest) = html
+            .split_once(start)
+            .unwrap_or_else(|| panic!("no {start}"));
+        rest.split_once(end).unwrap_or_else(|| panic!("no {end}")).0
+    }
+
+    fn title(html: &str) -> &str {
+        between(html, "<title>", "</title>")
+    }
+
+    /// The values of all attributes of this name, unescaped as far as links need it.
+    fn attributes(html: &str, name: &str) -> Vec<String> {
+        html.split(&format!(" {name}=\""))
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap().replace("&amp;", "&"))
+            .collect()
+    }
+
+    fn every_page() -> Vec<String> {
+        let several = RequestPage {
+            max_files: 5,
+            sent: 2,
+            error: Some(Problem {
+                message: "Too large.".into(),
+                next: "Choose another.".into(),
+            }),
+            ..page()
+        };
+        let outcomes = outcomes();
+        let outcomes = outcomes.iter().map(|outcome| outcome.html("../assets"));
+        [page().html(), several.html()]
+            .into_iter()
+            .chain(outcomes)
+            .collect()
+    }
+
+    #[test]
+    fn the_forms_post_to_the_canonical_link_wherever_a_proxy_puts_it() {
+        let several = RequestPage {
+            max_files: 5,
+            sent: 1,
+            ..page()
+        };
+        let token = page().token;
+        let query = page().query;
+        assert_eq!(
+            attributes(&several.html(), "action"),
+            [
+                format!("?{query}"),
+                format!("{token}/done?{query}"),
+                format!("{token}/decline?{query}"),
+            ]
+        );
+        for html in every_page() {
+            assert!(attributes(&html, "src").is_empty());
+            for url in ["action", "href"]
+                .iter()
+                .flat_map(|name| attributes(&html, name))
+            {
+                assert!(!url.starts_with('/') && !url.contains("//"), "{url}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_form_has_the_fields_that_the_link_takes() {
+        let html = page().html();
+        let form = between(&html, "<form class=\"send\"", "</form>");
+        assert!(form.contains("method=\"post\" enctype=\"multipart/form-data\""));
+        assert_eq!(attributes(form, "name"), ["media", "description"]);
+        assert_eq!(attributes(form, "maxlength"), ["500"]);
+        let accept = attributes(form, "accept").join("").replace("&#x2f;", "/");
+        assert_eq!(accept, "application/pdf,image/*");
+        let decline = between(&html, "<details", "</details>");
+        assert_eq!(attributes(decline, "name"), ["reason"]);
+        assert!(!decline.contains("enctype"));
+
+        let anything = RequestPage {
+            accept: String::new(),
+            ..page()
+        };
+        assert!(attributes(&anything.html(), "accept").is_empty());
+    }
+
+    #[test]
+    fn a_person_can_tell_who_asks_for_what_and_until_when() {
+        let html = page().html();
+        for told in [
+            "<bdi>Claude</bdi>",
+            "<bdi>Acme</bdi>",
+            "The invoice of May,\nas PDF.</blockquote>",
+            "Written by the agent",
+            "never asks for passwords",
+            "PDF, any image",
+            "up to 50 MB (image: 10 MB)",
+            "datetime=\"2026-11-22T14:05:00Z\"",
+            "14:05 UTC on 22 November 2026",
+            "15 minutes",
+        ] {
+            assert!(html.contains(told), "{told}\n{html}");
+        }
+        for prompt in [None, Some(""), Some(" \n\u{202e}")] {
+            let html = RequestPage { prompt, ..page() }.html();
+            assert!(!html.contains("<blockquote"), "{prompt:?}");
+            assert!(html.contains("never asks for passwords"), "{prompt:?}");
+        }
+    }
+
+    #[test]
+    fn done_is_offered_once_one_of_several_files_is_there() {
+        for (max_files, sent, offered) in
+            [(1, 0, false), (5, 0, false), (5, 1, true), (1, 1, false)]
+        {
+            let page = RequestPage {
+                max_files,
+                sent,
+                ..page()
+            };
+            let html = page.html();
+            assert_eq!(html.contains("/done?"), offered, "{sent} of {max_files}");
+            let progress = format!("{sent} of {max_files} files sent");
+            assert_eq!(html.contains(&progress), max_files > 1, "{progress}");
+        }
+    }
+
+    #[test]
+    fn a_refused_try_says_why_above_everything_else() {
+        let error = Problem {
+            message: "This file is <larger> than 50 MB.".into(),
+            next: "Choose a smaller file.".into(),
+        };
+        let refused = RequestPage {
+            error: Some(error),
+            ..page()
+        };
+        let html = refused.html();
+        let alert = between(&html, "role=\"alert\"", "</div>");
+        assert!(alert.contains("This file is &lt;larger&gt; than 50 MB."));
+        assert!(alert.contains("Choose a smaller file."));
+        assert!(html.find("role=\"alert\"") < html.find("<h1>"));
+        assert_ne!(title(&html), title(&page().html()));
+        assert!(!page().html().contains("role=\"alert\""));
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_text_and_stays_in_its_place() {
+        let text = "&lt;&#x2f;p&gt;&lt;script&gt;alert(1)&lt;&#x2f;script&gt;&quot;&#x27;\
+                    {{ 7*7 }}{% raw %}gpj.exe";
+        let request = RequestPage {
+            asked_by: HOSTILE,
+            workspace_name: HOSTILE,
+            prompt: Some(HOSTILE),
+            accepted: HOSTILE.into(),
+            accept: HOSTILE.into(),
+            query: HOSTILE,
+            token: HOSTILE,
+            error: Some(Problem {
+                message: HOSTILE.into(),
+                next: "Try again.".into(),
+            }),
+            ..page()
+        }
+        .html();
+        let isolated = format!("<bdi>{text}</bdi>");
+        assert_eq!(request.matches(&isolated).count(), 3, "{request}");
+        assert!(request.contains(&format!("<blockquote dir=\"auto\">{text}</blockquote>")));
+
+        let sent = Outcome::Sent {
+            file: Some((HOSTILE, "1 MB")),
+            more: false,
+        };
+        let sent = sent.html("../assets");
+        assert!(
+            sent.contains(&format!("<bdi class=\"file-name\">{text}</bdi>")),
+            "{sent}"
+        );
+        let failed = Outcome::Failed {
+            message: HOSTILE,
+            next: "Try again.",
+        };
+        let failed = failed.html("../assets");
+        assert!(failed.contains(&isolated), "{failed}");
+
+        for html in [request, sent, failed] {
+            assert!(!html.contains("<script"), "{html}");
+            assert!(!title(&html).contains("gpj"));
+        }
+    }
+
+    #[test]
+    fn the_prompt_is_in_its_quotation_only() {
+        let html = page().html();
+        assert_eq!(html.matches("The invoice of May").count(), 1);
+        let (head, _) = html.split_once("<body>").unwrap();
+        for name in [page().asked_by, page().workspace_name, "invoice"] {
+            assert!(!head.contains(name), "{head}");
+        }
+        for meta in [
+            "content=\"noindex\"",
+            "content=\"no-referrer\"",
+            "name=\"viewport\"",
+        ] {
+            assert!(head.contains(meta), "{meta}");
+        }
+    }
+
+    #[test]
+    fn empty_lines_do_not_push_the_form_out_of_sight() {
+        assert_eq!(words("a\n\n\n \n\nb\nc"), "a\n\nb\nc");
+    }
+
+    #[test]
+    fn every_outcome_has_its_own_title_and_a_next_step() {
+        let pages: Vec<String> = outcomes().iter().map(|o| o.html("../assets")).collect();
+        let mut titles = vec![page().html()];
+        titles.extend(pages.iter().cloned());
+        let mut titles: Vec<&str> = titles.iter().map(|html| title(html)).collect();
+        titles.sort_unstable();
+        titles.dedup();
+        assert_eq!(titles.len(), pages.len() + 1, "{titles:?}");
+        for html in &pages {
+            let next = between(html, "<p class=\"next\">", "</p>");
+            assert!(next.ends_with('.') && next.contains(' '), "{html}");
+        }
+    }
+
+    #[test]
+    fn a_page_finds_its_stylesheet_from_where_it_is_shown() {
+        let sheet = |html: &str| attributes(html, "href")[0].clone();
+        assert_eq!(sheet(&page().html()), "../assets/page.css");
+        let below = Outcome::Declined.html("../../assets");
+        assert_eq!(sheet(&below), "../../assets/page.css");
+    }
+
+    #[test]
+    fn only_a_page_that_waits_opens_itself_again() {
+        for outcome in outcomes() {
+            let refreshes = outcome.html("../assets").contains("http-equiv=\"refresh\"");
+            assert_eq!(
+                refreshes,
+                matches!(outcome, Outcome::Checking),
+                "{outcome:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn pages_need_nothing_that_their_policy_forbids() {
+        for html in every_page() {
+            for forbidden in ["style=", "<style", "<script", "javascript:", "<img", " on"] {
+                let found = match forbidden {
+                    // Handlers such as onload=, but not the word "on".
+                    " on" => html.split(" on").skip(1).any(|rest| {
+                        let name = rest
+                            .split(|c: char| !c.is_ascii_lowercase())
+                            .next()
+                            .unwrap();
+                        !name.is_empty() && rest[name.len()..].starts_with('=')
+                    }),
+                    other => html.contains(other),
+                };
+                assert!(!found, "{forbidden}: {html}");
+            }
+        }
+        let css = include_str!("../../web/page.css");
+        assert!(!css.contains("url(") && !css.contains("@import"));
+        assert!(css.len() < 12 * 1024);
+    }
+
+    #[test]
+    fn an_answer_carries_the_policy() {
+        let response = html_response(StatusCode::GONE, "x".into());
+        assert_eq!(response.status(), StatusCode::GONE);
+        let headers = response.headers();
+        assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+        assert_eq!(headers["content-security-policy"], CONTENT_SECURITY_POLICY);
+        assert!(!CONTENT_SECURITY_POLICY.contains("unsafe"));
+    }
 }
