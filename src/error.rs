@@ -323,3 +323,87 @@ pub fn accepted_types(allowed: &[MimePattern]) -> String {
         .collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each, in the order of the table.
+    fn one_of_each() -> Vec<Error> {
+        vec![
+            Error::InvalidArgument("x".into()),
+            Error::SizeExceeded { limit: 1 },
+            Error::MimeNotAllowed {
+                found: None,
+                allowed: Vec::new(),
+            },
+            Error::FileMissing("x"),
+            Error::TooManyFiles,
+            Error::MalformedBody("x".into()),
+            Error::NotFound,
+            Error::LinkInvalid,
+            Error::LinkExpired,
+            Error::AlreadyUsed,
+            Error::InUse { retry_after: 1 },
+            Error::Declined,
+            Error::Cancelled,
+            Error::NotReady,
+            Error::AlreadyConsumed {
+                by: Target {
+                    kind: "post".into(),
+                    id: "7".into(),
+                },
+            },
+            Error::Conflict("x".into()),
+            Error::PermissionDenied("x".into()),
+            Error::RateLimited { retry_after: 1 },
+            Error::InsufficientStorage,
+            Error::Busy { retry_after: 1 },
+            Error::internal("the disk is on fire"),
+        ]
+    }
+
+    fn readme_row(error: &Error) -> String {
+        let row = error.row();
+        let body = error.body();
+        let kind = body["error_kind"].as_str().unwrap();
+        format!(
+            "| `{}` | `{kind}` | {} | {} |",
+            row.code,
+            row.status.as_u16(),
+            row.hint
+        )
+    }
+
+    #[test]
+    fn the_readme_has_the_error_table() {
+        let rows: Vec<String> = one_of_each().iter().map(readme_row).collect();
+        let readme = include_str!("../README.md");
+        assert!(
+            readme.contains(&rows.join("\n")),
+            "the error table in README.md should be\n{}",
+            rows.join("\n")
+        );
+    }
+
+    #[test]
+    fn a_failure_never_shows_its_cause() {
+        let error = Error::internal("the disk is on fire");
+        assert!(!error.body().to_string().contains("fire"));
+        assert!(!error.to_string().contains("fire"));
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_as_people_name_it() {
+        let error = Error::MimeNotAllowed {
+            found: Some("application/pdf".into()),
+            allowed: ["image/png", "video/*"]
+                .map(|p| p.parse().unwrap())
+                .to_vec(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "By its content this file is PDF; accepted here: PNG, any video."
+        );
+    }
+}

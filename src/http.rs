@@ -1,6 +1,7 @@
 //! The person's side and everything else that speaks HTTP: the router, and the layers around it.
 
 mod assets;
+mod download;
 mod drain;
 mod failure;
 mod guards;
@@ -30,7 +31,6 @@ use crate::service::Service;
 /// where it will be reached.
 ///
 /// Serve it with connection info, so that the rate limit knows addresses.
-#[must_use]
 pub fn router(service: &Service, listen: SocketAddr) -> Router {
     let guards = Guards::new(service, listen);
     let links = Router::new()
@@ -43,6 +43,8 @@ pub fn router(service: &Service, listen: SocketAddr) -> Router {
     Router::new()
         .merge(links)
         .route("/assets/page.css", get(assets::page_css))
+        .route("/m/{workspace}/{handle}", get(download::follow_handle))
+        .route("/downloads/{workspace}/{media}", get(download::download))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .nest_service("/mcp", mcp::endpoint(service))

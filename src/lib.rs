@@ -1,4 +1,61 @@
 //! The missing upload button for AI agents.
+//!
+//! An agent behind MCP asks for a file that only a person has; the person gets a short-lived signed
+//! link and sends it; the agent gets durable handles and attaches them to what they are for. The
+//! binary is `askfile serve`; this crate is the same inside another server:
+//!
+//! ```no_run
+//! # async fn embed() -> Result<(), Box<dyn std::error::Error>> {
+//! use askfile::{app, config::Settings, http};
+//!
+//! let settings = Settings::in_folder("/var/lib/askfile");
+//! let service = app::start(settings, "http://127.0.0.1:3000".into()).await?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! let router = http::router(&service, listener.local_addr()?); // merge it into your own
+//! http::serve::serve(listener, router, &service, std::future::pending()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//!
+//! Dependencies point one way: the faces call the service, the service calls what is below it.
+//!
+//! | room | holds |
+//! | --- | --- |
+//! | [`cli`], [`http`], [`mcp`] | the faces: the command line, the person's side, the agent's side |
+//! | [`service`] | the operations: create, status and wait, receive, attach, close, sweep |
+//! | [`domain`] | types and legal moves; no I/O, no clock |
+//! | [`intake`] | what a stream of bytes goes through: the body's form, its type, its way to the disk |
+//! | [`store`] | where sessions, claims, media and attachments are remembered |
+//! | [`objects`] | where bytes live |
+//! | [`notify`] | waking whoever waits |
+//! | [`link`] | signing and checking links |
+//! | [`config`], [`error`], [`clock`] | the settings, the one error table, the time |
+//! | [`app`] | putting the parts together |
+//!
+//! Beside `src/`: `tools/` is what models read, `web/` the pages, `tests/it` the stories in process,
+//! `tests/process` those on the real binary, `tests/clients` those with other people's clients.
+//!
+//! # Invariants
+//!
+//! - **A link is single-use.** A body takes a claim on a slot before its first byte is stored, in the
+//!   transaction that checks state, slots and time. A slot has one claim or one media, never two:
+//!   the database holds that by `UNIQUE (session, slot)`.
+//! - **A claim is a fence.** A heartbeat or a commit names its claim and fails once the claim was
+//!   lost, so a writer that was paused cannot commit when it wakes.
+//! - **Nothing is lost.** Bytes are synced and have their final name, and the folder of that name is
+//!   synced, before the one transaction that makes them a media; the 201 comes after that.
+//! - **Nothing is left.** Whatever a crash leaves is found through its claim's row: a claim's staged
+//!   bytes have its name, and where they may be published is in its row before they are. Staged
+//!   bytes go first, then published ones, then the row.
+//! - **Nothing a client says is believed.** Sizes are counted, types are judged by content, names are
+//!   data.
+//! - **Moves are one `match`**, in [`domain::session::State::after`].
+//! - **Time is injected.** Leases and expiries are judged by the store's clock; a session reads as
+//!   expired on the second, sweep or no sweep.
+//! - **Tokens, signatures and file names are never logged.**
+
 pub mod app;
 pub mod cli;
 pub mod clock;

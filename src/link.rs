@@ -86,6 +86,10 @@ impl KeyRing {
 
     /// A new key, in the form that [`Self::from_hex`] reads.
     #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "the length is within HKDF's bounds"
+    )]
     pub fn new_key_hex() -> String {
         let [a, b, c] = [(); 3].map(|()| ids::random_uuid().into_bytes());
         // A UUID v4 fixes 6 of its 128 bits, so three of them hold more than the 256 wanted;
@@ -100,6 +104,10 @@ impl KeyRing {
 
     /// The ring for one other use, named by a label: knowing it does not help to sign links.
     #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "the length is within HKDF's bounds"
+    )]
     pub fn derive(&self, label: &str) -> Self {
         Self(
             self.0

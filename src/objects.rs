@@ -8,6 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 
 use crate::domain::ids::ClaimId;
 
@@ -28,6 +29,12 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
     /// [`io::ErrorKind::NotFound`] if the staged bytes are gone, and then nothing was published.
     async fn publish(&self, claim: ClaimId, key: &str) -> io::Result<()>;
 
+    /// Published bytes, from the first to the last.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there are none by that name.
+    async fn open(&self, key: &str) -> io::Result<Bytes>;
+
     /// Deletes what was staged under a claim. Safe to repeat.
     async fn discard(&self, claim: ClaimId) -> io::Result<()>;
 
@@ -37,6 +44,9 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
     /// How many bytes there is room for; `None` where no limit is known.
     async fn free_bytes(&self) -> io::Result<Option<u64>>;
 }
+
+/// Bytes on their way out.
+pub type Bytes = BoxStream<'static, io::Result<bytes::Bytes>>;
 
 /// Bytes on their way in. Dropped without [`Staging::sync`], they are deleted.
 pub trait Staging: Send {

@@ -5,6 +5,7 @@ pub mod answers;
 mod attach;
 mod close;
 mod create;
+mod download;
 mod link;
 mod rate;
 mod receive;
@@ -54,6 +55,7 @@ pub struct Parts {
     link_keys: KeyRing,
     receipt_keys: KeyRing,
     handle_keys: KeyRing,
+    download_keys: KeyRing,
     waiters: Arc<Waiters>,
     rate: RateLimit,
     bodies: Arc<Semaphore>,
@@ -108,6 +110,7 @@ impl Service {
             closing: CancellationToken::new(),
             receipt_keys: keys.derive("askfile-receipt-v1"),
             handle_keys: keys.derive("askfile-handle-v1"),
+            download_keys: keys.derive("askfile-download-v1"),
             link_keys: keys,
             settings,
             public_url,

@@ -138,4 +138,14 @@ mod tests {
         );
         assert_eq!(did_you_mean("banana", known), "");
     }
+
+    #[test]
+    fn the_readme_has_the_settings_table() {
+        let readme = include_str!("../../README.md");
+        assert!(
+            readme.contains(markdown().trim()),
+            "the settings table in README.md should be\n{}",
+            markdown()
+        );
+    }
 }

@@ -119,6 +119,20 @@ pub struct Tally {
     pub stored: u32,
 }
 
+impl Tally {
+    /// Whether every slot has a live claim or a file.
+    #[must_use]
+    pub fn is_full(self) -> bool {
+        self.taken() >= self.slots
+    }
+
+    /// How many slots have a live claim or a file.
+    #[must_use]
+    pub fn taken(self) -> u32 {
+        self.receiving + self.checking + self.stored
+    }
+}
+
 /// Something that happened to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
@@ -171,6 +185,7 @@ impl State {
     ///
     /// # Errors
     /// [`IllegalMove`] for every pair not listed.
+    #[expect(clippy::match_same_arms, reason = "one line a move")]
     pub fn after(self, event: Event) -> Result<Self, IllegalMove> {
         use State::{Cancelled, Checking, Completed, Consumed, Declined, Expired};
         use State::{Pending, Receiving};

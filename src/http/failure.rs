@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, Uri, header},
     response::{IntoResponse, Response},
 };
 
@@ -67,8 +67,14 @@ pub(super) fn failed(error: Error, headers: &HeaderMap, assets: &str) -> Respons
 }
 
 /// What is not served here.
-pub(super) async fn unknown_route(headers: HeaderMap) -> Response {
-    failed(Error::NotFound, &headers, "/assets")
+pub(super) async fn unknown_route(uri: Uri, headers: HeaderMap) -> Response {
+    failed(Error::NotFound, &headers, &assets_from(uri.path()))
+}
+
+/// The relative way to the stylesheet's folder, so that a proxy may add a prefix.
+pub(super) fn assets_from(path: &str) -> String {
+    let folders = path.matches('/').count().saturating_sub(1);
+    format!("{}assets", "../".repeat(folders.min(16)))
 }
 
 /// A route that does not take this method.

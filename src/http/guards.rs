@@ -16,7 +16,7 @@ use axum::{
     response::Response,
 };
 
-use super::failure::failed;
+use super::failure::{assets_from, failed};
 use crate::{
     error::{Error, Result},
     service::Service,
@@ -135,7 +135,10 @@ fn denied(why: &str) -> Error {
 }
 
 fn zone(path: &str) -> Zone {
-    if path.starts_with("/uploads/") {
+    if ["/uploads/", "/m/", "/downloads/"]
+        .iter()
+        .any(|start| path.starts_with(start))
+    {
         Zone::Link
     } else if path.starts_with("/assets/") || matches!(path, "/healthz" | "/readyz") {
         Zone::Public
@@ -176,6 +179,9 @@ pub(super) async fn guard(State(guards): State<Guards>, request: Request, next: 
     let zone = zone(request.uri().path());
     match guards.check(zone, request.headers(), request.uri()) {
         Ok(()) => next.run(request).await,
-        Err(error) => failed(error, request.headers(), "/assets"),
+        Err(error) => {
+            let assets = assets_from(request.uri().path());
+            failed(error, request.headers(), &assets)
+        }
     }
 }

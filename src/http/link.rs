@@ -134,6 +134,9 @@ fn page(service: &Service, link: &LinkedSession, headers: &HeaderMap) -> Respons
             };
             html_response(StatusCode::OK, sent.html(ASSETS))
         }
+        (SessionState::Checking, _) if link.view.tally.is_full() => {
+            html_response(StatusCode::OK, Outcome::Checking.html(ASSETS))
+        }
         _ => match Error::of_closed(state) {
             None => request_page(service, link, None, StatusCode::OK),
             Some(closed) => super::failure::failure_page(&closed, ASSETS),

@@ -160,18 +160,15 @@ impl Form {
             return Ok(None);
         };
         let piece = file.chunk().await.map_err(|error| malformed(&error))?;
-        match &piece {
-            Some(piece) => {
-                let length = piece.len() as u64;
-                self.meter.of_file.fetch_add(length, Ordering::Relaxed);
-                if length > 0 {
-                    self.meter.begun.store(true, Ordering::Relaxed);
-                }
+        if let Some(piece) = &piece {
+            let length = piece.len() as u64;
+            self.meter.of_file.fetch_add(length, Ordering::Relaxed);
+            if length > 0 {
+                self.meter.begun.store(true, Ordering::Relaxed);
             }
-            None => {
-                self.file = None;
-                self.meter.in_file.store(false, Ordering::Relaxed);
-            }
+        } else {
+            self.file = None;
+            self.meter.in_file.store(false, Ordering::Relaxed);
         }
         Ok(piece)
     }

@@ -65,13 +65,15 @@ fn is_trick(c: char) -> bool {
             | '\u{061c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
+/// How much of the end of a long name is kept.
+const TAIL: usize = 20;
+
 /// Cuts a long name in its middle, so that its extension stays.
 fn shortened(name: &str) -> String {
     let length = name.chars().count();
     if length <= MOST_CHARACTERS {
         return name.to_owned();
     }
-    const TAIL: usize = 20;
     let head: String = name.chars().take(MOST_CHARACTERS - TAIL - 1).collect();
     let tail: String = name.chars().skip(length - TAIL).collect();
     format!("{head}…{tail}")

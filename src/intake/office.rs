@@ -13,6 +13,7 @@ const MOST_ENTRIES: u32 = 50_000;
 
 /// The type of a whole ZIP archive. Reads the directory entry by entry, in constant memory; what
 /// cannot be read is a ZIP and nothing more.
+#[must_use]
 pub fn identify(archive: Box<dyn ReadSeek + '_>) -> &'static str {
     read_directory(archive).unwrap_or(ZIP)
 }

@@ -25,13 +25,13 @@ struct AttachArguments {
     #[schemars(length(min = 1, max = 200))]
     target_id: String,
     /// The token of a completed upload: attaches all its files, once. Give exactly one of
-    /// upload_token, upload_id, media_id and upload_key.
+    /// `upload_token`, `upload_id`, `media_id` and `upload_key`.
     #[serde(default)]
     upload_token: Option<String>,
-    /// The upload_id of a completed upload: the same as its token.
+    /// The `upload_id` of a completed upload: the same as its token.
     #[serde(default)]
     upload_id: Option<String>,
-    /// One file, by its media_id or one of its handles. May be attached any number of times.
+    /// One file, by its `media_id` or one of its handles. May be attached any number of times.
     #[serde(default)]
     media_id: Option<String>,
     /// One file, by its key: medias/….

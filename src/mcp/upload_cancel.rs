@@ -14,9 +14,9 @@ use crate::{error::Result, service::answers::StatusAnswer};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct CancelArguments {
-    /// The token that upload_create returned. Give this or upload_id.
+    /// The token that `upload_create` returned. Give this or `upload_id`.
     token: Option<String>,
-    /// The upload_id that upload_create returned. Give this or token.
+    /// The `upload_id` that `upload_create` returned. Give this or `token`.
     upload_id: Option<String>,
 }
 

@@ -34,7 +34,7 @@ pub struct LinkArguments {
     /// One or two plain sentences to the person: which file, and why. Shown on the page as yours.
     #[schemars(length(max = 1000))]
     pub(super) prompt: Option<String>,
-    /// Narrower than what is accepted anyway, for example ["image/*"].
+    /// Narrower than what is accepted anyway, for example `["image/*"]`.
     allowed_mime_types: Option<Vec<String>>,
     /// Smaller than the server's cap, in bytes.
     #[schemars(range(min = 1))]

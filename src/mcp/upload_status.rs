@@ -20,9 +20,9 @@ use crate::{
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct StatusArguments {
-    /// The token that upload_create returned. Give this or upload_id.
+    /// The token that `upload_create` returned. Give this or `upload_id`.
     token: Option<String>,
-    /// The upload_id that upload_create returned. Give this or token.
+    /// The `upload_id` that `upload_create` returned. Give this or `token`.
     upload_id: Option<String>,
     /// Hold the call until the file is there, for at most so many seconds. 0: answer at once.
     #[schemars(range(min = 0.0, max = 3_600.0))]
@@ -33,7 +33,7 @@ struct StatusArguments {
 struct Waited {
     #[serde(flatten)]
     status: StatusAnswer,
-    /// With wait_seconds: how long it was waited.
+    /// With `wait_seconds`: how long it was waited.
     #[serde(skip_serializing_if = "Option::is_none")]
     waited_seconds: Option<f64>,
 }

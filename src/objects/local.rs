@@ -9,12 +9,16 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
+use tokio_util::io::ReaderStream;
 
-use super::{Objects, ReadSeek, Staging};
+use super::{Bytes, Objects, ReadSeek, Staging};
 use crate::domain::ids::ClaimId;
 
 const STAGING: &str = "staging";
 const MEDIAS: &str = "medias";
+/// How much is read from a file at once, in bytes.
+const READ_PIECE: usize = 256 * 1024;
 
 /// Bytes as files: `staging/{claim}` on their way in, `medias/{media_id}.{ext}` for good.
 #[derive(Debug, Clone)]
@@ -77,6 +81,11 @@ impl Objects for LocalDisk {
             sync_folder(&root.join(MEDIAS))
         })
         .await
+    }
+
+    async fn open(&self, key: &str) -> io::Result<Bytes> {
+        let file = tokio::fs::File::open(self.root.join(key)).await?;
+        Ok(ReaderStream::with_capacity(file, READ_PIECE).boxed())
     }
 
     async fn discard(&self, claim: ClaimId) -> io::Result<()> {

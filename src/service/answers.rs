@@ -29,7 +29,7 @@ pub struct SessionAnswer {
     pub ok: bool,
     /// Names the session, for everybody.
     pub upload_id: String,
-    /// Names the session, in secret. Pass it to upload_status and attach_media.
+    /// Names the session, in secret. Pass it to `upload_status` and `attach_media`.
     pub token: String,
     /// The link for the person.
     pub upload_url: String,
@@ -257,7 +257,8 @@ impl Service {
                     .handles
                     .iter()
                     .map(|(name, value)| {
-                        let url = has_url(name).then(|| self.handle_url(value));
+                        let workspace = media.workspace_id;
+                        let url = has_url(name).then(|| self.handle_url(workspace, value));
                         (name.clone(), value.clone(), url)
                     })
                     .collect(),

@@ -89,13 +89,6 @@ impl Service {
         format!("{base}/uploads/{token}?{query}")
     }
 
-    /// The address, without expiry, by which other programs fetch a media.
-    #[must_use]
-    pub fn handle_url(&self, handle: &str) -> String {
-        let signature = self.handle_keys.sign(handle);
-        format!("{}/m/{handle}?signature={signature}", self.public_url)
-    }
-
     /// A proof, for the sender's browser alone, that it sent this media.
     #[must_use]
     pub fn receipt(&self, media: MediaId) -> String {

@@ -70,15 +70,14 @@ impl Service {
             return Err(error);
         }
         let tally = link.view.tally;
-        let has_room = tally.receiving + tally.checking + tally.stored < tally.slots;
-        if !has_room && incoming.attempt.is_none() {
+        if tally.is_full() && incoming.attempt.is_none() {
             let retry_after = self.settings.idle_timeout.as_secs();
             return Err(Error::InUse {
                 retry_after: u32::try_from(retry_after).unwrap_or(u32::MAX),
             });
         }
         // The further files of one session are the same person's.
-        let is_first = tally.receiving + tally.checking + tally.stored == 0;
+        let is_first = tally.taken() == 0;
         if is_first {
             self.rate.check(incoming.from)?;
         }

@@ -49,8 +49,8 @@ impl Service {
     ) -> Result<Turn> {
         let which = SessionRef::Id(seen.session.id);
         let changes = self.waiters.watch(seen.session.id);
-        let mut changed = pin!(changes.notified());
-        changed.as_mut().enable();
+        let mut signal = pin!(changes.notified());
+        signal.as_mut().enable();
         // Read after the place was taken, so that no change falls between the two.
         let now = self.status(caller, which).await?;
         if now.session.state.status() != Status::Pending
@@ -64,7 +64,7 @@ impl Service {
         }
         let look_again = deadline.min(Instant::now() + LOOK_AGAIN);
         tokio::select! {
-            () = changed => {}
+            () = signal => {}
             () = self.closing.cancelled() => {}
             () = tokio::time::sleep_until(look_again) => {}
         }

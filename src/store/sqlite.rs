@@ -285,7 +285,9 @@ impl UploadStore for SqliteStore {
         let moved = self
             .write(move |db, now| sweeping::expire(db, most, now))
             .await?;
-        moved.iter().for_each(|(id, _)| self.changed(*id));
+        for (id, _) in &moved {
+            self.changed(*id);
+        }
         Ok(moved)
     }
 

@@ -1,0 +1,92 @@
+//! Handing out bytes: by a handle's signed address, which leads to a download link that lives for
+//! minutes only.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Service;
+use crate::{
+    domain::{
+        ids::{MediaId, WorkspaceId},
+        media::{Media, ScanStatus, object_key},
+    },
+    error::{Error, Result},
+    objects::Bytes,
+    store::{MediaRef, later},
+};
+
+/// How long a download link lives.
+const DOWNLOAD_LIFE: SignedDuration = SignedDuration::from_mins(5);
+
+impl Service {
+    /// The address, without expiry, by which other programs fetch a media by its handle.
+    #[must_use]
+    pub fn handle_url(&self, workspace: WorkspaceId, handle: &str) -> String {
+        let path = handle_path(workspace, handle);
+        let signature = self.handle_keys.sign(&path);
+        format!("{}{path}?signature={signature}", self.public_url)
+    }
+
+    /// A fresh download link, for who has a handle's address.
+    ///
+    /// # Errors
+    /// [`Error::LinkInvalid`]; [`Error::NotFound`] once the media is deleted.
+    pub async fn follow_handle(
+        &self,
+        workspace: WorkspaceId,
+        handle: &str,
+        signature: &str,
+    ) -> Result<String> {
+        let path = handle_path(workspace, handle);
+        if !self.handle_keys.verify(&path, signature) {
+            return Err(Error::LinkInvalid);
+        }
+        let which = MediaRef::Handle(handle.to_owned());
+        let media = self.store.media(workspace, which).await?;
+        let media = media.ok_or(Error::NotFound)?;
+        let expires = later(self.clock.now(), DOWNLOAD_LIFE).as_second();
+        let message = download_message(workspace, media.id, expires);
+        let signature = self.download_keys.sign(&message);
+        Ok(format!(
+            "{}{message}&signature={signature}",
+            self.public_url
+        ))
+    }
+
+    /// The bytes that a download link is for.
+    ///
+    /// # Errors
+    /// [`Error::LinkInvalid`], [`Error::LinkExpired`]; [`Error::NotFound`] once the media is
+    /// deleted, and for what no scanner has passed.
+    pub async fn download(
+        &self,
+        workspace: WorkspaceId,
+        media: MediaId,
+        expires: i64,
+        signature: &str,
+    ) -> Result<(Media, Bytes)> {
+        let message = download_message(workspace, media, expires);
+        if !self.download_keys.verify(&message, signature) {
+            return Err(Error::LinkInvalid);
+        }
+        let expires_at = Timestamp::from_second(expires).map_err(|_| Error::LinkInvalid)?;
+        if self.clock.now() >= expires_at {
+            return Err(Error::LinkExpired);
+        }
+        let found = self.store.media(workspace, MediaRef::Id(media)).await?;
+        let media = found
+            .filter(|media| matches!(media.scan_status, ScanStatus::Skipped | ScanStatus::Clean))
+            .ok_or(Error::NotFound)?;
+        let key = object_key(media.id, &media.stored.mime_type);
+        let bytes = self.objects.open(&key).await.map_err(Error::internal)?;
+        Ok((media, bytes))
+    }
+}
+
+fn handle_path(workspace: WorkspaceId, handle: &str) -> String {
+    format!("/m/{workspace}/{handle}")
+}
+
+/// Path and query of a download link, as they are signed.
+fn download_message(workspace: WorkspaceId, media: MediaId, expires: i64) -> String {
+    format!("/downloads/{workspace}/{media}?expires={expires}")
+}
