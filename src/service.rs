@@ -58,7 +58,7 @@ pub struct Parts {
     download_keys: KeyRing,
     waiters: Arc<Waiters>,
     rate: RateLimit,
-    bodies: Arc<Semaphore>,
+    bodies: Semaphore,
     closing: CancellationToken,
     default_workspace: Workspace,
 }
@@ -106,7 +106,7 @@ impl Service {
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
             rate: RateLimit::new(settings.rate_limit_uploads_per_minute, Arc::clone(&clock)),
-            bodies: Arc::new(Semaphore::new(settings.max_concurrent_uploads)),
+            bodies: Semaphore::new(settings.max_concurrent_uploads),
             closing: CancellationToken::new(),
             receipt_keys: keys.derive("askfile-receipt-v1"),
             handle_keys: keys.derive("askfile-handle-v1"),

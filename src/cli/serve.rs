@@ -73,11 +73,19 @@ fn must_not_be_exposed(settings: &Settings) -> Result<(), String> {
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+    let mut told = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+    };
+    Ok(async move {
+        told().await;
+        // Who says it twice does not want to wait for uploads on their way.
+        tokio::spawn(async move {
+            told().await;
+            std::process::exit(1);
+        });
     })
 }
 

@@ -3,7 +3,7 @@
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 
 use super::{LinkedSession, Service, close::log_move, signed};
 use crate::{
@@ -82,10 +82,6 @@ impl Service {
             self.rate.check(incoming.from)?;
         }
         self.must_not_be_closing()?;
-        let bodies = Arc::clone(&self.bodies);
-        let permit = bodies
-            .try_acquire_owned()
-            .map_err(|_| Error::Busy { retry_after: 5 })?;
         let largest = session.limits.max_size_bytes;
         let declared = incoming.declared_bytes.unwrap_or(0);
         if declared > largest.saturating_add(MOST_OUTSIDE_FILE) {
@@ -100,7 +96,7 @@ impl Service {
             attempt: incoming.attempt,
             is_first,
         };
-        let task = async move { service.take_in(session, body, sender, permit).await };
+        let task = async move { service.take_in(session, body, sender).await };
         tokio::spawn(task).await.map_err(Error::internal)?
     }
 
@@ -123,7 +119,6 @@ impl Service {
         session: UploadSession,
         mut body: FileBody,
         sender: Sender,
-        _permit: OwnedSemaphorePermit,
     ) -> Result<Received> {
         let claim = Claim {
             id: ClaimId::random(),
@@ -150,7 +145,14 @@ impl Service {
         }
         log_move(&session, State::Receiving);
         hook::reached("claimed");
-        match self.store_file(&session, claim, &mut body).await {
+        // After the claim, so that of a thousand bodies on one link none is told that the server is
+        // busy when it is the link that is taken.
+        let permit = self.bodies.try_acquire();
+        let stored = match &permit {
+            Ok(_) => self.store_file(&session, claim, &mut body).await,
+            Err(_) => Err(Error::Busy { retry_after: 5 }.into()),
+        };
+        match stored {
             Ok(view) => {
                 hook::reached("committed");
                 log_move(
@@ -188,7 +190,8 @@ impl Service {
         claim: Claim,
         body: &mut FileBody,
     ) -> Result<SessionView, Failure> {
-        let (head, name) = self.head(body, &session.limits).await?;
+        let mut pulse = Pulse::of(self, claim.id);
+        let (head, name) = self.head(body, &session.limits, &mut pulse).await?;
         let name = name.unwrap_or_default();
         let sniffed = sniff(&head.start, &name);
         let cap = cap_for(sniffed, &session.limits)?;
@@ -197,7 +200,7 @@ impl Service {
         }
         let objects = Arc::clone(&self.objects);
         let mut stage = Stage::start(move || objects.stage(claim.id), sniffed);
-        let description = match self.stream(body, &mut stage, claim, &head, cap).await {
+        let description = match self.stream(body, &mut stage, &mut pulse, &head, cap).await {
             Ok(description) => description,
             Err(error) => {
                 // Where the disk failed, its own reason is the better one.
@@ -229,6 +232,7 @@ impl Service {
         &self,
         body: &mut FileBody,
         limits: &Limits,
+        pulse: &mut Pulse<'_>,
     ) -> Result<(Head, Option<String>), Error> {
         let name = self.in_time(body.open()).await?;
         let mut head = Head::default();
@@ -240,6 +244,7 @@ impl Service {
             let wanted = piece.len().min(HEAD_BYTES - head.start.len());
             head.start.extend_from_slice(&piece[..wanted]);
             head.pieces.push(piece);
+            pulse.beat().await?;
             if head.bytes > limits.max_size_bytes {
                 break;
             }
@@ -261,17 +266,15 @@ impl Service {
             .map_err(|_| Error::MalformedBody("The sender fell silent, so it was ended.".into()))?
     }
 
-    /// Sends the file to the disk, counting; a heartbeat follows the bytes. Gives the description.
+    /// Sends the file to the disk, counting. Gives the description.
     async fn stream(
         &self,
         body: &mut FileBody,
         stage: &mut Stage,
-        claim: Claim,
+        pulse: &mut Pulse<'_>,
         head: &Head,
         cap: u64,
     ) -> Result<Option<String>, StreamError> {
-        let beat_every = (self.settings.idle_timeout / 6).min(Duration::from_secs(5));
-        let mut last_beat = Instant::now();
         let mut size_bytes = head.bytes;
         for piece in &head.pieces {
             stage
@@ -286,14 +289,7 @@ impl Service {
                 return Err(Error::SizeExceeded { limit: cap }.into());
             }
             stage.append(piece).await.map_err(|_| StreamError::Disk)?;
-            if last_beat.elapsed() >= beat_every {
-                let lease = signed(self.settings.idle_timeout);
-                self.store
-                    .heartbeat(claim.id, lease, None)
-                    .await
-                    .map_err(Error::from)?;
-                last_beat = Instant::now();
-            }
+            pulse.beat().await?;
         }
         Ok(self.in_time(body.close()).await?)
     }
@@ -391,6 +387,39 @@ impl Service {
             is_clean: gone.is_ok(),
             error,
         }
+    }
+}
+
+/// The heartbeat of a claim. It follows the bytes and not a timer, so that a slot is not held by
+/// somebody who sends nothing.
+struct Pulse<'a> {
+    service: &'a Service,
+    claim: ClaimId,
+    last: Instant,
+}
+
+impl<'a> Pulse<'a> {
+    fn of(service: &'a Service, claim: ClaimId) -> Self {
+        Self {
+            service,
+            claim,
+            last: Instant::now(),
+        }
+    }
+
+    /// Bytes came. Now and then, that keeps the claim.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] once the claim was lost.
+    async fn beat(&mut self) -> Result<()> {
+        let lease = self.service.settings.idle_timeout;
+        let every = (lease / 6).min(Duration::from_secs(5));
+        if self.last.elapsed() >= every {
+            let store = &self.service.store;
+            store.heartbeat(self.claim, signed(lease), None).await?;
+            self.last = Instant::now();
+        }
+        Ok(())
     }
 }
 
