@@ -1,0 +1,305 @@
+//! One file's bytes, from the body to their final name, under a claim.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::pulse::Pulse;
+use crate::{
+    domain::{
+        ids::{ClaimId, MediaId, new_handle},
+        limits::Limits,
+        media::{Content, ScanStatus, object_key},
+        mime::Kind,
+        session::UploadSession,
+    },
+    error::{Error, Result},
+    hook,
+    intake::{
+        body::FileBody,
+        filename,
+        sniff::{HEAD_BYTES, Sniffed, ZIP, sniff},
+        stage::{NotAsPromised, Stage, Written},
+    },
+    service::{Service, signed},
+    store::{NewMedia, SessionView, StoreError},
+};
+
+/// The slowest disk that a sync is waited for, in bytes a second.
+const SLOWEST_DISK: u64 = 10 * 1024 * 1024;
+
+/// A claim, and the media that is to come of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim {
+    pub id: ClaimId,
+    pub media: MediaId,
+}
+
+/// The first kilobytes of a file.
+#[derive(Debug, Default)]
+struct Head {
+    start: Vec<u8>,
+    pieces: Vec<Bytes>,
+    bytes: u64,
+}
+
+/// Why a file was not stored.
+pub(super) struct Failure {
+    pub error: Error,
+    /// Nothing is left of its bytes, so that the claim can be given back. Else the sweep will look.
+    pub is_clean: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            is_clean: true,
+        }
+    }
+}
+
+enum StreamError {
+    Disk,
+    Other(Error),
+}
+
+impl From<Error> for StreamError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl Service {
+    /// Stores one file under its claim.
+    pub(super) async fn store_file(
+        &self,
+        session: &UploadSession,
+        claim: Claim,
+        body: &mut FileBody,
+    ) -> Result<SessionView, Failure> {
+        let mut pulse = Pulse::of(self, claim.id);
+        let (head, name) = self.head(body, &session.limits, &mut pulse).await?;
+        let name = name.unwrap_or_default();
+        let sniffed = sniff(&head.start, &name);
+        let cap = cap_for(sniffed, &session.limits)?;
+        if head.bytes > cap {
+            return Err(Error::SizeExceeded { limit: cap }.into());
+        }
+        let objects = Arc::clone(&self.objects);
+        let mut stage = Stage::start(move || objects.stage(claim.id), sniffed);
+        let description = match self.stream(body, &mut stage, &mut pulse, &head, cap).await {
+            Ok(description) => description,
+            Err(error) => {
+                // Where the disk failed, its own reason is the better one.
+                return Err(match error {
+                    StreamError::Disk => match stage.finish().await {
+                        Ok(_) => Error::internal("the disk failed without a reason"),
+                        Err(cause) => of_disk(cause),
+                    },
+                    StreamError::Other(error) => {
+                        stage.abandon().await;
+                        error
+                    }
+                }
+                .into());
+            }
+        };
+        let written = self.sync(stage, claim, sniffed).await?;
+        hook::reached("staged");
+        let new = self.judged(session, written, &name, description);
+        let new = match new {
+            Ok(new) => new,
+            Err(error) => return Err(self.discarded(claim, None, error).await),
+        };
+        self.publish(claim, new).await
+    }
+
+    /// The first kilobytes, and what the sender calls the file.
+    async fn head(
+        &self,
+        body: &mut FileBody,
+        limits: &Limits,
+        pulse: &mut Pulse<'_>,
+    ) -> Result<(Head, Option<String>), Error> {
+        let name = self.in_time(body.open()).await?;
+        let mut head = Head::default();
+        while head.start.len() < HEAD_BYTES {
+            let Some(piece) = self.in_time(body.piece()).await? else {
+                break;
+            };
+            head.bytes += piece.len() as u64;
+            let wanted = piece.len().min(HEAD_BYTES - head.start.len());
+            head.start.extend_from_slice(&piece[..wanted]);
+            head.pieces.push(piece);
+            pulse.beat().await?;
+            if head.bytes > limits.max_size_bytes {
+                break;
+            }
+        }
+        if head.bytes == 0 {
+            return Err(Error::FileMissing(match name.as_deref() {
+                None | Some("") => "No file was chosen, or it is empty.",
+                Some(_) => "The file is empty.",
+            }));
+        }
+        Ok((head, name))
+    }
+
+    /// # Errors
+    /// [`Error::MalformedBody`] if the sender is silent for too long.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::time::timeout(self.settings.idle_timeout, work)
+            .await
+            .map_err(|_| Error::MalformedBody("The sender fell silent, so it was ended.".into()))?
+    }
+
+    /// Sends the file to the disk, counting. Gives the description.
+    async fn stream(
+        &self,
+        body: &mut FileBody,
+        stage: &mut Stage,
+        pulse: &mut Pulse<'_>,
+        head: &Head,
+        cap: u64,
+    ) -> Result<Option<String>, StreamError> {
+        let mut size_bytes = head.bytes;
+        for piece in &head.pieces {
+            stage
+                .append(piece.clone())
+                .await
+                .map_err(|_| StreamError::Disk)?;
+        }
+        hook::reached("first-bytes");
+        while let Some(piece) = self.in_time(body.piece()).await? {
+            size_bytes += piece.len() as u64;
+            if size_bytes > cap {
+                return Err(Error::SizeExceeded { limit: cap }.into());
+            }
+            stage.append(piece).await.map_err(|_| StreamError::Disk)?;
+            pulse.beat().await?;
+        }
+        Ok(self.in_time(body.close()).await?)
+    }
+
+    /// Makes the bytes durable, and the claim say where they will be published, so that a crash
+    /// after this leaves nothing that cannot be found.
+    async fn sync(&self, stage: Stage, claim: Claim, sniffed: Sniffed) -> Result<Written, Failure> {
+        let largest = self.settings.max_file_size;
+        let lease = self.settings.idle_timeout + Duration::from_secs(largest / SLOWEST_DISK);
+        let seal = |mime: Option<&str>| {
+            let key = mime.map(|mime| object_key(claim.media, mime));
+            self.store.heartbeat(claim.id, signed(lease), key)
+        };
+        let promised = match sniffed {
+            Sniffed::Type(mime) | Sniffed::Text(mime) => Some(mime),
+            Sniffed::Zip | Sniffed::Unknown => None,
+        };
+        let (written, sealed) = tokio::join!(stage.finish(), seal(promised));
+        let written = written.map_err(of_disk)?;
+        let sealed = match (sealed, &written.content) {
+            (Ok(()), Ok(content)) if promised.is_none() => seal(Some(&content.mime_type)).await,
+            (sealed, _) => sealed,
+        };
+        match sealed {
+            Ok(()) => Ok(written),
+            Err(error) => Err(self.discarded(claim, None, error.into()).await),
+        }
+    }
+
+    /// The media to be, if the whole file is what is wanted.
+    fn judged(
+        &self,
+        session: &UploadSession,
+        written: Written,
+        name: &str,
+        description: Option<String>,
+    ) -> Result<NewMedia> {
+        let not_allowed = |found: Option<&str>| Error::MimeNotAllowed {
+            found: found.map(str::to_owned),
+            allowed: session.limits.allowed_mime_types.clone(),
+        };
+        let content: Content = written.content.map_err(|NotAsPromised| not_allowed(None))?;
+        if !session.limits.allows(&content.mime_type) {
+            return Err(not_allowed(Some(&content.mime_type)));
+        }
+        let limit = session.limits.cap(Kind::of(&content.mime_type));
+        if content.size_bytes > limit {
+            return Err(Error::SizeExceeded { limit });
+        }
+        let now = self.clock.now();
+        let specs = self.settings.purpose(&session.purpose);
+        let handles = specs.map_or(&[][..], |purpose| &purpose.handles);
+        Ok(NewMedia {
+            original_filename: filename::harmless(name, &content.mime_type),
+            description,
+            original: content.clone(),
+            stored: content,
+            scan_status: ScanStatus::Skipped,
+            handles: handles
+                .iter()
+                .map(|spec| (spec.name.clone(), new_handle(&spec.prefix, now)))
+                .collect(),
+        })
+    }
+
+    async fn publish(&self, claim: Claim, new: NewMedia) -> Result<SessionView, Failure> {
+        let key = object_key(claim.media, &new.stored.mime_type);
+        if let Err(error) = self.objects.publish(claim.id, &key).await {
+            let error = match error.kind() {
+                io::ErrorKind::NotFound => StoreError::ClaimGone.into(),
+                _ => of_disk(error),
+            };
+            return Err(self.discarded(claim, Some(&key), error).await);
+        }
+        hook::reached("published");
+        match self.store.commit_upload(claim.id, new).await {
+            Ok(view) => Ok(view),
+            // Whether it was committed is not known. If not, the claim is still there and the sweep
+            // finds the bytes by it; if it was, they are a media's.
+            Err(error @ StoreError::Database(_)) => Err(Failure {
+                error: error.into(),
+                is_clean: false,
+            }),
+            Err(error) => Err(self.discarded(claim, Some(&key), error.into()).await),
+        }
+    }
+
+    /// Deletes the bytes of a claim that failed.
+    async fn discarded(&self, claim: Claim, key: Option<&str>, error: Error) -> Failure {
+        let mut gone = self.objects.discard(claim.id).await;
+        if let (Ok(()), Some(key)) = (&gone, key) {
+            gone = self.objects.delete(key).await;
+        }
+        Failure {
+            is_clean: gone.is_ok(),
+            error,
+        }
+    }
+}
+
+/// The largest size of what this may turn out to be.
+fn cap_for(sniffed: Sniffed, limits: &Limits) -> Result<u64> {
+    let candidates = sniffed.candidates();
+    let allowed = candidates.iter().filter(|mime| limits.allows(mime));
+    allowed
+        .map(|mime| limits.cap(Kind::of(mime)))
+        .max()
+        .ok_or_else(|| Error::MimeNotAllowed {
+            found: match sniffed {
+                Sniffed::Zip => Some(ZIP.to_owned()),
+                _ => candidates.first().map(|mime| (*mime).to_owned()),
+            },
+            allowed: limits.allowed_mime_types.clone(),
+        })
+}
+
+fn of_disk(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            tracing::error!(cause = %error, "the disk is full");
+            Error::InsufficientStorage
+        }
+        _ => Error::internal(error),
+    }
+}
