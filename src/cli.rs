@@ -4,7 +4,7 @@ pub mod config;
 pub mod serve;
 pub mod sweep;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -35,6 +35,9 @@ enum Command {
 
 /// It was called wrongly, or a setting is wrong.
 const WRONG_USAGE: u8 = 2;
+
+/// How long a process that ends waits for its threads.
+const CLEAN_UP: Duration = Duration::from_secs(2);
 
 /// Runs a command to its end.
 pub fn run() -> ExitCode {
@@ -84,12 +87,15 @@ where
     }
     // Every upload has a thread that writes; beside them, reads of the database need a few.
     let blocking = loaded.settings.max_concurrent_uploads.saturating_add(64);
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(blocking)
         .build()
-        .map_err(|error| error.to_string())?
-        .block_on(command(loaded.settings.clone()))
+        .map_err(|error| error.to_string())?;
+    let ended = runtime.block_on(command(loaded.settings.clone()));
+    // Uploads that were cut off at the end of their grace delete what they had staged.
+    runtime.shutdown_timeout(CLEAN_UP);
+    ended
 }
 
 fn log_to_stderr(settings: &Settings) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! MCP over streamable HTTP, for protocol versions before and since 2026-07-28.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
@@ -11,6 +11,9 @@ use crate::{mcp::Tools, service::Service};
 
 /// Largest request, in bytes.
 const MOST_BYTES: usize = 256 * 1024;
+
+/// How long sessions outlive the last wait.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, LocalSessionManager> {
     let stopping = CancellationToken::new();
@@ -23,6 +26,8 @@ pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, LocalS
     let closing = service.clone();
     tokio::spawn(async move {
         closing.closing().await;
+        // Waits end by themselves at this point, and their answers have still to go out.
+        tokio::time::sleep(LAST_ANSWERS).await;
         stopping.cancel();
     });
     let tools = Tools::new(service.clone());
