@@ -221,7 +221,8 @@ impl From<StoreError> for Error {
             StoreError::NotReady => Self::NotReady,
             StoreError::AlreadyConsumed(by) => Self::AlreadyConsumed { by },
             StoreError::ClaimGone => Self::Conflict(
-                "This upload took too long or was replaced by another one, and was not stored."
+                "This upload was overtaken by another one or was silent for too long, so it was \
+                 not stored."
                     .into(),
             ),
             StoreError::Illegal(_) => Self::Conflict("That is not possible at this point.".into()),

@@ -10,6 +10,8 @@ const MOST_CHARACTERS: usize = 200;
 #[must_use]
 pub fn harmless(name: &str, mime_type: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    // Some programs decode names once more than they should.
+    let last = last.replace("%00", "");
     let clean: String = last.chars().filter(|c| !is_trick(*c)).collect();
     let clean = shortened(clean.trim().trim_start_matches('.'));
     if clean.is_empty() {
@@ -94,6 +96,7 @@ mod tests {
             (".htaccess", "htaccess"),
             ("a\0b\r\nc.jpg", "abc.jpg"),
             ("invoice\u{202e}gpj.exe", "invoicegpj.exe"),
+            ("a%00b.png", "ab.png"),
             ("", "upload.jpg"),
             ("  ", "upload.jpg"),
         ];

@@ -23,7 +23,11 @@ pub(super) struct Arguments(JsonObject);
 
 impl<S> FromContextPart<ToolCallContext<'_, S>> for Arguments {
     fn from_context_part(call: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
-        Ok(Self(call.arguments.take().unwrap_or_default()))
+        let mut arguments = call.arguments.take().unwrap_or_default();
+        // What some hosts send for an argument that is left out.
+        arguments.retain(|_, value| !value.is_null());
+        arguments.values_mut().for_each(make_whole);
+        Ok(Self(arguments))
     }
 }
 
@@ -79,14 +83,44 @@ fn must_be_known(arguments: &JsonObject, names: &[String]) -> Result<()> {
     }))
 }
 
+/// JSON knows no integers: 3.0 is one, whoever wrote it.
+fn make_whole(value: &mut Value) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole, not negative, and below 2^53"
+    )]
+    if let Some(number) = value.as_f64()
+        && value.is_f64()
+        && number.fract() == 0.0
+        && (0.0..9e15).contains(&number)
+    {
+        *value = Value::from(number as u64);
+    }
+}
+
 fn read<T: DeserializeOwned>(arguments: JsonObject) -> Result<T> {
     serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
-        let (path, why) = (error.path().to_string(), error.inner().to_string());
+        let (path, why) = (
+            error.path().to_string(),
+            plainly(&error.inner().to_string()),
+        );
         Error::InvalidArgument(match path.as_str() {
             "." => format!("{why}."),
             path => format!("{path}: {why}."),
         })
     })
+}
+
+/// A deserialiser's message without the names of Rust's types.
+fn plainly(why: &str) -> String {
+    why.replace("expected u32", "expected a whole number")
+        .replace("expected u64", "expected a whole number")
+        .replace("expected f64", "expected a number")
+        .replace("expected a sequence", "expected a list")
+        .replace("invalid type: map", "invalid type: object")
+        .replace("expected a map", "expected an object")
+        .replace("expected struct MetadataArguments", "expected an object")
 }
 
 /// The session that a call names by exactly one of its names.

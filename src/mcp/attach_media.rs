@@ -43,6 +43,7 @@ struct AttachArguments {
     alt: Option<String>,
     /// Where among the target's files, counted from 0. Leave it out for the end.
     #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
     position: Option<u32>,
 }
 

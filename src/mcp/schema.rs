@@ -81,6 +81,10 @@ fn strip(value: &mut Value) {
             if object.get("default") == Some(&Value::Null) {
                 object.remove("default");
             }
+            // Not of JSON Schema: `uint32`, `double` and the like.
+            if object.get("format").is_some_and(Value::is_string) {
+                object.remove("format");
+            }
             if let Some(Value::Array(types)) = object.get_mut("type") {
                 types.retain(|name| name != "null");
                 if let [only] = types.as_slice() {

@@ -1,5 +1,7 @@
 //! [`Objects`] in a folder of a local disk.
 
+mod folder;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
@@ -12,6 +14,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use tokio_util::io::ReaderStream;
 
+use self::folder::Folder;
 use super::{Bytes, Objects, ReadSeek, Staging};
 use crate::domain::ids::ClaimId;
 
@@ -24,6 +27,7 @@ const READ_PIECE: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub struct LocalDisk {
     root: Arc<Path>,
+    medias: Arc<Folder>,
 }
 
 impl LocalDisk {
@@ -38,8 +42,11 @@ impl LocalDisk {
                 .mode(0o700)
                 .create(root.join(folder))?;
         }
-        sync_folder(root)?;
-        Ok(Self { root: root.into() })
+        Folder::new(root.to_owned()).sync()?;
+        Ok(Self {
+            root: root.into(),
+            medias: Arc::new(Folder::new(root.join(MEDIAS))),
+        })
     }
 
     fn staged(&self, claim: ClaimId) -> PathBuf {
@@ -76,9 +83,10 @@ impl Objects for LocalDisk {
 
     async fn publish(&self, claim: ClaimId, key: &str) -> io::Result<()> {
         let (from, key) = (self.staged(claim), key.to_owned());
+        let medias = Arc::clone(&self.medias);
         self.run(move |root| {
             fs::rename(from, root.join(key))?;
-            sync_folder(&root.join(MEDIAS))
+            medias.sync()
         })
         .await
     }
@@ -112,11 +120,6 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
-}
-
-/// Makes what happened to a folder's entries durable.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 struct StagedFile {

@@ -13,6 +13,8 @@ use crate::{
     store::{MediaRef, NewAttachment, SessionRef},
 };
 
+/// Highest position; further files of a session come after it.
+const MOST_POSITION: u32 = 1_000_000;
 /// Longest alternative text, in characters.
 const MOST_ALT: usize = 2_000;
 /// Longest target type and target id, in characters.
@@ -130,6 +132,12 @@ fn check(request: &AttachRequest) -> Result<()> {
     }
     if !(1..=MOST_TARGET_ID).contains(&target.id.chars().count()) {
         return invalid("target_id: 1 to 200 characters.");
+    }
+    if request
+        .position
+        .is_some_and(|position| position > MOST_POSITION)
+    {
+        return invalid("position: at most 1,000,000.");
     }
     let alt = request.alt.as_deref().unwrap_or_default();
     if alt.chars().count() > MOST_ALT {

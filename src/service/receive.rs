@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     hook,
     intake::body::{FileBody, MOST_OUTSIDE_FILE},
-    store::{ClaimOutcome, ClaimRequest, SessionView},
+    store::{ClaimOutcome, ClaimRequest, SessionRef, SessionView},
 };
 
 /// A body that wants to become a file of a session.
@@ -170,9 +170,24 @@ impl Service {
                         Error::from(error).log();
                     }
                 }
-                Err(failure.error)
+                Err(self.told(&session, failure.error).await)
             }
         }
+    }
+}
+
+impl Service {
+    /// A body that lost its claim because its session was closed is told so.
+    async fn told(&self, session: &UploadSession, error: Error) -> Error {
+        if !matches!(error, Error::Conflict(_)) {
+            return error;
+        }
+        let now = self.store.find(SessionRef::Id(session.id)).await;
+        let closed = now
+            .ok()
+            .flatten()
+            .and_then(|view| Error::of_closed(view.session.state));
+        closed.unwrap_or(error)
     }
 }
 
