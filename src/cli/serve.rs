@@ -17,6 +17,9 @@ use crate::{app, config::Settings, http, service::Service};
 
 /// How often a process that waits for its turn tries to take over the address.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
+/// How often it looks before it takes the address for another program's: of a process that was
+/// killed, the system may give back the lock a moment before the address.
+const LOOKS: u32 = 4;
 
 pub(super) async fn serve(settings: Settings) -> Result<(), String> {
     must_not_be_exposed(&settings)?;
@@ -89,48 +92,46 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Binds the address. Where another askfile on the same data folder has it, waits for it to go: its
-/// links are this one's links.
+/// Binds the address, and says so to others by a lock. Where another askfile on the same data folder
+/// has it, waits for that one to end: its links are this one's links.
 async fn bind(listen: SocketAddr, folder: &Path) -> Result<(TcpListener, Option<File>), String> {
+    let cannot = |error: io::Error| format!("cannot listen on {listen}: {error}");
     if listen.port() == 0 {
-        let listener = TcpListener::bind(listen).await;
-        return Ok((listener.map_err(|error| error.to_string())?, None));
+        return Ok((TcpListener::bind(listen).await.map_err(cannot)?, None));
     }
-    let path = folder.join(format!("listen-{}.lock", listen.port()));
-    let open = || File::create(&path).map_err(|error| format!("{}: {error}", path.display()));
-    let (mut is_told, mut was_free) = (false, false);
-    loop {
+    let turn = take_turn(listen, folder).await?;
+    for _ in 0..LOOKS {
         match TcpListener::bind(listen).await {
-            Ok(listener) => {
-                let turn = open()?;
-                let turn = tokio::task::spawn_blocking(move || turn.lock().map(|()| turn));
-                let turn = turn.await.map_err(|error| error.to_string())?;
-                return Ok((listener, Some(turn.map_err(|error| error.to_string())?)));
-            }
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let is_held = matches!(open()?.try_lock(), Err(TryLockError::WouldBlock));
-                if !is_held && was_free {
-                    return Err(format!(
-                        "{listen} is taken by another program; choose another address with \
-                         --listen 127.0.0.1:PORT"
-                    ));
-                }
-                // Its owner may have gone between the two looks, so look once more.
-                was_free = !is_held;
-                if was_free {
-                    continue;
-                }
-                if !is_told {
-                    is_told = true;
-                    println!(
-                        "another askfile on this data folder serves {listen}; taking over when it \
-                         ends"
-                    );
-                }
-                tokio::time::sleep(TRY_AGAIN).await;
-            }
-            Err(error) => return Err(format!("cannot listen on {listen}: {error}")),
+            Ok(listener) => return Ok((listener, Some(turn))),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(cannot(error)),
         }
+        tokio::time::sleep(TRY_AGAIN).await;
+    }
+    Err(format!(
+        "{listen} is taken by another program; choose another address with --listen 127.0.0.1:PORT"
+    ))
+}
+
+/// The lock of those who serve this address for this data folder, once nobody else holds it.
+async fn take_turn(listen: SocketAddr, folder: &Path) -> Result<File, String> {
+    let path = folder.join(format!("listen-{}.lock", listen.port()));
+    let cannot = |error: io::Error| format!("{}: {error}", path.display());
+    let turn = File::create(&path).map_err(cannot)?;
+    let mut is_told = false;
+    loop {
+        match turn.try_lock() {
+            Ok(()) => return Ok(turn),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(cannot(error)),
+        }
+        if !is_told {
+            is_told = true;
+            println!(
+                "another askfile on this data folder serves {listen}; taking over when it ends"
+            );
+        }
+        tokio::time::sleep(TRY_AGAIN).await;
     }
 }
 
