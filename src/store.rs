@@ -50,7 +50,8 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// gets its media again.
     ///
     /// # Errors
-    /// [`StoreError::Closed`] in a final state, [`StoreError::AllTaken`] without a free slot.
+    /// [`StoreError::Closed`] in a final state and once the link's time is over,
+    /// [`StoreError::AllTaken`] without a free slot.
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome>;
 
     /// Keeps a claim for another `lease`, and remembers where its bytes will be published.

@@ -55,6 +55,8 @@ pub struct Media {
     pub upload_id: UploadId,
     /// Its slot in that session, counted from 0.
     pub slot: u32,
+    /// The name of the purpose that it came for.
+    pub purpose: String,
     /// The page's name for the attempt that brought it.
     pub attempt: Option<AttemptId>,
     /// The name that the person's file had: data only, made harmless.

@@ -12,17 +12,18 @@ use crate::error::Error;
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
-        let mut response = (self.row().status, Json(self.body())).into_response();
-        add_retry_after(&mut response, &self);
-        response
+        let response = (self.row().status, Json(self.body())).into_response();
+        with_retry_after(response, &self)
     }
 }
 
-fn add_retry_after(response: &mut Response, error: &Error) {
+/// The answer, with when it is worth to try again.
+pub(super) fn with_retry_after(mut response: Response, error: &Error) -> Response {
     if let Some(seconds) = error.retry_after() {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    response
 }
 
 /// Whether the client would rather have a page. Browsers say so; curl and programs do not.
@@ -52,9 +53,7 @@ pub(super) fn failure_page(error: &Error, assets: &str) -> Response {
             next: row.person,
         },
     };
-    let mut response = html_response(row.status, outcome.html(assets));
-    add_retry_after(&mut response, error);
-    response
+    with_retry_after(html_response(row.status, outcome.html(assets)), error)
 }
 
 /// A failure as this client wants it.

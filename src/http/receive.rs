@@ -12,7 +12,7 @@ use axum::{
 use serde::Serialize;
 
 use super::{
-    failure::{failed, wants_page},
+    failure::{failed, wants_page, with_retry_after},
     link::{self, ASSETS, receipt_cookie, request_page},
 };
 use crate::{
@@ -95,14 +95,15 @@ async fn receive(
         Err(error) => return failed(error, headers, ASSETS),
     };
     let received = async {
+        let attempt = attempt(headers);
         let incoming = Incoming {
             declared_bytes: header_number(headers),
-            attempt: attempt(headers)?,
+            attempt: attempt.as_ref().ok().copied().flatten(),
             from: parts
                 .extensions
                 .get::<ConnectInfo<SocketAddr>>()
                 .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip()),
-            body: open(headers, body),
+            body: attempt.and_then(|_| open(headers, body)),
         };
         service.receive(&link, incoming).await
     };
@@ -156,7 +157,8 @@ fn refused(service: &Service, link: &LinkedSession, error: Error, headers: &Head
         return failed(error, headers, ASSETS);
     }
     error.log();
-    request_page(service, link, Some(&error), error.row().status)
+    let page = request_page(service, link, Some(&error), error.row().status);
+    with_retry_after(page, &error)
 }
 
 fn header_number(headers: &HeaderMap) -> Option<u64> {

@@ -96,10 +96,8 @@ impl Service {
         let workspace = caller.workspace.id;
         let found = self.store.media(workspace, which).await?;
         let media = found.ok_or(Error::NotFound)?;
+        self.must_suit(&media.purpose, &wanted.target)?;
         let session = self.store.find(SessionRef::Id(media.upload_id)).await?;
-        if let Some(view) = &session {
-            self.must_suit(&view.session.purpose, &wanted.target)?;
-        }
         let attached = self.store.attach(workspace, media.id, wanted).await?;
         let status = session.map_or(Status::Completed, |view| view.session.state.status());
         Ok((vec![attached], status))

@@ -136,11 +136,12 @@ impl Service {
     /// The cap of every kind that these types can be of.
     fn caps(&self, allowed: &[MimePattern]) -> BTreeMap<Kind, u64> {
         let is_possible = |kind: Kind| {
-            let every = allowed.iter().any(|pattern| pattern.as_str() == "*/*");
-            every
-                || allowed
-                    .iter()
-                    .any(|pattern| Kind::of(pattern.as_str()) == kind)
+            let mut known = mime::TYPES.iter().filter(|t| Kind::of(t.mime) == kind);
+            allowed.iter().any(|pattern| {
+                pattern.as_str() == "*/*"
+                    || Kind::of(pattern.as_str()) == kind
+                    || known.any(|t| pattern.matches(t.mime))
+            })
         };
         Kind::ALL
             .into_iter()

@@ -17,8 +17,8 @@ use crate::{
 const REMEMBERED: usize = 10_000;
 
 /// A bucket of tokens an address: as many as the limit, filled again over a minute. Unlike the
-/// libraries' limiters it is asked before a claim is tried and charged after it was taken: claims
-/// are what counts, not requests.
+/// libraries' limiters it gives back: claims are what counts, not requests, and whether a request
+/// gets its claim is known only afterwards.
 #[derive(Debug)]
 pub(super) struct RateLimit {
     per_minute: u32,
@@ -42,15 +42,39 @@ impl RateLimit {
         }
     }
 
+    /// Charges this address for one claim.
+    ///
     /// # Errors
-    /// [`Error::RateLimited`] if this address has none left, with when it has again.
+    /// [`Error::RateLimited`] if it has none left, with when it has again.
+    pub(super) fn charge(&self, address: IpAddr) -> Result<()> {
+        if self.per_minute == 0 {
+            return Ok(());
+        }
+        let mut buckets = self.lock();
+        if buckets.len() >= REMEMBERED {
+            let full = f64::from(self.per_minute);
+            buckets.retain(|_, bucket| self.filled(Some(*bucket)) < full);
+        }
+        let tokens = self.left(&buckets, address)?;
+        self.set(&mut buckets, address, tokens - 1.0);
+        Ok(())
+    }
+
+    /// What [`Self::charge`] would say, without charging.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
     pub(super) fn check(&self, address: IpAddr) -> Result<()> {
         if self.per_minute == 0 {
             return Ok(());
         }
-        let tokens = self.filled(self.lock().get(&network(address)).copied());
+        self.left(&self.lock(), address).map(drop)
+    }
+
+    fn left(&self, buckets: &HashMap<IpAddr, Bucket>, address: IpAddr) -> Result<f64> {
+        let tokens = self.filled(buckets.get(&network(address)).copied());
         if tokens >= 1.0 {
-            return Ok(());
+            return Ok(tokens);
         }
         let seconds = (1.0 - tokens) * 60.0 / f64::from(self.per_minute);
         #[expect(
@@ -62,20 +86,23 @@ impl RateLimit {
         Err(Error::RateLimited { retry_after })
     }
 
-    /// Charges this address for one claim.
-    pub(super) fn charge(&self, address: IpAddr) {
+    /// Gives back what was charged for a claim that was not taken.
+    pub(super) fn give_back(&self, address: IpAddr) {
         if self.per_minute == 0 {
             return;
         }
         let mut buckets = self.lock();
-        if buckets.len() >= REMEMBERED {
-            let full = f64::from(self.per_minute);
-            buckets.retain(|_, bucket| self.filled(Some(*bucket)) < full);
-        }
-        let address = network(address);
-        let tokens = self.filled(buckets.get(&address).copied()) - 1.0;
+        let tokens = self.filled(buckets.get(&network(address)).copied()) + 1.0;
+        self.set(
+            &mut buckets,
+            address,
+            tokens.min(f64::from(self.per_minute)),
+        );
+    }
+
+    fn set(&self, buckets: &mut HashMap<IpAddr, Bucket>, address: IpAddr, tokens: f64) {
         let at = self.clock.now();
-        buckets.insert(address, Bucket { tokens, at });
+        buckets.insert(network(address), Bucket { tokens, at });
     }
 
     fn filled(&self, bucket: Option<Bucket>) -> f64 {
@@ -126,15 +153,15 @@ mod tests {
         let limit = RateLimit::new(10, clock.clone());
         let (one, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         for _ in 0..10 {
-            limit.check(one).unwrap();
-            limit.charge(one);
+            limit.charge(one).unwrap();
         }
-        assert_eq!(limit.check(one).unwrap_err().retry_after(), Some(6));
-        assert!(limit.check(other).is_ok());
+        assert_eq!(limit.charge(one).unwrap_err().retry_after(), Some(6));
+        assert!(limit.charge(other).is_ok());
         *clock.0.lock().unwrap() += SignedDuration::from_secs(6);
-        assert!(limit.check(one).is_ok());
-        limit.charge(one);
-        assert!(limit.check(one).is_err());
+        assert!(limit.charge(one).is_ok());
+        assert!(limit.charge(one).is_err());
+        limit.give_back(one);
+        assert!(limit.charge(one).is_ok());
     }
 
     #[test]
@@ -153,10 +180,10 @@ mod tests {
         let limit = RateLimit::new(10, clock.clone());
         for n in 0..REMEMBERED {
             let n = u32::try_from(n).unwrap();
-            limit.charge(IpAddr::from(n.to_be_bytes()));
+            limit.charge(IpAddr::from(n.to_be_bytes())).unwrap();
         }
         *clock.0.lock().unwrap() += SignedDuration::from_mins(2);
-        limit.charge(IpAddr::from([127, 0, 0, 1]));
+        limit.charge(IpAddr::from([127, 0, 0, 1])).unwrap();
         assert_eq!(limit.lock().len(), 1);
     }
 }

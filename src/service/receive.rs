@@ -60,6 +60,9 @@ impl Service {
         if let Some(error) = Error::of_closed(session.state) {
             return Err(error);
         }
+        if self.clock.now() >= session.redeem_by {
+            return Err(Error::LinkExpired);
+        }
         let tally = link.view.tally;
         if tally.is_full() && incoming.attempt.is_none() {
             let retry_after = self.settings.idle_timeout.as_secs();
@@ -115,6 +118,9 @@ impl Service {
             id: ClaimId::random(),
             media: MediaId::new(self.clock.now()),
         };
+        if sender.is_first {
+            self.rate.charge(sender.from)?;
+        }
         let outcome = self
             .store
             .claim(ClaimRequest {
@@ -124,15 +130,15 @@ impl Service {
                 attempt: sender.attempt,
                 lease: signed(self.settings.idle_timeout),
             })
-            .await?;
-        if let ClaimOutcome::StoredBefore(media) = outcome {
+            .await;
+        if sender.is_first && !matches!(outcome, Ok(ClaimOutcome::Taken { .. })) {
+            self.rate.give_back(sender.from);
+        }
+        if let ClaimOutcome::StoredBefore(media) = outcome? {
             return Ok(Received {
                 session,
                 media: *media,
             });
-        }
-        if sender.is_first {
-            self.rate.charge(sender.from);
         }
         log_move(&session, State::Receiving);
         hook::reached("claimed");

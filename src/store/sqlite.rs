@@ -13,12 +13,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, named_params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, named_params};
 use tokio::sync::broadcast;
 
 use self::{rows::Col, writer::Writer};
@@ -71,7 +71,7 @@ impl SqliteStore {
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         let mut db = Connection::open(path)?;
         configure(&db)?;
-        db.pragma_update(None, "journal_mode", "wal")?;
+        use_wal(&db)?;
         // The default of WAL, NORMAL, can lose the last commits when the power goes.
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "foreign_keys", "on")?;
@@ -129,6 +129,22 @@ fn configure(db: &Connection) -> Result<()> {
     db.pragma_update(None, "trusted_schema", "off")?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// Of several processes that open a new file at once, one changes its mode; SQLite does not let the
+/// others wait for that, it refuses them at once.
+fn use_wal(db: &Connection) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        match db.pragma_update(None, "journal_mode", "wal") {
+            Err(rusqlite::Error::SqliteFailure(why, _))
+                if why.code == ErrorCode::DatabaseBusy && began.elapsed() < BUSY =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            other => return Ok(other?),
+        }
+    }
 }
 
 fn reader(path: &Path) -> Result<Connection> {

@@ -55,6 +55,7 @@ CREATE TABLE media (
     workspace_id        BLOB NOT NULL REFERENCES workspace (id),
     session_id          BLOB NOT NULL,
     slot                INTEGER NOT NULL,
+    purpose             TEXT NOT NULL,
     attempt             BLOB,
     original_filename   TEXT NOT NULL,
     description         TEXT,

@@ -26,10 +26,10 @@ const BY_HANDLE: &str = "SELECT media.* FROM handle JOIN media ON media.id = han
     WHERE handle.value = ?1 AND media.workspace_id = ?2";
 const HANDLES: &str = "SELECT name, value FROM handle WHERE media_id = ?1 ORDER BY name";
 const INSERT: &str = "INSERT INTO media
-    (id, workspace_id, session_id, slot, attempt, original_filename, description, mime_type,
+    (id, workspace_id, session_id, slot, purpose, attempt, original_filename, description, mime_type,
      size_bytes, sha256, original_mime_type, original_size_bytes, original_sha256, scan_status,
      created_at, retain_until)
-    VALUES (:id, :workspace_id, :session_id, :slot, :attempt, :original_filename, :description,
+    VALUES (:id, :workspace_id, :session_id, :slot, :purpose, :attempt, :original_filename, :description,
      :mime_type, :size_bytes, :sha256, :original_mime_type, :original_size_bytes,
      :original_sha256, :scan_status, :now, :retain_until)";
 const INSERT_HANDLE: &str = "INSERT INTO handle (value, name, media_id) VALUES (?1, ?2, ?3)";
@@ -112,7 +112,7 @@ pub(super) fn insert(
     });
     db.prepare_cached(INSERT)?.execute(named_params! {
         ":id": Col(id), ":workspace_id": Col(session.workspace_id), ":session_id": Col(session.id),
-        ":slot": slot, ":attempt": attempt.map(Col), ":original_filename": new.original_filename,
+        ":slot": slot, ":purpose": session.purpose, ":attempt": attempt.map(Col), ":original_filename": new.original_filename,
         ":description": new.description, ":mime_type": new.stored.mime_type,
         ":size_bytes": new.stored.size_bytes, ":sha256": new.stored.sha256,
         ":original_mime_type": new.original.mime_type,

@@ -179,6 +179,7 @@ pub(super) fn media(row: &Row<'_>) -> rusqlite::Result<Media> {
         workspace_id: get(row, "workspace_id")?,
         upload_id: get(row, "session_id")?,
         slot: row.get("slot")?,
+        purpose: row.get("purpose")?,
         attempt: get_opt(row, "attempt")?,
         original_filename: row.get("original_filename")?,
         description: row.get("description")?,

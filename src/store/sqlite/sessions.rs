@@ -255,6 +255,10 @@ pub(super) fn claim(
         current.lose(same)?;
     }
     current.must_be_open()?;
+    // While another file is still arriving, the session itself lives on.
+    if now >= current.session.redeem_by {
+        return Err(StoreError::Closed(State::Expired));
+    }
     let taken = |slot: &u32| {
         current.stored_slots.contains(slot) || current.claims.iter().any(|c| c.slot == *slot)
     };
