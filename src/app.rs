@@ -12,6 +12,7 @@ use std::{
 use crate::{
     clock::{Clock, SystemClock},
     config::Settings,
+    domain::ids::random_letters,
     error::Error,
     link::{BadKeys, KeyRing},
     objects::local::LocalDisk,
@@ -139,11 +140,10 @@ fn read_or_make(path: &Path) -> io::Result<String> {
         Err(error) => return Err(error),
     }
     let folder = path.parent().unwrap_or(Path::new("."));
-    let new = folder.join(format!("link.keys.{}", std::process::id()));
+    let new = folder.join(format!("link.keys.{}", random_letters(12)));
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&new)?;
     writeln!(file, "{}", KeyRing::new_key_hex())?;

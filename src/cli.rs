@@ -7,7 +7,12 @@ pub mod sweep;
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{LevelFilter, filter_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::config::{Flags, Loaded, LogFormat, Settings, load};
 
@@ -56,6 +61,9 @@ pub fn run() -> ExitCode {
     };
     let ended = match cli.command {
         Command::Config(config) => {
+            for warning in &loaded.warnings {
+                eprintln!("warning: {warning}");
+            }
             print!("{}", config.report(&loaded));
             Ok(())
         }
@@ -73,7 +81,9 @@ pub fn run() -> ExitCode {
 
 fn settings(flags: &Flags) -> Result<Loaded, String> {
     let folder = std::env::current_dir().map_err(|error| error.to_string())?;
-    load(flags, std::env::vars_os(), &folder).map_err(|invalid| invalid.to_string())
+    let loaded = load(flags, std::env::vars_os(), &folder).map_err(|why| why.to_string())?;
+    log_filter(&loaded.settings)?;
+    Ok(loaded)
 }
 
 /// Runs an async command with logging as the settings want it.
@@ -99,17 +109,39 @@ where
 }
 
 fn log_to_stderr(settings: &Settings) -> Result<(), String> {
-    // The protocol library tells every message below warnings, and messages hold tokens.
-    let filter = EnvFilter::try_new(format!("rmcp=warn,{}", settings.log))
-        .map_err(|error| format!("log: `{}` is not a filter: {error}", settings.log))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    // The protocol library tells every message below warnings, and messages hold tokens: whatever
+    // the filter says, those are not logged.
+    let keeps_secrets = filter_fn(|event| {
+        *event.level() <= tracing::Level::WARN || !event.target().starts_with("rmcp")
+    });
+    let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
-    match settings.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+    let layer = match settings.log_format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(
+            layer
+                .with_filter(log_filter(settings)?)
+                .with_filter(keeps_secrets),
+        )
+        .init();
     Ok(())
+}
+
+/// What is logged. A lone word must be a level: a filter takes it for a module's name else, and
+/// nothing would be logged.
+fn log_filter(settings: &Settings) -> Result<EnvFilter, String> {
+    let log = &settings.log;
+    let wrong = |why: &str| {
+        format!("log: `{log}` is not a filter such as `info` or `info,askfile=debug`{why}")
+    };
+    let mut words = log.split(',').filter(|part| !part.contains('='));
+    if let Some(word) = words.find(|word| word.trim().parse::<LevelFilter>().is_err()) {
+        return Err(wrong(&format!(": `{}` is no level", word.trim())));
+    }
+    EnvFilter::try_new(log).map_err(|error| wrong(&format!(": {error}")))
 }

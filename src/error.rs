@@ -105,7 +105,7 @@ pub enum Error {
         retry_after: u32,
     },
     /// Ours, of which the caller learns nothing.
-    #[error("Something went wrong on our side; your file was not stored.")]
+    #[error("Something went wrong on our side.")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -220,7 +220,7 @@ impl Error {
                 "Try again in a few seconds. The link still works.",
                 "Wait as long as Retry-After says and try again; the link still works."),
             Self::Internal(_) => row("INTERNAL", K::ServerError, S::INTERNAL_SERVER_ERROR,
-                "Try again in a minute. The link still works.",
+                "Try again in a minute.",
                 "Try again in a minute; if it fails again, tell the person who runs the server."),
         };
         row

@@ -24,7 +24,7 @@ use axum::{
     routing::{get, post},
 };
 
-pub use self::guards::Guards;
+pub use self::guards::{Guards, is_links_only};
 use crate::service::Service;
 
 /// Everything that askfile serves, ready to be merged or nested into any axum server. `listen` is
@@ -36,7 +36,7 @@ pub fn router(service: &Service, listen: SocketAddr) -> Router {
     let links = Router::new()
         .route(
             "/uploads/{token}",
-            get(link::show).post(receive::form).put(receive::raw),
+            get(link::show).post(receive::receive).put(receive::receive),
         )
         .route("/uploads/{token}/decline", post(link::decline))
         .route("/uploads/{token}/done", post(link::done));

@@ -147,14 +147,22 @@ fn local_url(listen: SocketAddr) -> String {
 
 fn greeting(service: &Service, listen: SocketAddr) -> String {
     let mcp = format!("{}/mcp", local_url(listen));
-    format!(
-        "askfile {} is ready\n\
-         \n  links    {}/uploads/…\n  MCP      {mcp}\n  data     {}\n\
-         \nTry it with MCP Inspector:\n\
-         \n  npx -y @modelcontextprotocol/inspector --cli {mcp} --method tools/call \\\n    \
-         --tool-name upload_create --tool-arg prompt=\"A photo of the receipt, please\"\n",
+    let first = format!(
+        "askfile {} is ready\n\n  links    {}/uploads/…\n  data     {}\n",
         env!("CARGO_PKG_VERSION"),
         service.public_url(),
         service.settings().data_dir.display(),
+    );
+    if http::is_links_only(service) {
+        return format!(
+            "{first}  MCP      closed, because public_url is not this machine and everybody would \
+             be taken\n           for its owner; --i-know-this-is-open opens it\n"
+        );
+    }
+    format!(
+        "{first}  MCP      {mcp}\n\
+         \nTry it with MCP Inspector:\n\
+         \n  npx -y @modelcontextprotocol/inspector --cli {mcp} --method tools/call \\\n    \
+         --tool-name upload_create --tool-arg prompt=\"A photo of the receipt, please\"\n"
     )
 }

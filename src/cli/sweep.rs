@@ -18,6 +18,13 @@ pub struct Sweep {
 
 impl Sweep {
     pub(super) async fn run(self, settings: Settings) -> Result<(), String> {
+        let database = settings.data_dir.join("askfile.db");
+        if !database.exists() {
+            return Err(format!(
+                "{}: there is no askfile data here",
+                settings.data_dir.display()
+            ));
+        }
         // No link is made here, so the page's address does not matter.
         let service = app::start(settings, String::new())
             .await
@@ -40,7 +47,7 @@ impl Sweep {
 
 fn listing(due: &Due) -> String {
     let mut lines = Vec::new();
-    lines.extend(due.sessions.iter().map(|id| format!("would expire   {id}")));
+    lines.extend(due.sessions.iter().map(|id| format!("would end      {id}")));
     lines.extend(
         due.claims
             .iter()

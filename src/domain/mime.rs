@@ -134,7 +134,14 @@ pub fn extension(mime_type: &str) -> &'static str {
 /// What a person calls this type: `PNG`, or the MIME type where there is no better name.
 #[must_use]
 pub fn friendly_name(mime_type: &str) -> &str {
-    known_type(mime_type).map_or(mime_type, |known| known.name)
+    match mime_type {
+        "application/vnd.microsoft.portable-executable" => "a Windows program",
+        "application/xml" => "XML",
+        "application/zip" => "a ZIP archive",
+        "image/svg+xml" => "SVG",
+        "text/html" => "HTML",
+        other => known_type(other).map_or(other, |known| known.name),
+    }
 }
 
 /// `image/png`, `image/*` or `*/*`, in lower case.

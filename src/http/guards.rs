@@ -86,6 +86,12 @@ impl Guards {
         Ok(())
     }
 
+    /// Whether people reach this server by a name that is not this machine's own.
+    fn is_public(&self) -> bool {
+        let public = self.0.public.as_ref();
+        public.is_some_and(|public| !is_loopback(public.host()))
+    }
+
     /// A name that is an address cannot be made to point elsewhere.
     fn is_address_of_ours(&self, host: &str) -> bool {
         let address = address(host);
@@ -117,9 +123,7 @@ impl Guards {
             let name = name.as_str();
             name == "forwarded" || name.starts_with("x-forwarded-") || name.starts_with("cf-")
         });
-        let public = self.0.public.as_ref();
-        let is_public = public.is_some_and(|public| !is_loopback(public.host()));
-        if forwarded || is_public || !is_loopback(host.host()) {
+        if forwarded || self.is_public() || !is_loopback(host.host()) {
             return Err(denied(
                 "This askfile takes everybody for its owner, so behind a proxy, a tunnel or a \
                  public name it serves signed links only. Its operator can allow more with \
@@ -172,6 +176,14 @@ fn address(host: &str) -> Option<IpAddr> {
 pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || address(host).is_some_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// Whether this service answers nothing but signed links and health, because its public address is
+/// not this machine.
+#[must_use]
+pub fn is_links_only(service: &Service) -> bool {
+    let guards = Guards::new(service, SocketAddr::from(([127, 0, 0, 1], 0)));
+    guards.is_public() && !guards.0.is_known_to_be_open
 }
 
 /// The layer.

@@ -1,10 +1,12 @@
 //! The signed link for reading, and its two buttons: decline and done.
 
+use std::{convert::Infallible, time::Duration};
+
 use axum::{
     Json,
     body::Body,
-    extract::{Path, RawQuery, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    extract::{FromRequestParts, Path, RawQuery, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, Limited};
@@ -34,9 +36,26 @@ const RECEIPT_SECONDS: u32 = 86_400;
 /// Largest form without a file, in bytes.
 const MOST_FORM_BYTES: usize = 16 * 1024;
 
+/// How long a form without a file may take.
+const FORM_TIME: Duration = Duration::from_secs(10);
+
 /// The way to the stylesheet's folder from the link itself, and from its buttons.
 pub(super) const ASSETS: &str = "../assets";
 const ASSETS_OF_BUTTONS: &str = "../../assets";
+
+/// The token as it stands in the path; empty, and so unknown, where it is no text.
+pub(super) struct TokenInPath(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for TokenInPath {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let token = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(
+            token.map_or_else(|_| String::new(), |Path(token)| token),
+        ))
+    }
+}
 
 /// What the link says of its session to programs.
 #[derive(Serialize)]
@@ -61,7 +80,7 @@ struct ClosedFacts {
 /// `GET /uploads/{token}`: the page, or its facts as JSON.
 pub(super) async fn show(
     State(service): State<Service>,
-    Path(token): Path<String>,
+    TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
@@ -195,7 +214,7 @@ pub(super) fn request_page(
     let session = &link.view.session;
     let limits = &session.limits;
     let left = session.redeem_by.duration_since(service.now());
-    let left = std::time::Duration::try_from(left).unwrap_or_default();
+    let left = Duration::try_from(left).unwrap_or_default();
     let accept: Vec<&str> = limits
         .allowed_mime_types
         .iter()
@@ -218,9 +237,7 @@ pub(super) fn request_page(
         sent: link.view.tally.stored,
         expires_at: rfc3339(session.redeem_by),
         expires_text: for_people(session.redeem_by),
-        time_left: duration_text(std::time::Duration::from_secs(
-            left.as_secs().div_ceil(60) * 60,
-        )),
+        time_left: duration_text(Duration::from_secs(left.as_secs().div_ceil(60) * 60)),
         query: &link.query.to_string(),
         token: &session.token.to_string(),
         error: error.map(|error| Problem {
@@ -234,29 +251,28 @@ pub(super) fn request_page(
 /// `POST /uploads/{token}/decline`: the person says no, perhaps with a reason.
 pub(super) async fn decline(
     State(service): State<Service>,
-    Path(token): Path<String>,
+    TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let declined = async {
         let link = writable(&service, &token, query.as_deref()).await?;
+        match Error::of_closed(link.view.session.state) {
+            None | Some(Error::Declined) => {}
+            Some(closed) => return Err(closed),
+        }
         let reason = reason(&headers, body).await?;
         service.decline(&link, reason.as_deref()).await?;
         Ok(link)
     };
-    answer_button(
-        declined.await,
-        &headers,
-        Outcome::Declined,
-        Status::Declined,
-    )
+    answer_button(declined.await, &headers, Status::Declined)
 }
 
 /// `POST /uploads/{token}/done`: the person has no more files.
 pub(super) async fn done(
     State(service): State<Service>,
-    Path(token): Path<String>,
+    TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
@@ -265,11 +281,7 @@ pub(super) async fn done(
         service.done(&link).await?;
         Ok(link)
     };
-    let outcome = Outcome::Sent {
-        file: None,
-        more: false,
-    };
-    answer_button(done.await, &headers, outcome, Status::Completed)
+    answer_button(done.await, &headers, Status::Completed)
 }
 
 /// A link that is opened for writing.
@@ -286,16 +298,13 @@ pub(super) async fn writable(
     service.linked(asked).await
 }
 
-fn answer_button(
-    done: Result<LinkedSession>,
-    headers: &HeaderMap,
-    outcome: Outcome<'_>,
-    status: Status,
-) -> Response {
+fn answer_button(done: Result<LinkedSession>, headers: &HeaderMap, status: Status) -> Response {
     match done {
         Err(error) => failed(error, headers, ASSETS_OF_BUTTONS),
-        Ok(_) if wants_page(headers) => {
-            html_response(StatusCode::OK, outcome.html(ASSETS_OF_BUTTONS))
+        Ok(link) if wants_page(headers) => {
+            // Back to the link, which shows how it ended: a reload then repeats nothing.
+            let back = format!("../{}?{}", link.view.session.token, link.query);
+            (StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response()
         }
         Ok(_) => Json(ClosedFacts { status }).into_response(),
     }
@@ -309,9 +318,10 @@ struct Reason {
 
 /// The reason in a small form or JSON object; none in an empty body.
 async fn reason(headers: &HeaderMap, body: Body) -> Result<Option<String>> {
-    let body = Limited::new(body, MOST_FORM_BYTES)
-        .collect()
+    let body = Limited::new(body, MOST_FORM_BYTES).collect();
+    let body = tokio::time::timeout(FORM_TIME, body)
         .await
+        .map_err(|_| Error::MalformedBody("The body did not come in time.".into()))?
         .map_err(|_| Error::MalformedBody("The body is too large or was cut short.".into()))?
         .to_bytes();
     if body.is_empty() {

@@ -12,6 +12,10 @@ use crate::{mcp::Tools, service::Service};
 /// Largest request, in bytes.
 const MOST_BYTES: usize = 256 * 1024;
 
+/// How long a session of an older client is kept without a call: longer than people take to follow
+/// a link.
+const IDLE_SESSION: Duration = Duration::from_secs(60 * 60);
+
 /// How long sessions outlive the last wait.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
@@ -31,6 +35,8 @@ pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, LocalS
         stopping.cancel();
     });
     let tools = Tools::new(service.clone());
-    let sessions = Arc::new(LocalSessionManager::default());
+    let mut sessions = LocalSessionManager::default();
+    sessions.session_config.keep_alive = Some(IDLE_SESSION);
+    let sessions = Arc::new(sessions);
     StreamableHttpService::new(move || Ok(tools.clone()), sessions, config)
 }

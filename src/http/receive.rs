@@ -5,15 +5,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::{
     Json,
     body::Body,
-    extract::{ConnectInfo, Path, RawQuery, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::{ConnectInfo, RawQuery, Request, State},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 
 use super::{
     failure::{failed, wants_page, with_retry_after},
-    link::{self, ASSETS, receipt_cookie, request_page},
+    link::{self, ASSETS, TokenInPath, receipt_cookie, request_page},
 };
 use crate::{
     domain::{ids::AttemptId, media::ScanStatus, mime::Kind},
@@ -44,53 +44,17 @@ struct Receipt {
     scan_status: &'static str,
 }
 
-/// `POST /uploads/{token}`: a form with the file in its field `media`.
-pub(super) async fn form(
+/// `POST /uploads/{token}`: a form with the file in its field `media`. `PUT`: the body is the file,
+/// as `curl -T` sends it.
+pub(super) async fn receive(
     State(service): State<Service>,
-    Path(token): Path<String>,
+    TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
     request: Request,
-) -> Response {
-    receive(
-        &service,
-        &token,
-        query.as_deref(),
-        request,
-        |headers, body| {
-            let content_type = headers.get(header::CONTENT_TYPE);
-            FileBody::form(body, content_type.and_then(|value| value.to_str().ok()))
-        },
-    )
-    .await
-}
-
-/// `PUT /uploads/{token}`: the body is the file, as `curl -T` sends it.
-pub(super) async fn raw(
-    State(service): State<Service>,
-    Path(token): Path<String>,
-    RawQuery(query): RawQuery,
-    request: Request,
-) -> Response {
-    receive(
-        &service,
-        &token,
-        query.as_deref(),
-        request,
-        |headers, body| Ok(FileBody::raw(body, filename(headers))),
-    )
-    .await
-}
-
-async fn receive(
-    service: &Service,
-    token: &str,
-    query: Option<&str>,
-    request: Request,
-    open: impl FnOnce(&HeaderMap, Body) -> Result<FileBody>,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
-    let link = match link::writable(service, token, query).await {
+    let link = match link::writable(&service, &token, query.as_deref()).await {
         Ok(link) => link,
         Err(error) => return failed(error, headers, ASSETS),
     };
@@ -103,13 +67,13 @@ async fn receive(
                 .extensions
                 .get::<ConnectInfo<SocketAddr>>()
                 .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip()),
-            body: attempt.and_then(|_| open(headers, body)),
+            body: attempt.and_then(|_| open(&parts.method, headers, body)),
         };
         service.receive(&link, incoming).await
     };
     match received.await {
-        Ok(received) => stored(service, &link, &received, headers),
-        Err(error) => refused(service, &link, error, headers),
+        Ok(received) => stored(&service, &link, &received, headers),
+        Err(error) => refused(&service, &link, error, headers),
     }
 }
 
@@ -159,6 +123,25 @@ fn refused(service: &Service, link: &LinkedSession, error: Error, headers: &Head
     error.log();
     let page = request_page(service, link, Some(&error), error.row().status);
     with_retry_after(page, &error)
+}
+
+/// The file in a body.
+fn open(method: &Method, headers: &HeaderMap, body: Body) -> Result<FileBody> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_part = headers.contains_key(header::CONTENT_RANGE);
+    let is_coded = text(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+    if is_part || is_coded {
+        return Err(Error::MalformedBody(
+            "A file is sent whole and as it is: without Content-Range and Content-Encoding.".into(),
+        ));
+    }
+    let content_type = text(header::CONTENT_TYPE);
+    // A form that is PUT is a form: nobody wants its wrapping for a file.
+    let is_form = content_type.is_some_and(|value| value.starts_with("multipart/form-data"));
+    if method == Method::PUT && !is_form {
+        return Ok(FileBody::raw(body, filename(headers)));
+    }
+    FileBody::form(body, content_type)
 }
 
 fn header_number(headers: &HeaderMap) -> Option<u64> {

@@ -137,6 +137,12 @@ impl Form {
     async fn open(&mut self) -> Result<Option<String>> {
         while let Some(field) = self.next_field().await? {
             match field.name() {
+                Some(FILE_FIELD) if field.file_name().is_none() => {
+                    return Err(Error::FileMissing(
+                        "The field media holds text and not a file: with curl, an @ goes before \
+                         the file's path.",
+                    ));
+                }
                 Some(FILE_FIELD) => {
                     let name = field.file_name().map(str::to_owned);
                     self.file = Some(field);

@@ -25,11 +25,11 @@ pub fn harmless(name: &str, mime_type: &str) -> String {
 #[must_use]
 pub fn of_disposition(value: &str) -> Option<String> {
     let mut plain = None;
-    for parameter in value.split(';').skip(1) {
+    for parameter in parameters(value).into_iter().skip(1) {
         let Some((key, value)) = parameter.split_once('=') else {
             continue;
         };
-        let value = value.trim().trim_matches('"');
+        let value = value.trim();
         match key.trim().to_ascii_lowercase().as_str() {
             "filename*" => {
                 let encoded = value.get(7..).filter(|_| {
@@ -41,11 +41,44 @@ pub fn of_disposition(value: &str) -> Option<String> {
                     return decoded.decode_utf8().ok().map(Into::into);
                 }
             }
-            "filename" => plain = Some(value.to_owned()),
+            "filename" => plain = Some(unquoted(value)),
             _ => {}
         }
     }
     plain
+}
+
+/// The parts of a header value between its semicolons, except those inside quotes.
+fn parameters(value: &str) -> Vec<String> {
+    let (mut parts, mut is_quoted, mut is_escaped) = (vec![String::new()], false, false);
+    for c in value.chars() {
+        if c == ';' && !is_quoted {
+            parts.push(String::new());
+            continue;
+        }
+        is_quoted ^= c == '"' && !is_escaped;
+        is_escaped = c == '\\' && is_quoted && !is_escaped;
+        if let Some(part) = parts.last_mut() {
+            part.push(c);
+        }
+    }
+    parts
+}
+
+/// A quoted string's text (RFC 9110), or the token that it is.
+fn unquoted(value: &str) -> String {
+    let inner = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    let Some(inner) = inner else {
+        return value.to_owned();
+    };
+    let mut text = String::new();
+    let mut letters = inner.chars();
+    while let Some(c) = letters.next() {
+        text.extend(if c == '\\' { letters.next() } else { Some(c) });
+    }
+    text
 }
 
 /// Text of a person's, for example a description: without characters that play tricks. Keeps lines.
@@ -63,7 +96,7 @@ pub fn harmless_text(text: &str) -> String {
 fn is_trick(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
+            '\u{ad}' | '\u{180e}' | '\u{e0000}'..='\u{e007f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
             | '\u{061c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
@@ -117,6 +150,11 @@ mod tests {
         let table = [
             ("attachment; filename=\"photo.jpg\"", Some("photo.jpg")),
             ("attachment; filename=photo.jpg", Some("photo.jpg")),
+            ("attachment; filename=\"a;b.png\"", Some("a;b.png")),
+            (
+                "attachment; filename=\"say \\\"hi\\\".png\"",
+                Some("say \"hi\".png"),
+            ),
             (
                 "attachment; filename=\"x\"; filename*=UTF-8''%C3%A9t%C3%A9.jpg",
                 Some("été.jpg"),

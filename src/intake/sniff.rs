@@ -67,6 +67,7 @@ fn normal(mime: &'static str) -> &'static str {
         "audio/m4a" => "audio/mp4",
         "audio/x-wav" => "audio/wav",
         "image/heif" => "image/heic",
+        "video/x-m4v" => "video/mp4",
         other => other,
     }
 }

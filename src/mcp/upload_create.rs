@@ -155,7 +155,7 @@ impl Tools {
             answer.session.status = status.status;
             answer.session.phase = status.phase;
             answer.session.next_action = match status.status {
-                Status::Pending => format!(
+                Status::Pending if timeout > self.service.settings().max_wait => format!(
                     "Waited {} s, which is as long as a call may take here; the link still works. \
                      {}",
                     rounded(waited.seconds),

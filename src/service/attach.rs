@@ -98,6 +98,12 @@ impl Service {
         let media = found.ok_or(Error::NotFound)?;
         self.must_suit(&media.purpose, &wanted.target)?;
         let session = self.store.find(SessionRef::Id(media.upload_id)).await?;
+        if session
+            .as_ref()
+            .is_some_and(|view| view.session.state.is_open())
+        {
+            return Err(Error::NotReady);
+        }
         let attached = self.store.attach(workspace, media.id, wanted).await?;
         let status = session.map_or(Status::Completed, |view| view.session.state.status());
         Ok((vec![attached], status))

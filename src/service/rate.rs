@@ -16,9 +16,9 @@ use crate::{
 /// Most addresses that are remembered before those at rest are forgotten.
 const REMEMBERED: usize = 10_000;
 
-/// A bucket of tokens an address: as many as the limit, filled again over a minute. Unlike the
-/// libraries' limiters it gives back: claims are what counts, not requests, and whether a request
-/// gets its claim is known only afterwards.
+/// A bucket of tokens an address: as many as the limit, filled again over a minute. Unlike
+/// the libraries' limiters it can be asked without being charged: claims are what counts, not
+/// requests.
 #[derive(Debug)]
 pub(super) struct RateLimit {
     per_minute: u32,
@@ -86,20 +86,6 @@ impl RateLimit {
         Err(Error::RateLimited { retry_after })
     }
 
-    /// Gives back what was charged for a claim that was not taken.
-    pub(super) fn give_back(&self, address: IpAddr) {
-        if self.per_minute == 0 {
-            return;
-        }
-        let mut buckets = self.lock();
-        let tokens = self.filled(buckets.get(&network(address)).copied()) + 1.0;
-        self.set(
-            &mut buckets,
-            address,
-            tokens.min(f64::from(self.per_minute)),
-        );
-    }
-
     fn set(&self, buckets: &mut HashMap<IpAddr, Bucket>, address: IpAddr, tokens: f64) {
         let at = self.clock.now();
         buckets.insert(network(address), Bucket { tokens, at });
@@ -160,8 +146,7 @@ mod tests {
         *clock.0.lock().unwrap() += SignedDuration::from_secs(6);
         assert!(limit.charge(one).is_ok());
         assert!(limit.charge(one).is_err());
-        limit.give_back(one);
-        assert!(limit.charge(one).is_ok());
+        assert!(limit.check(one).is_err());
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod pulse;
 
 use std::net::IpAddr;
 
+use tokio::sync::SemaphorePermit;
+
 use self::file::Claim;
 use super::{LinkedSession, Service, close::log_move, signed};
 use crate::{
@@ -70,14 +72,12 @@ impl Service {
                 retry_after: u32::try_from(retry_after).unwrap_or(u32::MAX),
             });
         }
-        // The further files of one session are the same person's.
-        let is_first = tally.taken() == 0;
-        if is_first {
+        if tally.taken() == 0 {
             self.rate.check(incoming.from)?;
         }
         self.must_not_be_closing()?;
         let largest = session.limits.max_size_bytes;
-        let declared = incoming.declared_bytes.unwrap_or(0);
+        let declared = incoming.declared_bytes.unwrap_or(largest);
         if declared > largest.saturating_add(MOST_OUTSIDE_FILE) {
             return Err(Error::SizeExceeded { limit: largest });
         }
@@ -88,7 +88,6 @@ impl Service {
         let sender = Sender {
             from: incoming.from,
             attempt: incoming.attempt,
-            is_first,
         };
         let task = async move { service.take_in(session, body, sender).await };
         tokio::spawn(task).await.map_err(Error::internal)?
@@ -118,9 +117,6 @@ impl Service {
             id: ClaimId::random(),
             media: MediaId::new(self.clock.now()),
         };
-        if sender.is_first {
-            self.rate.charge(sender.from)?;
-        }
         let outcome = self
             .store
             .claim(ClaimRequest {
@@ -128,28 +124,30 @@ impl Service {
                 claim: claim.id,
                 media: claim.media,
                 attempt: sender.attempt,
-                lease: signed(self.settings.idle_timeout),
+                lease: signed(self.lease()),
             })
-            .await;
-        if sender.is_first && !matches!(outcome, Ok(ClaimOutcome::Taken { .. })) {
-            self.rate.give_back(sender.from);
-        }
-        if let ClaimOutcome::StoredBefore(media) = outcome? {
-            return Ok(Received {
-                session,
-                media: *media,
-            });
-        }
+            .await?;
+        let slot = match outcome {
+            ClaimOutcome::Taken { slot } => slot,
+            ClaimOutcome::StoredBefore(media) => {
+                return Ok(Received {
+                    session,
+                    media: *media,
+                });
+            }
+        };
         log_move(&session, State::Receiving);
         hook::reached("claimed");
         // After the claim, so that of a thousand bodies on one link none is told that the server is
-        // busy when it is the link that is taken.
-        let permit = self.bodies.try_acquire();
-        let stored = match &permit {
-            Ok(_) => self.store_file(&session, claim, &mut body).await,
-            Err(_) => Err(Error::Busy { retry_after: 5 }.into()),
+        // busy, or that it came too often, when it is the link that is taken.
+        let _permit = match self.admit(sender.from, slot) {
+            Ok(permit) => permit,
+            Err(error) => {
+                self.store.release(claim.id, None).await?;
+                return Err(error);
+            }
         };
-        match stored {
+        match self.store_file(&session, claim, &mut body).await {
             Ok(view) => {
                 hook::reached("committed");
                 log_move(
@@ -180,6 +178,20 @@ impl Service {
             }
         }
     }
+
+    /// A place for a body that has its claim, charged to who sends it.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::RateLimited`].
+    fn admit(&self, from: IpAddr, slot: u32) -> Result<SemaphorePermit<'_>> {
+        let permit = self.bodies.try_acquire();
+        let permit = permit.map_err(|_| Error::Busy { retry_after: 5 })?;
+        // The further files of one session are the same person's.
+        if slot == 0 {
+            self.rate.charge(from)?;
+        }
+        Ok(permit)
+    }
 }
 
 impl Service {
@@ -202,8 +214,6 @@ impl Service {
 struct Sender {
     from: IpAddr,
     attempt: Option<AttemptId>,
-    /// It is the first file of its session.
-    is_first: bool,
 }
 
 /// What an earlier request of the same attempt brought, whose answer was lost.

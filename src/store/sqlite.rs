@@ -8,6 +8,8 @@ mod sweeping;
 mod writer;
 
 use std::{
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -69,6 +71,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::NewerSchema`], or [`StoreError::Database`] if SQLite refuses.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+        make_private(path)?;
         let mut db = Connection::open(path)?;
         configure(&db)?;
         use_wal(&db)?;
@@ -128,6 +131,18 @@ fn configure(db: &Connection) -> Result<()> {
     db.busy_timeout(BUSY)?;
     db.pragma_update(None, "trusted_schema", "off")?;
     db.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Makes the file, where there is none, for its owner alone: it holds tokens. SQLite gives the files
+/// beside it the same mode.
+fn make_private(path: &Path) -> Result<()> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| StoreError::Database(error.into()))?;
     Ok(())
 }
 

@@ -123,6 +123,7 @@ impl Service {
         pulse: &mut Pulse<'_>,
     ) -> Result<(Head, Option<String>), Error> {
         let name = self.in_time(body.open()).await?;
+        pulse.beat().await?;
         let mut head = Head::default();
         while head.start.len() < HEAD_BYTES {
             let Some(piece) = self.in_time(body.piece()).await? else {
@@ -179,6 +180,7 @@ impl Service {
             stage.append(piece).await.map_err(|_| StreamError::Disk)?;
             pulse.beat().await?;
         }
+        pulse.beat().await?;
         Ok(self.in_time(body.close()).await?)
     }
 
@@ -186,7 +188,7 @@ impl Service {
     /// after this leaves nothing that cannot be found.
     async fn sync(&self, stage: Stage, claim: Claim, sniffed: Sniffed) -> Result<Written, Failure> {
         let largest = self.settings.max_file_size;
-        let lease = self.settings.idle_timeout + Duration::from_secs(largest / SLOWEST_DISK);
+        let lease = self.lease() + Duration::from_secs(largest / SLOWEST_DISK);
         let seal = |mime: Option<&str>| {
             let key = mime.map(|mime| object_key(claim.media, mime));
             self.store.heartbeat(claim.id, signed(lease), key)

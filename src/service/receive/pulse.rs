@@ -10,6 +10,9 @@ use crate::{
     service::{Service, signed},
 };
 
+/// What writing a heartbeat may take.
+const SLACK: Duration = Duration::from_secs(1);
+
 /// Keeps a claim. It follows the bytes and not a timer, so that a slot is not held by
 /// somebody who sends nothing.
 pub(super) struct Pulse<'a> {
@@ -32,13 +35,24 @@ impl<'a> Pulse<'a> {
     /// # Errors
     /// [`crate::Error::Conflict`] once the claim was lost.
     pub(super) async fn beat(&mut self) -> Result<()> {
-        let lease = self.service.settings.idle_timeout;
-        let every = (lease / 6).min(Duration::from_secs(5));
-        if self.last.elapsed() >= every {
-            let store = &self.service.store;
+        if self.last.elapsed() >= self.service.beat_every() {
+            let (store, lease) = (&self.service.store, self.service.lease());
             store.heartbeat(self.claim, signed(lease), None).await?;
             self.last = Instant::now();
         }
         Ok(())
+    }
+}
+
+impl Service {
+    /// How often bytes keep their claim.
+    fn beat_every(&self) -> Duration {
+        (self.settings.idle_timeout / 6).min(Duration::from_secs(5))
+    }
+
+    /// How long a claim lives from one heartbeat to the next: the longest silence that is borne, and
+    /// what a heartbeat may come late.
+    pub(super) fn lease(&self) -> Duration {
+        self.settings.idle_timeout + self.beat_every() + SLACK
     }
 }

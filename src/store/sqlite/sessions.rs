@@ -26,6 +26,7 @@ const BY_ID: &str = "SELECT * FROM upload_session WHERE id = ?1";
 const BY_TOKEN: &str = "SELECT * FROM upload_session WHERE token = ?1";
 const MOVE: &str = "UPDATE upload_session
     SET state = :state, redeem_by = :redeem_by, ended_at = :ended_at WHERE id = :id";
+const SET_REDEEM_BY: &str = "UPDATE upload_session SET redeem_by = :redeem_by WHERE id = :id";
 const OPEN: &str = "UPDATE upload_session SET opened_at = :now
     WHERE id = :id AND opened_at IS NULL";
 const SET_ERROR: &str = "UPDATE upload_session SET last_error = :last_error WHERE id = :id";
@@ -182,6 +183,11 @@ impl<'a> Current<'a> {
         for claim in lost {
             let at = claim.lease_until.min(self.now);
             self.session.redeem_by = self.session.redeem_by_after_failure(claim.began_at, at);
+            self.db
+                .prepare_cached(SET_REDEEM_BY)?
+                .execute(named_params! {
+                    ":id": Col(self.session.id), ":redeem_by": Col(self.session.redeem_by),
+                })?;
             self.db
                 .prepare_cached(LOSE_CLAIM)?
                 .execute(named_params! { ":id": Col(claim.id), ":now": Col(self.now) })?;

@@ -1,0 +1,84 @@
+//! An agent: a real MCP client on a pipe to the real tools.
+
+use askfile::{mcp::Tools, service::Service};
+use rmcp::{
+    ClientHandler, RoleClient, ServerHandler, ServiceExt,
+    model::{
+        CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation,
+        ProgressNotificationParam, Tool,
+    },
+    service::{NotificationContext, RunningService},
+};
+use serde_json::Value;
+use tokio::sync::{
+    Mutex,
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+};
+
+/// A session.
+pub struct Agent {
+    session: RunningService<RoleClient, Listener>,
+    progress: Mutex<UnboundedReceiver<String>>,
+}
+
+/// Says its name, and keeps what it is told while it waits.
+struct Listener {
+    name: String,
+    heard: UnboundedSender<String>,
+}
+
+impl ClientHandler for Listener {
+    fn get_info(&self) -> ClientConfig {
+        let name = Implementation::new(self.name.as_str(), "1");
+        ClientConfig::new(ClientCapabilities::default(), name)
+    }
+
+    async fn on_progress(
+        &self,
+        progress: ProgressNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        let _ = self.heard.send(progress.message.unwrap_or_default());
+    }
+}
+
+impl Agent {
+    /// Connects to the tools.
+    pub async fn connect(service: Service, name: &str) -> Self {
+        Self::connect_to(Tools::new(service), name).await
+    }
+
+    /// Connects to any server.
+    pub async fn connect_to(server: impl ServerHandler, name: &str) -> Self {
+        let (near, far) = tokio::io::duplex(4096);
+        tokio::spawn(async move { server.serve(far).await.unwrap().waiting().await });
+        let (heard, progress) = unbounded_channel();
+        let name = name.to_owned();
+        let session = Listener { name, heard }.serve(near).await.unwrap();
+        Self {
+            session,
+            progress: Mutex::new(progress),
+        }
+    }
+
+    /// Calls a tool; gives its structured content, be it an answer or a failure.
+    pub async fn call(&self, tool: &'static str, arguments: Value) -> Value {
+        let arguments = arguments.as_object().unwrap().clone();
+        let call = CallToolRequestParams::new(tool).with_arguments(arguments);
+        let result = self.session.call_tool(call).await.unwrap();
+        let content = result.structured_content.unwrap();
+        let failed = result.is_error.unwrap_or_default();
+        assert_eq!(content["ok"], !failed, "{tool}: {content}");
+        content
+    }
+
+    /// What `tools/list` shows.
+    pub async fn tools(&self) -> Vec<Tool> {
+        self.session.list_all_tools().await.unwrap()
+    }
+
+    /// The next thing that a waiting call says.
+    pub async fn progress(&self) -> String {
+        self.progress.lock().await.recv().await.unwrap()
+    }
+}

@@ -1,0 +1,20 @@
+//! One test binary: whole stories, in process. Real store, real disk, real router, real MCP
+//! sessions; only time is ours.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod arguments;
+mod attach;
+mod failures;
+mod files;
+mod forms;
+mod guards;
+mod handles;
+mod harness;
+mod life;
+mod links;
+mod pages;
+mod rate;
+mod several;
+mod store;
+mod tools;
+mod waiting;

@@ -1,0 +1,247 @@
+//! What every `UploadStore` promises, run against every one of them.
+
+mod attaching;
+mod claims;
+mod endings;
+mod sessions;
+mod sqlite;
+mod sweeping;
+mod telling;
+
+use std::{path::Path, sync::Arc};
+
+use askfile::{
+    domain::{
+        attachment::Target,
+        ids::{AttemptId, ClaimId, MediaId, UploadId},
+        limits::Limits,
+        media::{Content, Media, ScanStatus},
+        session::{Metadata, State},
+        workspace::Workspace,
+    },
+    link::Token,
+    store::{
+        ClaimOutcome, ClaimRequest, NewAttachment, NewMedia, NewSession, Result, SessionRef,
+        SessionView, UploadStore, sqlite::SqliteStore,
+    },
+};
+use jiff::SignedDuration;
+use tempfile::TempDir;
+
+use crate::harness::{TestClock, secs};
+
+/// Runs each promise on a new database of each kind.
+macro_rules! every_store_keeps_its_promises {
+    ($($room:ident { $($promise:ident,)+ })+) => {
+        mod on_sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    super::$room::$promise(super::Bench::on(super::sqlite::Sqlite::new()).await).await;
+                }
+            )+)+
+        }
+    };
+}
+
+every_store_keeps_its_promises! {
+    sessions {
+        a_session_is_found_by_its_id_and_by_its_token,
+        a_link_lapses_to_the_second_without_a_sweep,
+        the_page_is_opened_once,
+        what_was_put_in_comes_out,
+    }
+    claims {
+        claims_take_the_free_slots_and_then_there_is_none,
+        a_lease_that_is_over_frees_its_slot,
+        a_lost_claim_can_neither_beat_nor_commit,
+        a_heartbeat_keeps_a_claim,
+        no_claim_lives_longer_than_two_hours,
+        an_attempt_takes_over_its_own_claim,
+        an_attempt_that_was_stored_gets_its_media_again,
+        of_fifty_claims_at_once_as_many_win_as_there_are_slots,
+        a_claim_that_is_given_back_says_why_and_leaves_the_link_as_it_was,
+        no_claim_is_taken_after_the_expiry_even_while_another_one_lives,
+    }
+    endings {
+        a_session_completes_when_its_slots_are_full,
+        done_completes_with_what_is_there,
+        cancelling_takes_the_claims_away,
+        declining_takes_the_claims_away_and_keeps_the_first_reason,
+        a_session_that_has_ended_stays_as_it_is,
+        at_its_expiry_a_session_completes_with_what_is_there,
+        a_body_that_fails_after_the_expiry_leaves_ten_minutes,
+        a_body_that_falls_silent_over_the_expiry_leaves_ten_minutes,
+        ten_minutes_are_left_for_a_body_of_before_the_expiry_only,
+    }
+    attaching {
+        a_session_is_consumed_once,
+        only_a_completed_session_is_consumed,
+        attaching_again_gives_the_same_answer,
+        files_without_a_position_go_to_the_end,
+        what_another_workspace_has_is_unknown,
+        a_media_is_found_by_its_handles,
+    }
+    sweeping {
+        the_sweep_moves_the_sessions_whose_time_is_over,
+        a_lost_claim_is_one_sweepers_until_it_is_forgotten,
+        a_session_is_forgotten_thirty_days_after_its_end,
+        a_session_is_remembered_while_its_claims_have_left_bytes,
+    }
+    telling {
+        whatever_moves_a_session_is_told,
+        what_another_process_did_is_told_within_a_second,
+    }
+}
+
+/// A database, and a clock that its leases are judged by.
+#[async_trait::async_trait]
+pub trait Database: Send + Sync {
+    /// Another process's store on it.
+    async fn open(&self) -> Arc<dyn UploadStore>;
+
+    /// Moves the clock.
+    fn advance(&self, by: SignedDuration);
+}
+
+/// A store and what is needed to put it to the test.
+pub struct Bench {
+    pub store: Arc<dyn UploadStore>,
+    pub database: Box<dyn Database>,
+    pub workspace: Workspace,
+}
+
+/// The lease of every claim here.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(30);
+/// The life of every link here.
+pub const LIFE: SignedDuration = SignedDuration::from_secs(60);
+
+impl Bench {
+    pub async fn on(database: impl Database + 'static) -> Self {
+        let store = database.open().await;
+        Self {
+            workspace: store.default_workspace().await.unwrap(),
+            store,
+            database: Box::new(database),
+        }
+    }
+
+    pub fn advance(&self, by: SignedDuration) {
+        self.database.advance(by);
+    }
+
+    /// A session to be made, with so many slots.
+    pub fn new_session(&self, slots: u32) -> NewSession {
+        NewSession {
+            id: UploadId::new(self.workspace.created_at),
+            token: Token::random(),
+            workspace_id: self.workspace.id,
+            asked_by: "Claude".into(),
+            purpose: "general".into(),
+            prompt: None,
+            metadata: Metadata::default(),
+            limits: Limits {
+                max_size_bytes: 9,
+                max_size_bytes_by_kind: [].into(),
+                allowed_mime_types: vec!["image/*".parse().unwrap()],
+                max_files: slots,
+            },
+            retain_seconds: None,
+            expires_in: LIFE,
+        }
+    }
+
+    /// A session with so many slots.
+    pub async fn session(&self, slots: u32) -> UploadId {
+        let made = self.store.create(self.new_session(slots)).await;
+        made.unwrap().id
+    }
+
+    pub async fn view(&self, id: UploadId) -> SessionView {
+        let found = self.store.find(SessionRef::Id(id)).await.unwrap();
+        found.unwrap()
+    }
+
+    pub async fn state(&self, id: UploadId) -> State {
+        self.view(id).await.session.state
+    }
+
+    pub fn request(&self, session: UploadId, attempt: Option<AttemptId>) -> ClaimRequest {
+        ClaimRequest {
+            session,
+            claim: ClaimId::random(),
+            media: MediaId::new(self.workspace.created_at),
+            attempt,
+            lease: LEASE,
+        }
+    }
+
+    /// Tries to take a claim.
+    pub async fn try_claim(&self, session: UploadId) -> Result<ClaimOutcome> {
+        self.store.claim(self.request(session, None)).await
+    }
+
+    /// Takes a claim.
+    pub async fn claim(&self, session: UploadId) -> ClaimId {
+        self.claim_for(session, None).await
+    }
+
+    /// Takes a claim for an attempt.
+    pub async fn claim_for(&self, session: UploadId, attempt: Option<AttemptId>) -> ClaimId {
+        let request = self.request(session, attempt);
+        let claim = request.claim;
+        let taken = self.store.claim(request).await.unwrap();
+        assert!(matches!(taken, ClaimOutcome::Taken { .. }), "{taken:?}");
+        claim
+    }
+
+    /// Stores a file.
+    pub async fn file(&self, session: UploadId) -> Media {
+        let claim = self.claim(session).await;
+        let before = self.view(session).await.media;
+        let after = self.store.commit_upload(claim, media()).await.unwrap();
+        let mut new = after.media.into_iter();
+        new.find(|media| !before.contains(media)).unwrap()
+    }
+
+    /// A completed session of one file.
+    pub async fn completed(&self) -> UploadId {
+        let session = self.session(1).await;
+        self.file(session).await;
+        session
+    }
+}
+
+/// A media to be stored.
+pub fn media() -> NewMedia {
+    let content = Content {
+        mime_type: "image/png".into(),
+        size_bytes: 9,
+        sha256: [7; 32],
+    };
+    NewMedia {
+        original_filename: "a.png".into(),
+        description: None,
+        stored: content.clone(),
+        original: content,
+        scan_status: ScanStatus::Skipped,
+        handles: Vec::new(),
+    }
+}
+
+/// An attachment to the post of this id, at the end.
+pub fn on_post(id: &str) -> NewAttachment {
+    NewAttachment {
+        target: Target {
+            kind: "post".into(),
+            id: id.into(),
+        },
+        alt: None,
+        position: None,
+    }
+}
+
+/// The name of an attempt.
+pub fn attempt(n: u128) -> AttemptId {
+    AttemptId(uuid::Uuid::from_u128(n))
+}

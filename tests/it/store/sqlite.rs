@@ -1,0 +1,114 @@
+//! SQLite, and what is promised of it alone.
+
+use std::collections::BTreeSet;
+
+use askfile::store::StoreError;
+
+use super::*;
+
+/// A file in a temporary folder.
+pub struct Sqlite {
+    folder: TempDir,
+    clock: Arc<TestClock>,
+}
+
+impl Sqlite {
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            clock: TestClock::new(),
+        }
+    }
+
+    fn open_file(&self) -> Result<SqliteStore> {
+        SqliteStore::open(&self.folder.path().join("askfile.db"), self.clock.clone())
+    }
+}
+
+#[async_trait::async_trait]
+impl Database for Sqlite {
+    async fn open(&self) -> Arc<dyn UploadStore> {
+        Arc::new(self.open_file().unwrap())
+    }
+
+    fn advance(&self, by: SignedDuration) {
+        self.clock.advance(by);
+    }
+}
+
+fn version(file: &Path, set: Option<i64>) -> i64 {
+    let db = rusqlite::Connection::open(file).unwrap();
+    if let Some(set) = set {
+        db.pragma_update(None, "user_version", set).unwrap();
+    }
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let sqlite = Sqlite::new();
+    drop(sqlite.open_file().unwrap());
+    let file = sqlite.folder.path().join("askfile.db");
+    let known = version(&file, None);
+    version(&file, Some(known + 1));
+    let refused = sqlite.open_file().unwrap_err();
+    assert!(
+        matches!(refused, StoreError::NewerSchema { .. }),
+        "{refused:?}"
+    );
+    let told = refused.to_string();
+    for part in ["newer askfile", &format!("version {}", known + 1)] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(version(&file, None), known + 1);
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_a_restart() {
+    let sqlite = Sqlite::new();
+    let bench = Bench::on(sqlite).await;
+    let session = bench.completed().await;
+    let before = bench.view(session).await;
+    let Bench {
+        store, database, ..
+    } = bench;
+    drop(store);
+    let found = database.open().await.find(SessionRef::Id(session)).await;
+    assert_eq!(found.unwrap(), Some(before));
+}
+
+#[tokio::test]
+async fn the_default_workspace_has_its_alias_too() {
+    let bench = Bench::on(Sqlite::new()).await;
+    let Workspace { id, alias, .. } = &bench.workspace;
+    for which in [
+        id.to_string(),
+        alias.to_string(),
+        alias.to_string().to_uppercase(),
+    ] {
+        let found = bench.store.workspace(&which.parse().unwrap()).await;
+        assert_eq!(found.unwrap().as_ref(), Some(&bench.workspace), "{which}");
+    }
+    let other = "w-00000".parse().unwrap();
+    assert_eq!(bench.store.workspace(&other).await.unwrap(), None);
+    bench.store.ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_processes_that_start_at_once_all_get_the_same_workspace() {
+    for _ in 0..100 {
+        let sqlite = Arc::new(Sqlite::new());
+        let starting: Vec<_> = (0..4)
+            .map(|_| {
+                let sqlite = sqlite.clone();
+                tokio::spawn(async move { sqlite.open().await.default_workspace().await })
+            })
+            .collect();
+        let mut workspaces = BTreeSet::new();
+        for started in starting {
+            workspaces.insert(started.await.unwrap().unwrap().id);
+        }
+        assert_eq!(workspaces.len(), 1);
+    }
+}

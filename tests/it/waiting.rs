@@ -1,0 +1,291 @@
+//! Calls that wait, and what wakes them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Askfile, PNG, secs,
+    web::{Link, get, press},
+};
+
+/// Less than the time after which a waiter looks again without being woken.
+const WOKEN: f64 = 4.5;
+
+async fn impatient() -> Askfile {
+    Askfile::start_with(|settings| settings.max_wait = Duration::from_millis(300)).await
+}
+
+fn waited(answer: &Value) -> f64 {
+    let waited = answer["waited_seconds"].as_f64();
+    waited.unwrap_or_else(|| panic!("{answer}"))
+}
+
+#[tokio::test]
+async fn a_waiting_call_hears_of_each_step_and_answers_when_the_file_is_there() {
+    let askfile = Askfile::start().await;
+    let link = askfile.link().await;
+    let waiting = json!({ "token": link.token, "wait_seconds": 45 });
+    let sending = async {
+        assert_eq!(
+            askfile.agent_says().await,
+            "Waiting for the person to open the link"
+        );
+        askfile.send(get(&link.path())).await;
+        while askfile.agent_says().await != "The person has opened the page" {}
+        askfile.put(&link, PNG).await;
+    };
+    let (status, ()) = tokio::join!(askfile.call("upload_status", waiting), sending);
+    assert_eq!(status["status"], "completed");
+    assert_eq!(
+        status["result"]["media"][0]["original_size_bytes"],
+        PNG.len()
+    );
+    assert!(waited(&status) < WOKEN, "{status}");
+}
+
+#[tokio::test]
+async fn whatever_ends_a_session_wakes_who_waits_for_it() {
+    let askfile = Askfile::start().await;
+    for ended in ["declined", "cancelled"] {
+        let link = askfile.link().await;
+        let waiting = json!({ "upload_id": link.upload_id, "wait_seconds": 45 });
+        let ending = async {
+            askfile.agent_says().await;
+            if ended == "declined" {
+                askfile.send(press(&link.below("/decline"))).await;
+            } else {
+                let which = json!({ "token": link.token });
+                askfile.call("upload_cancel", which).await;
+            }
+        };
+        let (status, ()) = tokio::join!(askfile.call("upload_status", waiting), ending);
+        assert_eq!(status["status"], ended);
+        assert!(waited(&status) < WOKEN, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn many_can_wait_for_one_file() {
+    let askfile = Askfile::start().await;
+    let link = askfile.link().await;
+    let wait = || {
+        askfile.call(
+            "upload_status",
+            json!({ "token": link.token, "wait_seconds": 45 }),
+        )
+    };
+    let sending = async {
+        for _ in 0..3 {
+            askfile.agent_says().await;
+        }
+        askfile.put(&link, PNG).await;
+    };
+    let (a, b, c, ()) = tokio::join!(wait(), wait(), wait(), sending);
+    for status in [a, b, c] {
+        assert_eq!(status["status"], "completed");
+        assert!(waited(&status) < WOKEN, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_came_in_through_another_process_wakes_who_waits_here() {
+    let askfile = Askfile::start_with(|settings| settings.link_keys.clear()).await;
+    let neighbour = askfile.neighbour().await;
+    let link = askfile.link().await;
+    let waiting = json!({ "token": link.token, "wait_seconds": 45 });
+    let sending = async {
+        askfile.agent_says().await;
+        neighbour.put(&link, PNG).await;
+    };
+    let (status, ()) = tokio::join!(askfile.call("upload_status", waiting), sending);
+    assert_eq!(status["status"], "completed");
+    assert!(waited(&status) < WOKEN, "{status}");
+    assert_eq!(neighbour.status(&link).await["result"], status["result"]);
+}
+
+#[tokio::test]
+async fn no_wait_is_longer_than_the_settings_say_and_the_link_lives_on() {
+    let askfile = impatient().await;
+    let link = askfile.link().await;
+    let waiting = json!({ "token": link.token, "wait_seconds": 3600 });
+    let status = askfile.call("upload_status", waiting).await;
+    assert_eq!(status["status"], "pending");
+    assert!((0.3..5.0).contains(&waited(&status)), "{status}");
+    askfile.put(&link, PNG).await;
+}
+
+#[tokio::test]
+async fn a_short_wait_is_as_long_as_it_was_asked_for() {
+    let askfile = Askfile::start().await;
+    let link = askfile.link().await;
+    let waiting = json!({ "token": link.token, "wait_seconds": 0.2 });
+    let status = askfile.call("upload_status", waiting).await;
+    assert!((0.2..5.0).contains(&waited(&status)), "{status}");
+    let at_once = askfile
+        .call(
+            "upload_status",
+            json!({ "token": link.token, "wait_seconds": 0 }),
+        )
+        .await;
+    assert_eq!(at_once["waited_seconds"], json!(null));
+}
+
+#[tokio::test]
+async fn what_has_ended_is_not_waited_for() {
+    let askfile = Askfile::start().await;
+    let link = askfile.link().await;
+    askfile.put(&link, PNG).await;
+    let waiting = json!({ "token": link.token, "wait_seconds": 45 });
+    let status = askfile.call("upload_status", waiting).await;
+    assert_eq!(status["status"], "completed");
+    assert!(waited(&status) < WOKEN, "{status}");
+}
+
+#[tokio::test]
+async fn creating_with_wait_tells_the_link_first_and_the_file_at_last() {
+    let askfile = Askfile::start().await;
+    let asking = askfile.call(
+        "upload_create",
+        json!({ "wait": true, "prompt": "A photo" }),
+    );
+    let sending = async {
+        let instruction = askfile.agent_says().await;
+        assert!(instruction.contains("A photo"), "{instruction}");
+        let url = instruction
+            .split_whitespace()
+            .find(|word| word.starts_with("http"));
+        let (base, query) = url.unwrap().split_once('?').unwrap();
+        let link = Link {
+            upload_id: String::new(),
+            token: base.rsplit_once('/').unwrap().1.to_owned(),
+            workspace_id: String::new(),
+            query: query.to_owned(),
+        };
+        askfile.put(&link, PNG).await;
+    };
+    let (answer, ()) = tokio::join!(asking, sending);
+    assert_eq!(
+        (&answer["status"], &answer["phase"]),
+        (&json!("completed"), &json!(null))
+    );
+    assert_eq!(
+        answer["result"]["media"][0]["original_size_bytes"],
+        PNG.len()
+    );
+    assert_eq!(answer["suggestions"].as_array().unwrap().len(), 1);
+    assert!(waited(&answer) < WOKEN, "{answer}");
+}
+
+#[tokio::test]
+async fn creating_with_wait_ends_in_time_and_says_so() {
+    let askfile = impatient().await;
+    let asked = json!({ "wait": true, "timeout": 120 });
+    let answer = askfile.call("upload_create", asked).await;
+    assert_eq!(answer["status"], "pending");
+    assert!((0.3..5.0).contains(&waited(&answer)), "{answer}");
+    let next = answer["next_action"].as_str().unwrap();
+    assert!(
+        next.starts_with("Waited 0.") && next.contains("still works"),
+        "{next}"
+    );
+    askfile.put(&Link::of(&answer), PNG).await;
+}
+
+#[tokio::test]
+async fn a_request_is_pending_at_once_and_names_the_next_call() {
+    let askfile = Askfile::start().await;
+    let answer = askfile
+        .call(
+            "upload_request",
+            json!({ "prompt": "A photo", "timeout": 45 }),
+        )
+        .await;
+    assert_eq!(
+        (&answer["outcome"], &answer["status"]),
+        (&json!("pending"), &json!("pending"))
+    );
+    assert_eq!(answer["waited_seconds"], json!(null));
+    let link = Link::of(&answer);
+    let next = format!("upload_status(token=\"{}\", wait_seconds=45)", link.token);
+    assert!(
+        answer["next_action"].as_str().unwrap().contains(&next),
+        "{answer}"
+    );
+    assert!(
+        answer["instruction"]
+            .as_str()
+            .unwrap()
+            .contains(&link.query),
+        "{answer}"
+    );
+
+    let waiting = askfile.call(
+        "upload_request",
+        json!({ "token": link.token, "timeout": 45 }),
+    );
+    let sending = async {
+        askfile.agent_says().await;
+        askfile.put(&link, PNG).await;
+    };
+    let (answer, ()) = tokio::join!(waiting, sending);
+    assert_eq!(
+        (&answer["outcome"], &answer["status"]),
+        (&json!("uploaded"), &json!("completed"))
+    );
+    assert_eq!(
+        answer["result"]["media"][0]["original_size_bytes"],
+        PNG.len()
+    );
+    assert_eq!(answer["upload_id"], link.upload_id);
+    assert!(waited(&answer) < WOKEN, "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_waited_for_says_how_it_ended() {
+    let askfile = impatient().await;
+    let ask = || async {
+        Link::of(
+            &askfile
+                .call("upload_request", json!({ "prompt": "x" }))
+                .await,
+        )
+    };
+    let go_on = |link: &Link, timeout: f64| {
+        askfile.call(
+            "upload_request",
+            json!({ "token": link.token, "timeout": timeout }),
+        )
+    };
+    let link = ask().await;
+    let timeout = go_on(&link, 0.1).await;
+    assert_eq!(
+        (&timeout["outcome"], &timeout["status"]),
+        (&json!("timeout"), &json!("pending"))
+    );
+    let pending = go_on(&link, 300.0).await;
+    assert_eq!(
+        (&pending["outcome"], &pending["status"]),
+        (&json!("pending"), &json!("pending"))
+    );
+    assert_eq!(Link::of(&pending).query, link.query);
+
+    let no = crate::harness::web::request(axum::http::Method::POST, &link.below("/decline"));
+    askfile
+        .send(no.body("reason=Not+mine".into()).unwrap())
+        .await;
+    let declined = go_on(&link, 300.0).await;
+    assert_eq!(
+        (&declined["outcome"], &declined["reason"]),
+        (&json!("declined"), &json!("Not mine"))
+    );
+
+    let cancelled = ask().await;
+    askfile
+        .call("upload_cancel", json!({ "token": cancelled.token }))
+        .await;
+    assert_eq!(go_on(&cancelled, 1.0).await["code"], "CANCELLED");
+    let expired = ask().await;
+    askfile.clock.advance(secs(900));
+    assert_eq!(go_on(&expired, 1.0).await["code"], "LINK_EXPIRED");
+}
