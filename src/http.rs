@@ -2,10 +2,10 @@
 
 mod assets;
 mod download;
-mod drain;
 mod failure;
 mod guards;
 mod health;
+mod linger;
 mod link;
 mod log;
 mod mcp;
@@ -52,7 +52,6 @@ pub fn router(service: &Service, listen: SocketAddr) -> Router {
         .method_not_allowed_fallback(failure::unknown_method)
         .with_state(service.clone())
         .layer(middleware::from_fn_with_state(guards, guards::guard))
-        .layer(middleware::from_fn(drain::drain_rest))
         .layer(middleware::from_fn(common_headers))
         .layer(middleware::from_fn(log::log_request))
 }

@@ -295,9 +295,9 @@ mod tests {
             |q| q.signature = "0".repeat(64),
         ];
         for (n, change) in changes.into_iter().enumerate() {
-            let mut changed = query.clone();
-            change(&mut changed);
-            assert!(changed.check(&keys, &token).is_err(), "change {n}");
+            let mut other = query.clone();
+            change(&mut other);
+            assert!(other.check(&keys, &token).is_err(), "change {n}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Serving on a listener until told to stop, and then ending well.
 
-use std::{io, net::SocketAddr, pin::pin, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
 use hyper::server::conn::http1;
@@ -12,6 +12,7 @@ use hyper_util::{
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
+use super::linger::{Lingering, Noted};
 use crate::service::Service;
 
 /// A client that does not send a whole head within this time is hung up on; one that keeps a
@@ -61,12 +62,14 @@ pub async fn serve(
 fn connect(stream: TcpStream, from: SocketAddr, router: &Router, connections: &GracefulShutdown) {
     // Without this, the second small packet of an answer waits 40 ms for the first one's receipt.
     let _ = stream.set_nodelay(true);
+    let stream = Lingering::new(stream);
+    let has_unread = stream.has_unread();
     let app =
         router
             .clone()
             .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
                 request.extensions_mut().insert(ConnectInfo(from));
-                request.map(axum::body::Body::new)
+                request.map(|body| axum::body::Body::new(Noted::new(body, Arc::clone(&has_unread))))
             });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -142,7 +142,7 @@ mod tests {
     fn a_long_name_is_cut_but_keeps_its_extension() {
         let name = harmless(&format!("{}.jpg", "é".repeat(500)), "image/jpeg");
         assert_eq!(name.chars().count(), MOST_CHARACTERS);
-        assert!(name.ends_with(".jpg"));
+        assert!(name.ends_with("é.jpg"));
     }
 
     #[test]

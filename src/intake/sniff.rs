@@ -271,7 +271,9 @@ mod tests {
 
     fn check(pieces: &[&[u8]]) -> bool {
         let mut check = TextCheck::default();
-        pieces.iter().for_each(|piece| check.update(piece));
+        for piece in pieces {
+            check.update(piece);
+        }
         check.passed()
     }
 

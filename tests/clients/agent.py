@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -27,9 +28,30 @@ else:
 
     @asynccontextmanager
     async def connection(url: str, era: str) -> AsyncIterator[ClientSession]:
-        async with streamable_http_client(url) as (read, write, _), ClientSession(read, write) as session:
+        async with streamable_http_client(url) as (read, write, _), ClientSession(
+            read, write
+        ) as session:
             session.protocol_version = (await session.initialize()).protocolVersion
             yield session
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call on its way."""
+
+    _future: Future[dict[str, Any]]
+    progress: list[str]
+    """The progress messages so far."""
+
+    def is_over(self) -> bool:
+        return self._future.done()
+
+    def result(self, seconds: float = 60) -> dict[str, Any]:
+        """The answer, which must come within this time."""
+        return self._future.result(seconds)
+
+    def cancel(self) -> None:
+        self._future.cancel()
 
 
 class Agent:
@@ -56,9 +78,12 @@ class Agent:
         tools = [tool.model_dump(by_alias=True, exclude_none=True) for tool in listed.tools]
         return {tool["name"]: tool for tool in tools}
 
-    def start(self, tool: str, **arguments: Any) -> Future[dict[str, Any]]:
+    def start(self, tool: str, **arguments: Any) -> Call:
         """A call that goes on while the story does."""
-        return self._portal.start_task_soon(self._call, tool, arguments)
+        progress: list[str] = []
+        call = Call(self._portal.start_task_soon(self._call, tool, arguments, progress), progress)
+        self._stack.callback(call.cancel)  # A story that fails leaves no call behind.
+        return call
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """A call that succeeds."""
@@ -74,8 +99,13 @@ class Agent:
         assert answer["message"] and answer["hint"]
         return answer
 
-    async def _call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        result = await self._client.call_tool(tool, arguments)
+    async def _call(
+        self, tool: str, arguments: dict[str, Any], progress: list[str]
+    ) -> dict[str, Any]:
+        async def note(_progress: float, _total: float | None, message: str | None) -> None:
+            progress.append(message or "")
+
+        result = await self._client.call_tool(tool, arguments, progress_callback=note)
         result = result.model_dump(by_alias=True)
         answer = result["structuredContent"]
         assert bool(result["isError"]) is not answer["ok"], result

@@ -42,6 +42,7 @@ class Server:
     def __init__(self, folder: Path, *flags: str, **settings: str) -> None:
         self.data = folder / "data"
         self._output = folder / "output.log"
+        self._is_asked_to_stop = False
         # Settings of whoever runs the tests must not reach the server under test.
         env = {name: value for name, value in os.environ.items() if not name.startswith("ASKFILE_")}
         env |= {
@@ -76,10 +77,15 @@ class Server:
         """All that it printed and logged."""
         return self._output.read_text()
 
-    def stop(self) -> None:
-        """Asks it to end, which it must do in order."""
+    def ask_to_stop(self) -> None:
         assert self._process.poll() is None, f"the server died:\n{self.output}"
         self._process.send_signal(signal.SIGTERM)
+        self._is_asked_to_stop = True
+
+    def stop(self) -> None:
+        """Sees it end in order, when asked to."""
+        if not self._is_asked_to_stop:
+            self.ask_to_stop()
         try:
             status = self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -92,6 +98,14 @@ class Server:
     @property
     def is_up(self) -> bool:
         return self._process.poll() is None and http("GET", f"{self.url}/healthz").status == 200
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it would take an upload."""
+        try:
+            return http("GET", f"{self.url}/readyz").status == 200
+        except ConnectionError:
+            return False
 
     @property
     def peak_memory(self) -> int:
@@ -113,7 +127,9 @@ class Server:
         assert answer.status == 200, answer
         return Link.of(message_of(answer)["result"]["structuredContent"])
 
-    def rpc(self, method: str, params: dict[str, Any], headers: dict[str, str] | None = None) -> Answer:
+    def rpc(
+        self, method: str, params: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> Answer:
         """One JSON-RPC request as protocol 2026-07-28 has it."""
         protocol = "io.modelcontextprotocol"
         meta = {
@@ -189,8 +205,9 @@ class Page(HTMLParser):
         return Page(url, answer.text)
 
     def form(self, field: str) -> Form:
-        """The form that has this field."""
-        return next(form for form in self.forms if field in form.fields)
+        """The one form that has this field."""
+        [found] = [form for form in self.forms if field in form.fields]
+        return found
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -227,12 +244,16 @@ def png(width: int = 2, height: int = 2) -> bytes:
     """A PNG of one colour, unlike every other."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     colour = uuid.uuid4().bytes[:3]
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = zlib.compress((b"\0" + colour * width) * height)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
 
 
 def large_text(size: int) -> bytes:

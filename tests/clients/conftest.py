@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from agent import ERAS, Agent
 from askfile import Server
 

@@ -6,11 +6,13 @@ import json
 import re
 import subprocess
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
 import pytest
+
 from agent import Agent
 from askfile import Link, Page, Server, large_text, png, sha256, until
 from wire import Part, connect, form, http, read_answer, request
@@ -23,6 +25,11 @@ TIERS = {
     "attach_media": "write",
 }
 HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
+
+
+def phase(agent: Agent, link: Link) -> str:
+    """What the agent hears of a link that is pending."""
+    return agent.call("upload_status", token=link.token)["phase"]
 
 
 def test_each_tool_says_what_a_client_needs_to_know(agent: Agent) -> None:
@@ -39,6 +46,7 @@ def test_each_tool_says_what_a_client_needs_to_know(agent: Agent) -> None:
     assert set(tools["upload_create"]["_meta"]["tags"]) == {"upload", "write"}
     assert set(tools["upload_status"]["_meta"]["tags"]) == {"read", "upload"}
 
+
 def test_a_person_sends_a_file_by_the_form_and_the_agent_attaches_it(agent: Agent) -> None:
     session = agent.call("upload_create", prompt="The photo for the <b>summer</b> post, please.")
     link = Link.of(session)
@@ -48,18 +56,28 @@ def test_a_person_sends_a_file_by_the_form_and_the_agent_attaches_it(agent: Agen
     page = Page.open(link.url)
     assert "The photo for the <b>summer</b> post, please." in page.text
     assert "summer" not in page.title
-    assert agent.call("upload_status", token=link.token)["phase"] == "opened"
+    assert phase(agent, link) == "opened"
 
     # A browser sends all that a form has, also what was left empty.
     choose = page.form("media")
     assert choose.fields["media"] == "file" and choose.fields["description"]
-    assert (choose.method, choose.enctype, choose.action) == ("POST", "multipart/form-data", link.url)
+    assert (choose.method, choose.enctype, choose.action) == (
+        "POST",
+        "multipart/form-data",
+        link.url,
+    )
     photo = png()
-    body, headers = form(Part(photo, filename="Sommer & Meer.txt"), Part(b"At the sea", "description", None))
+    body, headers = form(
+        Part(photo, filename="Sommer & Meer.txt"), Part(b"At the sea", "description", None)
+    )
     answer = http("POST", choose.action, body, headers | {"accept": "text/html"})
     assert answer.status == 303, answer
-    receipt = Page.open(urljoin(link.url, answer.headers["location"]))
-    assert receipt.text
+    result = urljoin(link.url, answer.headers["location"])
+    receipt = http(
+        "GET", result, headers={"cookie": answer.headers["set-cookie"].partition(";")[0]}
+    )
+    assert receipt.status == 200 and receipt.is_html and "Sommer" in receipt.text
+    assert "Sommer" not in http("GET", result).text  # Others do not see what was sent.
 
     status = agent.call("upload_status", token=link.token)
     assert status["status"] == "completed"
@@ -85,10 +103,14 @@ def test_a_person_sends_a_file_by_the_form_and_the_agent_attaches_it(agent: Agen
     assert agent.call("attach_media", upload_token=link.token, **post) == attached
     assert agent.call("attach_media", upload_id=link.upload_id, **post) == attached
 
-    refused = agent.fail("attach_media", upload_token=link.token, target_type="post", target_id="post-2")
+    refused = agent.fail(
+        "attach_media", upload_token=link.token, target_type="post", target_id="post-2"
+    )
     assert refused["code"] == "ALREADY_CONSUMED"
     assert "post-1" in refused["message"]
-    again = agent.call("attach_media", media_id=media["media_id"], target_type="post", target_id="post-2")
+    again = agent.call(
+        "attach_media", media_id=media["media_id"], target_type="post", target_id="post-2"
+    )
     assert again["attachments"][0]["media_id"] == media["media_id"]
 
 
@@ -102,9 +124,8 @@ def test_a_waiting_agent_is_woken_within_a_second(agent: Agent) -> None:
     head, [body] = request("POST", link.url, body, headers)
     with connect(link.url) as connection:
         connection.sendall(head + body[:half])
-        phase = lambda: agent.call("upload_status", token=link.token)["phase"]
-        until("the first half arrives", lambda: phase() == "receiving")
-        assert not waiting.done()
+        until("the first half arrives", lambda: phase(agent, link) == "receiving")
+        assert not waiting.is_over()
         connection.sendall(body[half:])
         assert read_answer(connection, "POST").status == 201
         arrived = time.monotonic()
@@ -140,6 +161,28 @@ def test_a_raw_put_by_curl_works_too(agent: Agent, tmp_path: Path) -> None:
     assert agent.call("upload_status", token=link.token)["status"] == "completed"
 
 
+def test_a_raw_put_names_its_file_in_a_header(agent: Agent) -> None:
+    for header, name in {
+        'attachment; filename="my photo.png"': "my photo.png",
+        "attachment; filename*=UTF-8''na%C3%AFve.png": "naïve.png",
+    }.items():
+        link = Link.of(agent.call("upload_create"))
+        answer = http("PUT", link.url, png(), {"content-disposition": header})
+        assert (answer.status, answer.json["original_filename"]) == (201, name)
+
+
+def test_an_attempt_that_lost_its_answer_gets_it_again(agent: Agent) -> None:
+    link = Link.of(agent.call("upload_create"))
+    photo, attempt = png(), {"askfile-attempt": str(uuid.uuid4())}
+    first, again = (http("PUT", link.url, photo, attempt) for _ in range(2))
+    assert first.status == again.status == 201
+    assert first.json == again.json
+    other = {"askfile-attempt": str(uuid.uuid4())}
+    assert http("PUT", link.url, photo, other).json["code"] == "ALREADY_USED"
+    result = agent.call("upload_status", token=link.token)["result"]
+    assert [media["media_id"] for media in result["media"]] == [first.json["media_id"]]
+
+
 def run_json(line: str) -> Any:
     done = subprocess.run(["bash", "-c", line], capture_output=True, timeout=30)
     assert done.returncode == 0, done
@@ -149,8 +192,8 @@ def run_json(line: str) -> Any:
 def test_a_declined_request_wakes_the_agent_with_the_reason(agent: Agent) -> None:
     link = Link.of(agent.call("upload_create"))
     waiting = agent.start("upload_status", token=link.token, wait_seconds=30)
-    decline = next(form for form in Page.open(link.url).forms if form.action == link.sub("decline"))
-    assert decline.method == "POST" and "reason" in decline.fields
+    decline = Page.open(link.url).form("reason")
+    assert (decline.method, decline.action) == ("POST", link.sub("decline"))
     urlencoded = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
     answer = http("POST", decline.action, b"reason=I+have+no+such+photo.", urlencoded)
     assert answer.status == 303 or (answer.status == 200 and answer.is_html), answer
@@ -177,8 +220,7 @@ def test_cancelling_stops_a_file_on_its_way(agent: Agent, server: Server) -> Non
     head, [body] = request("POST", link.url, body, headers)
     with connect(link.url) as connection:
         connection.sendall(head + body[:50_000])
-        phase = lambda: agent.call("upload_status", token=link.token)["phase"]
-        until("the first half arrives", lambda: phase() == "receiving")
+        until("the first half arrives", lambda: phase(agent, link) == "receiving")
         agent.call("upload_cancel", token=link.token)
         connection.sendall(body[50_000:])
         answer = read_answer(connection, "POST")
@@ -210,6 +252,16 @@ def test_a_request_that_is_declined_says_so(agent: Agent) -> None:
     assert (answer["outcome"], answer["status"]) == ("declined", "declined")
 
 
+def test_a_call_that_waits_tells_the_link_by_its_progress(agent: Agent) -> None:
+    waiting = agent.start("upload_create", prompt="Your logo", wait=True, timeout=30)
+    until("the first progress message", lambda: waiting.progress)
+    [url] = re.findall(r"http://\S+/uploads/\S+signature=[0-9a-f]{64}", waiting.progress[0])
+    assert http("PUT", url, png()).status == 201
+    session = waiting.result(5)
+    assert (session["status"], session["upload_url"]) == ("completed", url)
+    assert session["result"]["media"][0]["mime_type"] == "image/png"
+
+
 @pytest.mark.parametrize("settings", [{"max_wait": "1s"}])
 def test_a_call_never_waits_longer_than_clients_bear(agent: Agent) -> None:
     began = time.monotonic()
@@ -217,7 +269,9 @@ def test_a_call_never_waits_longer_than_clients_bear(agent: Agent) -> None:
     assert 0.9 < time.monotonic() - began < 5
     assert 0.9 <= session["waited_seconds"] <= 2
     assert (session["status"], session["phase"]) == ("pending", "waiting")
-    assert re.search(r"\b1\b", session["next_action"]) and session["token"] in session["next_action"]
+    assert (
+        re.search(r"\b1\b", session["next_action"]) and session["token"] in session["next_action"]
+    )
     assert Link.of(session).send(png()).status == 201
 
 
@@ -231,7 +285,9 @@ def test_a_link_takes_as_many_files_as_it_says(agent: Agent) -> None:
     result = agent.call("upload_status", token=link.token)["result"]
     assert [media["sha256"] for media in result["media"]] == [sha256(photo) for photo in photos]
     assert len(set(result["handles"]["media"])) == 3
-    attached = agent.call("attach_media", upload_token=link.token, target_type="album", target_id="1")
+    attached = agent.call(
+        "attach_media", upload_token=link.token, target_type="album", target_id="1"
+    )
     media_ids = [media["media_id"] for media in result["media"]]
     assert [attachment["media_id"] for attachment in attached["attachments"]] == media_ids
     assert [attachment["position"] for attachment in attached["attachments"]] == [0, 1, 2]
@@ -241,8 +297,11 @@ def test_a_person_may_be_done_with_fewer_files(agent: Agent) -> None:
     link = Link.of(agent.call("upload_create", max_files=3))
     waiting = agent.start("upload_status", token=link.token, wait_seconds=30)
     assert link.send(png()).status == link.send(png()).status == 201
-    assert not waiting.done()
-    assert agent.fail("attach_media", upload_token=link.token, target_type="a", target_id="1")["code"] == "NOT_READY"
+    assert not waiting.is_over()
+    assert (
+        agent.fail("attach_media", upload_token=link.token, target_type="a", target_id="1")["code"]
+        == "NOT_READY"
+    )
     done = [form for form in Page.open(link.url).forms if form.action == link.sub("done")]
     assert len(done) == 1 and http("POST", done[0].action).status == 200
     status = waiting.result(5)
@@ -276,7 +335,11 @@ def test_an_unknown_token_is_answered_alike_everywhere(agent: Agent, tool: str, 
         ("upload_create", {"max_size_bytes": 10**12}, "52428800|52,428,800|50 ?M"),
         ("upload_create", {"expires_in_seconds": 59}, "expires_in_seconds"),
         ("upload_create", {"prompt": "x" * 1001}, "prompt"),
-        ("upload_create", {"allowed_mime_types": ["image/svg+xml"]}, "allowed_mime_types|image/svg"),
+        (
+            "upload_create",
+            {"allowed_mime_types": ["image/svg+xml"]},
+            "allowed_mime_types|image/svg",
+        ),
         ("upload_create", {"purpose": "no-such-purpose"}, "purpose"),
         ("upload_create", {"metadata": {"colour": "red"}}, "colour"),
         ("upload_create", {"wait": True, "timeout": 0}, "timeout"),
@@ -288,11 +351,21 @@ def test_an_unknown_token_is_answered_alike_everywhere(agent: Agent, tool: str, 
         ("upload_cancel", {"id": "x"}, "id"),
         ("attach_media", {"target_type": "post"}, "target_id"),
         ("attach_media", {"target_type": "post", "target_id": "1"}, "upload_token"),
-        ("attach_media", {"target_type": "Post!", "target_id": "1", "media_id": "x"}, "target_type"),
-        ("attach_media", {"target_type": "post", "target_id": "1", "media_id": "x", "url": "x"}, "url"),
+        (
+            "attach_media",
+            {"target_type": "Post!", "target_id": "1", "media_id": "x"},
+            "target_type",
+        ),
+        (
+            "attach_media",
+            {"target_type": "post", "target_id": "1", "media_id": "x", "url": "x"},
+            "url",
+        ),
     ],
 )
-def test_a_mistake_in_an_argument_is_named(agent: Agent, tool: str, arguments: dict, named: str) -> None:
+def test_a_mistake_in_an_argument_is_named(
+    agent: Agent, tool: str, arguments: dict, named: str
+) -> None:
     failure = agent.fail(tool, **arguments)
     assert (failure["error_kind"], failure["code"]) == ("validation_error", "INVALID_ARGUMENT")
     assert re.search(rf"\b({named})\b", failure["message"]), failure

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+
 from askfile import Link, Page, Server, large_text, message_of, png, until
 from wire import Answer, Part, connect, form, http, pieces_of, read_answer, request
 
@@ -37,7 +38,7 @@ def refused(answer: Answer, status: int, code: str, kind: str = "validation_erro
     assert set(failure) == {"ok", "error_kind", "code", "message", "hint"}
     assert failure["ok"] is False and failure["error_kind"] == kind
     for sentence in (failure["message"], failure["hint"]):
-        assert len(sentence) > 10 and sentence[0].isupper() and sentence[-1] in ".", failure
+        assert len(sentence) > 10 and sentence[0].isupper() and sentence[-1] == ".", failure
 
 
 @pytest.fixture
@@ -48,36 +49,33 @@ def link(server: Server) -> Link:
 # The link itself
 
 
-def changed_link(change: str) -> Callable[[Link], str]:
-    def apply(link: Link) -> str:
-        path, _, query = link.url.partition("?")
-        pairs = dict(pair.split("=") for pair in query.split("&"))
-        assert set(pairs) == {"workspace_id", "expires", "signature"}
-        match change:
-            case "another token":
-                path = path.replace(link.token, str(uuid.uuid4()))
-            case "another workspace":
-                pairs["workspace_id"] = str(uuid.uuid4())
-            case "a later expiry":
-                pairs["expires"] = str(int(pairs["expires"]) + 3600)
-            case "another signature":
-                pairs["signature"] = pairs["signature"][::-1]
-            case "a signature in capitals":
-                pairs["signature"] = pairs["signature"].upper()
-            case "half a signature":
-                pairs["signature"] = pairs["signature"][:32]
-            case "no signature":
-                del pairs["signature"]
-            case "no workspace":
-                del pairs["workspace_id"]
-            case "an extra parameter":
-                pairs["utm_source"] = "chat"
-        query = "&".join("=".join(pair) for pair in pairs.items())
-        if change == "a repeated parameter":
-            query += f"&expires={pairs['expires']}"
-        return f"{path}?{query}" if change != "no parameters" else path
-
-    return apply
+def changed_link(link: Link, change: str) -> str:
+    path, _, query = link.url.partition("?")
+    pairs = dict(pair.split("=") for pair in query.split("&"))
+    assert set(pairs) == {"workspace_id", "expires", "signature"}
+    match change:
+        case "another token":
+            path = path.replace(link.token, str(uuid.uuid4()))
+        case "another workspace":
+            pairs["workspace_id"] = str(uuid.uuid4())
+        case "a later expiry":
+            pairs["expires"] = str(int(pairs["expires"]) + 3600)
+        case "another signature":
+            pairs["signature"] = pairs["signature"][::-1]
+        case "a signature in capitals":
+            pairs["signature"] = pairs["signature"].upper()
+        case "half a signature":
+            pairs["signature"] = pairs["signature"][:32]
+        case "no signature":
+            del pairs["signature"]
+        case "no workspace":
+            del pairs["workspace_id"]
+        case "an extra parameter":
+            pairs["utm_source"] = "chat"
+    query = "&".join("=".join(pair) for pair in pairs.items())
+    if change == "a repeated parameter":
+        query += f"&expires={pairs['expires']}"
+    return f"{path}?{query}" if change != "no parameters" else path
 
 
 CHANGES = [
@@ -96,7 +94,7 @@ CHANGES = [
 
 @pytest.mark.parametrize("change", [*CHANGES, "an extra parameter"])
 def test_a_changed_link_takes_nothing(server: Server, link: Link, change: str) -> None:
-    changed = Link(changed_link(change)(link), link.token, link.upload_id)
+    changed = Link(changed_link(link, change), link.token, link.upload_id)
     assert changed.url != link.url
     with harmless(server, link):
         refused(changed.send(png()), 403, "LINK_INVALID", "auth_failed")
@@ -107,7 +105,7 @@ def test_a_changed_link_takes_nothing(server: Server, link: Link, change: str) -
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_link_shows_a_page_that_says_so(link: Link, change: str) -> None:
-    answer = http("GET", changed_link(change)(link), headers={"accept": "text/html"})
+    answer = http("GET", changed_link(link, change), headers={"accept": "text/html"})
     assert answer.status == 403 and answer.is_html
     page = Page(link.url, answer.text)
     assert page.forms == [] and "chat" in page.text
@@ -152,6 +150,15 @@ def test_hostile_words_are_only_words_on_the_page(server: Server) -> None:
     assert words in Page("http://x/", page.text).text
 
 
+def test_a_link_tells_its_holder_what_is_asked_and_no_more(server: Server) -> None:
+    facts = server.ask(prompt="Your logo", max_files=2).facts()
+    assert set(facts) == {
+        *("status", "phase", "prompt", "limits", "expires_at", "asked_by", "workspace_name"),
+    }
+    assert (facts["prompt"], facts["asked_by"]) == ("Your logo", "wire")
+    assert facts["limits"]["max_files"] == 2
+
+
 # What is sent through it
 
 
@@ -167,7 +174,9 @@ def put(data: bytes) -> Callable[[Link], Answer]:
     return lambda link: http("PUT", link.url, data)
 
 
-def malformed(body: bytes, content_type: str = "multipart/form-data; boundary=x") -> Callable[[Link], Answer]:
+def malformed(
+    body: bytes, content_type: str = "multipart/form-data; boundary=x"
+) -> Callable[[Link], Answer]:
     return lambda link: http("POST", link.url, body, {"content-type": content_type})
 
 
@@ -191,18 +200,33 @@ BAD_BODIES: dict[str, tuple[str, Callable[[Link], Answer]]] = {
     "an empty body": ("FILE_MISSING", put(b"")),
     "a file in another field": ("FILE_MISSING", multipart(Part(png(), name="file"))),
     "a second file": ("TOO_MANY_FILES", multipart(Part(png()), Part(png()))),
-    "a second file in another field": ("TOO_MANY_FILES", multipart(Part(png()), Part(png(), name="file"))),
+    "a second file in another field": (
+        "TOO_MANY_FILES",
+        multipart(Part(png()), Part(png(), name="file")),
+    ),
     "a form that is too large": ("SIZE_EXCEEDED", multipart(Part(large_text(LIMIT + 1)))),
     "a body that is too large": ("SIZE_EXCEEDED", put(large_text(LIMIT + 1))),
-    "a program called photo.png": ("MIME_NOT_ALLOWED", multipart(Part(EXE, content_type="image/png"))),
+    "a program called photo.png": (
+        "MIME_NOT_ALLOWED",
+        multipart(Part(EXE, content_type="image/png")),
+    ),
     "a program as a body": ("MIME_NOT_ALLOWED", put(EXE)),
     "an ELF program": ("MIME_NOT_ALLOWED", put(b"\x7fELF\x02\x01\x01" + bytes(200))),
     "a shell script": ("MIME_NOT_ALLOWED", put(b"#!/bin/sh\nrm -rf /\n")),
     "HTML": ("MIME_NOT_ALLOWED", put(b"<!DOCTYPE html><html><body>Hello</body></html>")),
-    "HTML behind white space": ("MIME_NOT_ALLOWED", put(b"\xef\xbb\xbf \n\t<html><script>1</script></html>")),
-    "HTML behind a comment": ("MIME_NOT_ALLOWED", put(b"<!-- x -->\n<html><script>1</script></html>")),
+    "HTML behind white space": (
+        "MIME_NOT_ALLOWED",
+        put(b"\xef\xbb\xbf \n\t<html><script>1</script></html>"),
+    ),
+    "HTML behind a comment": (
+        "MIME_NOT_ALLOWED",
+        put(b"<!-- x -->\n<html><script>1</script></html>"),
+    ),
     "SVG": ("MIME_NOT_ALLOWED", multipart(Part(SVG, filename="a.svg", content_type="image/png"))),
-    "SVG behind an XML prolog": ("MIME_NOT_ALLOWED", put(b'<?xml version="1.0"?>\n<!-- x -->\n' + SVG)),
+    "SVG behind an XML prolog": (
+        "MIME_NOT_ALLOWED",
+        put(b'<?xml version="1.0"?>\n<!-- x -->\n' + SVG),
+    ),
     "SVG with a doctype": (
         "MIME_NOT_ALLOWED",
         put(b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x">' + SVG),
@@ -213,16 +237,28 @@ BAD_BODIES: dict[str, tuple[str, Callable[[Link], Answer]]] = {
     "bytes of no known type": ("MIME_NOT_ALLOWED", put(bytes(range(256)) * 4)),
     "no boundary": ("MALFORMED_BODY", malformed(b"hello", "multipart/form-data")),
     "a form that is none": ("MALFORMED_BODY", malformed(b"hello")),
-    "another content type": ("MALFORMED_BODY", malformed(b"a=b", "application/x-www-form-urlencoded")),
+    "another content type": (
+        "MALFORMED_BODY",
+        malformed(b"a=b", "application/x-www-form-urlencoded"),
+    ),
     "a part without an end": ("MALFORMED_BODY", malformed(OPEN_PART + png())),
     "a part cut in its header": ("MALFORMED_BODY", malformed(OPEN_PART[:30])),
-    "a form without its last boundary": ("MALFORMED_BODY", malformed(OPEN_PART + png() + b"\r\n--x\r\n")),
-    "a header that is none": ("MALFORMED_BODY", malformed(b"--x\r\n\0\xff: \0\r\n\r\nx\r\n--x--\r\n")),
+    "a form without its last boundary": (
+        "MALFORMED_BODY",
+        malformed(OPEN_PART + png() + b"\r\n--x\r\n"),
+    ),
+    "a header that is none": (
+        "MALFORMED_BODY",
+        malformed(b"--x\r\n\0\xff: \0\r\n\r\nx\r\n--x--\r\n"),
+    ),
     "a long description": (
         "INVALID_ARGUMENT",
         multipart(Part(png()), Part(b"x" * 501, "description", None)),
     ),
-    "fields without end": ("MALFORMED_BODY", multipart(*[Part(b"x" * 500, f"f{n}", None) for n in range(200)])),
+    "fields without end": (
+        "MALFORMED_BODY",
+        multipart(*[Part(b"x" * 500, f"f{n}", None) for n in range(200)]),
+    ),
 }
 
 
@@ -233,7 +269,9 @@ def test_a_bad_body_is_refused_by_name(server: Server, link: Link, what: str) ->
         refused(send(link), 422, code)
 
 
-@pytest.mark.parametrize("what", ["an empty file", "a program called photo.png", "a form that is too large"])
+@pytest.mark.parametrize(
+    "what", ["an empty file", "a program called photo.png", "a form that is too large"]
+)
 def test_a_person_reads_a_page_and_no_json(link: Link, what: str) -> None:
     files = {
         "an empty file": b"",
@@ -255,10 +293,35 @@ def test_a_refusal_names_what_is_taken(server: Server) -> None:
     assert re.search(r"\b1\sKB\b", small.send(large_text(1025)).json["message"])
 
 
+HOSTILE_NAMES = {
+    "a path": "../../etc/passwd",
+    "a path of Windows": "..\\..\\boot.ini",
+    "an absolute path": "/etc/passwd",
+    "a name turned around": "photo\u202egnp.exe",
+    "a name with a tab": "a\tb.png",
+    "dots": "..",
+    "a space": " ",
+    "a long name": "x" * 5000 + ".png",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE_NAMES)
+def test_a_hostile_file_name_is_only_data(server: Server, what: str) -> None:
+    answer = server.ask().send(png(), HOSTILE_NAMES[what])
+    assert answer.status == 201, answer
+    kept = answer.json["original_filename"]
+    assert 1 <= len(kept) <= 255 and not set(kept) & set("/\\\t\u202e"), kept
+    assert kept.strip(". ")
+    # On disk it goes by a name of the server's own.
+    assert [path.name for path in server.stored] == [f"{answer.json['media_id']}.png"]
+
+
 # How it is sent
 
 
-def test_a_declared_size_over_the_limit_is_refused_before_the_body(server: Server, link: Link) -> None:
+def test_a_declared_size_over_the_limit_is_refused_before_the_body(
+    server: Server, link: Link
+) -> None:
     with harmless(server, link):
         for method, headers in (("PUT", {}), ("POST", form()[1])):
             head, _ = request(method, link.url, b"", headers | {"content-length": str(10 * 2**30)})
@@ -288,12 +351,16 @@ def test_a_wrong_type_is_refused_before_the_rest_is_read(server: Server) -> None
 def test_a_body_longer_than_it_says_is_read_as_long_as_it_says(server: Server, link: Link) -> None:
     body, headers = form(Part(large_text(3 * LIMIT), filename="notes.txt"))
     with harmless(server, link):
-        answer = http("POST", link.url, pieces_of(body), headers | {"content-length": str(LIMIT // 2)})
+        answer = http(
+            "POST", link.url, pieces_of(body), headers | {"content-length": str(LIMIT // 2)}
+        )
         refused(answer, 422, "MALFORMED_BODY")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_a_body_shorter_than_it_says_leaves_the_link_good(server: Server, link: Link, method: str) -> None:
+def test_a_body_shorter_than_it_says_leaves_the_link_good(
+    server: Server, link: Link, method: str
+) -> None:
     text = large_text(LIMIT // 2)
     body, headers = form(Part(text, filename="notes.txt")) if method == "POST" else (text, {})
     head, [body] = request(method, link.url, body, headers)
@@ -304,7 +371,9 @@ def test_a_body_shorter_than_it_says_leaves_the_link_good(server: Server, link: 
         until("its end is seen", lambda: link.facts()["phase"] != "receiving")
 
 
-def test_a_part_header_of_64_mib_is_refused_early_and_never_held(server: Server, link: Link) -> None:
+def test_a_part_header_of_64_mib_is_refused_early_and_never_held(
+    server: Server, link: Link
+) -> None:
     def endless_name() -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="media"; filename="'
         for _ in range(1024):
@@ -342,7 +411,11 @@ MALFORMED_RPC = {
 @pytest.mark.parametrize("what", MALFORMED_RPC)
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 def test_malformed_json_rpc_is_refused(server: Server, link: Link, what: str, era: str) -> None:
-    headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list"} if era == "modern" else {}
+    headers = (
+        {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list"}
+        if era == "modern"
+        else {}
+    )
     with harmless(server, link):
         answer = server.post_mcp(MALFORMED_RPC[what], headers)
         assert 400 <= answer.status < 500 and answer.body, answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from askfile import Link, Server, large_text, png, until
 from wire import Answer, Part, connect, form, http, read_answer, request
 
@@ -34,11 +35,15 @@ def every_route(server: Server, link: Link) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", ""]
+)
 def test_a_foreign_host_is_refused_on_every_route(server: Server, host: str) -> None:
     link = server.ask()
     for method, url in every_route(server, link):
-        answer = http(method, url, png() if method in ("POST", "PUT") else b"", JSON | {"host": host})
+        answer = http(
+            method, url, png() if method in ("POST", "PUT") else b"", JSON | {"host": host}
+        )
         assert answer.status == 403, (method, url, answer)
         assert method == "HEAD" or "PERMISSION_DENIED" in answer.text
     assert server.stored == []
@@ -87,7 +92,9 @@ PROXIES = {
 
 
 @pytest.mark.parametrize("header", PROXIES)
-def test_an_open_server_behind_a_proxy_serves_only_signed_links(server: Server, header: str) -> None:
+def test_an_open_server_behind_a_proxy_serves_only_signed_links(
+    server: Server, header: str
+) -> None:
     proxied = {header: PROXIES[header]}
     denied(server.rpc("tools/list", {}, proxied))
     assert http("GET", f"{server.url}/healthz", headers=proxied).status == 200
@@ -121,4 +128,3 @@ def test_when_all_places_are_taken_the_next_is_told_when_to_come_again(server: S
         connection.sendall(body[20_000:])
         assert read_answer(connection, "PUT").status == 201
     assert second.send(png()).status == 201
-

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from askfile import Link, Server, png
 
 ERAS = ["legacy", "modern"]
@@ -16,7 +17,15 @@ ERAS = ["legacy", "modern"]
 
 class Inspector:
     def __init__(self, server: Server, era: str, home: Path) -> None:
-        self._base = ["mcp-inspector", "--cli", server.mcp_url, "--protocol-era", era, "--format", "json"]
+        self._base = [
+            "mcp-inspector",
+            "--cli",
+            server.mcp_url,
+            "--protocol-era",
+            era,
+            "--format",
+            "json",
+        ]
         self._env = os.environ | {"HOME": str(home)}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

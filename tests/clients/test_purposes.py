@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from agent import Agent
 from askfile import REPOSITORY, Link, png
 
@@ -42,4 +43,6 @@ def test_several_photos_of_one_link_are_suggested_together(agent: Agent) -> None
     status = agent.call("upload_status", token=link.token)
     first, second = status["result"]["handles"]["person_source"]
     assert f'person_generate(source_upload_ids=["{first}", "{second}"])' in status["suggestions"]
-    assert any(call.startswith("study_add_iteration(image_urls=[") for call in status["suggestions"])
+    assert any(
+        call.startswith("study_add_iteration(image_urls=[") for call in status["suggestions"]
+    )

@@ -30,7 +30,9 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        assert self.headers["content-type"].startswith(("application/json", "application/problem+json")), self
+        assert self.headers["content-type"].startswith(
+            ("application/json", "application/problem+json")
+        ), self
         return json.loads(self.body)
 
     @property
@@ -44,10 +46,10 @@ def http(
     body: bytes | Iterable[bytes] = b"",
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    """Sends one request on a connection of its own and reads the answer, even if it comes early.
+    """Sends one request on a connection of its own and reads the answer.
 
-    A body that is no `bytes` goes out piece by piece: chunked, unless the headers declare a length.
-    Headers given here replace those made here, so that they can lie.
+    A body that is no `bytes` goes out piece by piece until an answer comes: chunked, unless the
+    headers declare a length. Headers given here replace those made here, so that they can lie.
     """
     with connect(url) as connection:
         return converse(connection, method, url, body, headers)
@@ -71,7 +73,7 @@ def converse(
     connection.sendall(head)
     sent = 0
     for piece in pieces:
-        if select.select([connection], [], [], 0)[0]:
+        if not isinstance(body, bytes) and select.select([connection], [], [], 0)[0]:
             break  # The server has something to say already.
         try:
             connection.sendall(piece)
@@ -138,7 +140,9 @@ def form(*parts: Part) -> tuple[bytes, dict[str, str]]:
     boundary = f"----{uuid.uuid4().hex}"
     delimiter = f"--{boundary}\r\n".encode()
     body = b"".join(delimiter + part.encoded() + b"\r\n" for part in parts)
-    return body + f"--{boundary}--\r\n".encode(), {"content-type": f"multipart/form-data; boundary={boundary}"}
+    return body + f"--{boundary}--\r\n".encode(), {
+        "content-type": f"multipart/form-data; boundary={boundary}"
+    }
 
 
 def pieces_of(body: bytes, size: int = 64 * 1024) -> Iterator[bytes]:

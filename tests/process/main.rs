@@ -1,0 +1,14 @@
+//! Stories about the real binary: what races, crashes and pauses leave behind. Each has a data
+//! folder and servers of its own, and asks them only what any client can ask.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bodies;
+mod crashes;
+mod home;
+mod memory;
+mod neighbours;
+mod pauses;
+mod races;
+mod server;
+mod stopping;
+mod wire;
