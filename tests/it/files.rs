@@ -79,8 +79,9 @@ async fn a_file_that_is_too_large_is_refused_however_it_comes() {
 #[tokio::test]
 async fn a_file_that_grows_too_large_is_refused_before_its_end() {
     let askfile = Askfile::start().await;
-    for first in [1_001, 100] {
-        let link = askfile.ask(json!({ "max_size_bytes": 1_000 })).await;
+    // Beyond the limit with its first bytes, with those by which its type is told, and later.
+    for (largest, first) in [(1_000, 1_001), (1_000, 100), (10_000, 100)] {
+        let link = askfile.ask(json!({ "max_size_bytes": largest })).await;
         let (feed, body) = Feed::new();
         feed.send(&long_png(first));
         for _ in 0..10 {
@@ -90,6 +91,8 @@ async fn a_file_that_grows_too_large_is_refused_before_its_end() {
         let refused = askfile.open(put(&link, body)).await;
         assert_eq!(refused.status(), 422);
         askfile.is_as_before(&link, "it did not end").await;
+        let why = &askfile.status(&link).await["last_error"]["code"];
+        assert_eq!(why, "SIZE_EXCEEDED", "{largest}, {first}");
         drop(feed);
     }
 }

@@ -264,8 +264,9 @@ async fn a_body_that_falls_silent_or_breaks_off_gives_its_place_back() {
     let link = askfile.link().await;
     let (feed, body) = Feed::new();
     feed.send(&PNG[..40]);
-    let silent = askfile.send(put(&link, body)).await;
-    silent.is(422, "MALFORMED_BODY", "silence");
+    let patience = std::time::Duration::from_secs(20);
+    let silent = tokio::time::timeout(patience, askfile.send(put(&link, body)));
+    silent.await.unwrap().is(422, "MALFORMED_BODY", "silence");
     askfile.is_as_before(&link, "silence").await;
     drop(feed);
 

@@ -20,12 +20,8 @@ use crate::{server::Server, wire::sha256};
 static MACHINE: RwLock<()> = RwLock::const_new(());
 
 enum Turn {
-    Shared {
-        _turn: RwLockReadGuard<'static, ()>,
-    },
-    Alone {
-        _turn: RwLockWriteGuard<'static, ()>,
-    },
+    Shared(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, ()>),
+    Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'static, ()>),
 }
 
 /// A folder that servers share.
@@ -37,14 +33,12 @@ pub struct Home {
 
 impl Home {
     pub async fn new() -> Self {
-        let _turn = MACHINE.read().await;
-        Self::with(Turn::Shared { _turn })
+        Self::with(Turn::Shared(MACHINE.read().await))
     }
 
     /// While this one lives, no other story runs.
     pub async fn alone() -> Self {
-        let _turn = MACHINE.write().await;
-        Self::with(Turn::Alone { _turn })
+        Self::with(Turn::Alone(MACHINE.write().await))
     }
 
     fn with(turn: Turn) -> Self {

@@ -86,17 +86,21 @@ impl File {
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    askfile::link::hex(&Sha256::digest(bytes))
 }
 
 /// A request up to its body.
 pub fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Bytes {
-    let headers: String = headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").into()
+    let mut lines = vec![
+        format!("{method} {path} HTTP/1.1"),
+        "host: localhost".to_owned(),
+    ];
+    lines.extend(
+        headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}")),
+    );
+    (lines.join("\r\n") + "\r\n\r\n").into()
 }
 
 /// A whole answer.
@@ -163,7 +167,7 @@ impl Connection {
                     break;
                 }
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             answer = read_answer(reading, unread) => answer,
