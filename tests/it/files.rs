@@ -137,21 +137,25 @@ async fn each_kind_of_file_has_its_own_largest_size() {
 }
 
 #[tokio::test]
-async fn the_largest_size_of_a_kind_holds_where_a_whole_family_of_types_is_taken() {
-    let askfile = Askfile::start_with(|settings| {
-        let family = vec!["application/*".parse().unwrap()];
-        settings.purposes[0].accepts.clone_from(&family);
-        settings.allowed_types = family;
-        settings.max_document_size = Some(100);
-    })
-    .await;
-    let link = askfile.link().await;
-    let mut pdf = PDF.to_vec();
-    pdf.resize(101, b'\n');
-    askfile
-        .send(put(&link, pdf))
-        .await
-        .is(422, "SIZE_EXCEEDED", "a document");
+async fn the_largest_size_of_a_kind_holds_where_whole_families_of_types_are_taken() {
+    for families in [
+        &["application/*"][..],
+        &["image/*", "application/*"],
+        &["*/*"],
+    ] {
+        let askfile = Askfile::start_with(|settings| {
+            let families: Vec<_> = families.iter().map(|text| text.parse().unwrap()).collect();
+            settings.purposes[0].accepts.clone_from(&families);
+            settings.allowed_types = families;
+            settings.max_document_size = Some(100);
+        })
+        .await;
+        let link = askfile.link().await;
+        let mut pdf = PDF.to_vec();
+        pdf.resize(101, b'\n');
+        let refused = askfile.send(put(&link, pdf)).await;
+        refused.is(422, "SIZE_EXCEEDED", &format!("{families:?}"));
+    }
 }
 
 #[tokio::test]

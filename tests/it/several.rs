@@ -7,7 +7,7 @@ use crate::harness::{
     Askfile, PNG,
     body::{Feed, Form},
     secs,
-    web::{post, press, put},
+    web::{With, post, press, put},
 };
 
 #[tokio::test]
@@ -156,6 +156,32 @@ async fn past_its_expiry_no_file_comes_in_beside_one_that_is_still_arriving() {
     };
     let (sent, ()) = tokio::join!(askfile.send(put(&link, body)), too_late);
     sent.receipt();
+    assert_eq!(askfile.status(&link).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn an_attempt_of_before_the_expiry_goes_on_after_it() {
+    let askfile = Askfile::start().await;
+    let link = askfile.ask(json!({ "expires_in_seconds": 60 })).await;
+    let attempt = "11111111-2222-4333-8444-555555555555";
+    askfile.clock.advance(secs(45));
+    let (feed, body) = Feed::new();
+    feed.send(&PNG[..40]);
+    let again = async {
+        askfile.until_phase(&link, "receiving").await;
+        askfile.clock.advance(secs(15));
+        // The page has lost its connection, and the server does not know that yet.
+        askfile
+            .send(put(&link, PNG))
+            .await
+            .is(403, "LINK_EXPIRED", "anybody else");
+        let retry = put(&link, PNG).with("askfile-attempt", attempt);
+        askfile.send(retry).await.receipt();
+        drop(feed);
+    };
+    let first = put(&link, body).with("askfile-attempt", attempt);
+    let (first, ()) = tokio::join!(askfile.send(first), again);
+    first.is(409, "ALREADY_USED", "its claim was taken over");
     assert_eq!(askfile.status(&link).await["status"], "completed");
 }
 

@@ -106,7 +106,12 @@ pub async fn an_attempt_takes_over_its_own_claim(bench: Bench) {
     let alive = bench.claim_for(session, Some(attempt(1))).await;
     let late = bench.store.commit_upload(dead, media()).await;
     assert!(matches!(late, Err(StoreError::ClaimGone)), "{late:?}");
-    bench.store.commit_upload(alive, media()).await.unwrap();
+    // Also when the link's time is over: the first one began before.
+    let hour = mins(60);
+    bench.store.heartbeat(alive, hour, None).await.unwrap();
+    bench.advance(LIFE);
+    let late = bench.claim_for(session, Some(attempt(1))).await;
+    bench.store.commit_upload(late, media()).await.unwrap();
     assert_eq!(bench.view(session).await.media.len(), 1);
 }
 

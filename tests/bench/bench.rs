@@ -1,0 +1,41 @@
+//! Benchmarks on the real binary, each against something real in the same run. They print ratios;
+//! run them by hand with `tests/bench/run [large|slow|small|status]`, on a machine at rest.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+
+mod client;
+mod large;
+mod server;
+mod small;
+mod status;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
+    if runs("status") {
+        runtime.block_on(status::run());
+    }
+    if runs("small") {
+        runtime.block_on(small::run());
+    }
+    if runs("slow") {
+        runtime.block_on(large::slow());
+    }
+    if runs("large") {
+        runtime.block_on(large::run());
+    }
+}
+
+/// The one in the middle.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
