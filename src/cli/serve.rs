@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, TryLockError},
-    io,
+    io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     time::Duration,
@@ -38,7 +38,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), String> {
     let service = app::start(settings, public_url)
         .await
         .map_err(|error| error.to_string())?;
-    println!("{}", greeting(&service, listen));
+    say(&greeting(&service, listen));
     let sweeping = service.clone();
     tokio::spawn(async move { sweeping.keep_swept().await });
     let closing = service.clone();
@@ -51,6 +51,11 @@ pub(super) async fn serve(settings: Settings) -> Result<(), String> {
     http::serve::serve(listener, router, &service, stop)
         .await
         .map_err(|error| error.to_string())
+}
+
+/// Tells whoever reads standard output. A server goes on where nobody does.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// # Errors
@@ -127,9 +132,9 @@ async fn take_turn(listen: SocketAddr, folder: &Path) -> Result<File, String> {
         }
         if !is_told {
             is_told = true;
-            println!(
+            say(&format!(
                 "another askfile on this data folder serves {listen}; taking over when it ends"
-            );
+            ));
         }
         tokio::time::sleep(TRY_AGAIN).await;
     }
