@@ -136,12 +136,13 @@ impl Service {
     /// The cap of every kind that these types can be of.
     fn caps(&self, allowed: &[MimePattern]) -> BTreeMap<Kind, u64> {
         let is_possible = |kind: Kind| {
-            let mut known = mime::TYPES.iter().filter(|t| Kind::of(t.mime) == kind);
-            allowed.iter().any(|pattern| {
+            let takes = |pattern: &MimePattern| {
+                let mut known = mime::TYPES.iter().filter(|t| Kind::of(t.mime) == kind);
                 pattern.as_str() == "*/*"
                     || Kind::of(pattern.as_str()) == kind
                     || known.any(|t| pattern.matches(t.mime))
-            })
+            };
+            allowed.iter().any(takes)
         };
         Kind::ALL
             .into_iter()

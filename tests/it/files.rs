@@ -260,6 +260,10 @@ async fn what_is_no_file_is_refused() {
         post(link, Form::default().text("description", "x"))
     })
     .await;
+    refuses(&askfile, "a forgotten @", "FILE_MISSING", |link| {
+        post(link, Form::default().text("media", "./photo.jpg"))
+    })
+    .await;
     refuses(&askfile, "another field", "FILE_MISSING", |link| {
         post(link, Form::default().file("file", "a.png", PNG))
     })
@@ -272,6 +276,27 @@ async fn what_is_no_file_is_refused() {
         post(link, Form::with("a.png", PNG).file("other", "b.png", PNG))
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_part_of_a_file_or_a_coded_one_is_refused() {
+    let askfile = Askfile::start().await;
+    for (name, value) in [
+        ("content-range", "bytes 0-69/100"),
+        ("content-encoding", "gzip"),
+    ] {
+        refuses(&askfile, name, "MALFORMED_BODY", |link| {
+            put(link, PNG).with(name, value)
+        })
+        .await;
+        refuses(&askfile, name, "MALFORMED_BODY", |link| {
+            post(link, Form::with("a.png", PNG)).with(name, value)
+        })
+        .await;
+    }
+    let link = askfile.link().await;
+    let whole = put(&link, PNG).with("content-encoding", "identity");
+    askfile.send(whole).await.receipt();
 }
 
 #[tokio::test]
@@ -328,6 +353,7 @@ async fn a_raw_body_is_named_by_its_header() {
     let table = [
         (None, "upload.png"),
         (Some("attachment; filename=\"a b.png\""), "a b.png"),
+        (Some("attachment; filename=\"a;b.png\""), "a;b.png"),
         (Some("attachment; filename=../x.png"), "x.png"),
         (
             Some("attachment; filename*=UTF-8''%C3%A9t%C3%A9%2F..%2Fx.png"),

@@ -26,6 +26,17 @@ async fn a_description_may_stand_before_or_after_the_file() {
 }
 
 #[tokio::test]
+async fn a_form_that_is_put_is_still_a_form() {
+    let askfile = Askfile::start().await;
+    let link = askfile.link().await;
+    let form = Form::with("a.png", PNG).bytes();
+    let form = put(&link, form).with("content-type", &Form::content_type());
+    let receipt = askfile.send(form).await.receipt();
+    assert_eq!(receipt["original_filename"], "a.png");
+    assert_eq!(receipt["original_size_bytes"], PNG.len());
+}
+
+#[tokio::test]
 async fn a_description_is_plain_text_of_five_hundred_characters() {
     let askfile = Askfile::start().await;
     for (text, kept) in [

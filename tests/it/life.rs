@@ -244,15 +244,23 @@ async fn a_reason_that_is_none_leaves_the_link_as_it_was() {
         (json, "reason=x", "MALFORMED_BODY"),
     ];
     let link = askfile.link().await;
+    let decline = async |content_type: &str, body: &str| {
+        let decline = request(Method::POST, &link.below("/decline"));
+        let decline = decline.header(header::CONTENT_TYPE, content_type);
+        askfile
+            .send(decline.body(body.to_owned().into()).unwrap())
+            .await
+    };
     for (content_type, body, code) in table {
-        let decline = request(Method::POST, &link.below("/decline"))
-            .header(header::CONTENT_TYPE, content_type)
-            .body(body.to_owned().into())
-            .unwrap();
-        askfile.send(decline).await.is(422, code, body);
+        decline(content_type, body).await.is(422, code, body);
         assert_eq!(askfile.status(&link).await["status"], "pending", "{body}");
     }
     askfile.put(&link, PNG).await;
+    for (content_type, body, _) in table {
+        decline(content_type, body)
+            .await
+            .is(409, "ALREADY_USED", "first things first");
+    }
 }
 
 #[tokio::test]
