@@ -185,10 +185,12 @@ async fn what_is_no_name_of_a_file_is_unknown() {
 #[tokio::test]
 async fn a_purpose_can_say_what_its_files_go_on() {
     let askfile = Askfile::start_with(|settings| {
-        settings.purposes[0].target_types = vec!["post".into()];
+        let mut purposes = settings.purposes.iter_mut();
+        let for_posts = purposes.find(|purpose| purpose.name == "post_media");
+        for_posts.unwrap().target_types = vec!["post".into()];
     })
     .await;
-    let link = askfile.link().await;
+    let link = askfile.ask(json!({ "purpose": "post_media" })).await;
     let media = askfile.put(&link, PNG).await["media_id"].clone();
     for what in [
         json!({ "upload_token": link.token }),

@@ -260,14 +260,6 @@ async fn what_is_no_file_is_refused() {
         post(link, Form::default().text("description", "x"))
     })
     .await;
-    refuses(&askfile, "a forgotten @", "FILE_MISSING", |link| {
-        post(link, Form::default().text("media", "./photo.jpg"))
-    })
-    .await;
-    refuses(&askfile, "another field", "FILE_MISSING", |link| {
-        post(link, Form::default().file("file", "a.png", PNG))
-    })
-    .await;
     refuses(&askfile, "two files", "TOO_MANY_FILES", |link| {
         post(link, Form::with("a.png", PNG).file("media", "b.png", PNG))
     })
@@ -276,6 +268,28 @@ async fn what_is_no_file_is_refused() {
         post(link, Form::with("a.png", PNG).file("other", "b.png", PNG))
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_form_that_was_written_wrong_is_told_how() {
+    let askfile = Askfile::start().await;
+    let link = askfile.link().await;
+    for (form, told) in [
+        (
+            Form::default().text("media", "./photo.jpg"),
+            "an @ goes before",
+        ),
+        (
+            Form::default().file("file", "a.png", PNG),
+            "not in the field named media",
+        ),
+    ] {
+        let refused = askfile.send(post(&link, form)).await;
+        refused.is(422, "FILE_MISSING", told);
+        let message = refused.json()["message"].take();
+        assert!(message.as_str().unwrap().contains(told), "{message}");
+        askfile.is_as_before(&link, told).await;
+    }
 }
 
 #[tokio::test]

@@ -72,6 +72,7 @@ every_store_keeps_its_promises! {
         at_its_expiry_a_session_completes_with_what_is_there,
         a_body_that_fails_after_the_expiry_leaves_ten_minutes,
         a_body_that_falls_silent_over_the_expiry_leaves_ten_minutes,
+        the_ten_minutes_are_kept_beside_a_file_that_arrives,
         ten_minutes_are_left_for_a_body_of_before_the_expiry_only,
     }
     attaching {

@@ -184,6 +184,27 @@ pub async fn a_body_that_falls_silent_over_the_expiry_leaves_ten_minutes(bench: 
     assert_eq!(bench.state(written).await, State::Receiving);
 }
 
+pub async fn the_ten_minutes_are_kept_beside_a_file_that_arrives(bench: Bench) {
+    let session = bench.session(2).await;
+    bench.advance(LIFE - secs(1));
+    bench.claim(session).await;
+    let arriving = bench.claim(session).await;
+    bench
+        .store
+        .heartbeat(arriving, mins(5), None)
+        .await
+        .unwrap();
+    bench.advance(LEASE);
+    let lost = bench.store.take_lost_claims(9, mins(1)).await.unwrap();
+    assert_eq!(lost.len(), 1);
+    let stored = bench.store.commit_upload(arriving, media()).await;
+    stored.unwrap();
+    bench.advance(mins(10) - secs(1));
+    assert_eq!(bench.state(session).await, State::Pending);
+    bench.advance(secs(1));
+    assert_eq!(bench.state(session).await, State::Completed);
+}
+
 pub async fn ten_minutes_are_left_for_a_body_of_before_the_expiry_only(bench: Bench) {
     let session = bench.session(1).await;
     bench.advance(LIFE - secs(1));
