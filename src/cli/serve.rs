@@ -102,11 +102,11 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 async fn bind(listen: SocketAddr, folder: &Path) -> Result<(TcpListener, Option<File>), String> {
     let cannot = |error: io::Error| format!("cannot listen on {listen}: {error}");
     if listen.port() == 0 {
-        return Ok((TcpListener::bind(listen).await.map_err(cannot)?, None));
+        return Ok((http::serve::listen(listen).map_err(cannot)?, None));
     }
     let turn = take_turn(listen, folder).await?;
     for _ in 0..LOOKS {
-        match TcpListener::bind(listen).await {
+        match http::serve::listen(listen) {
             Ok(listener) => return Ok((listener, Some(turn))),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => return Err(cannot(error)),

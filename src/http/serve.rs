@@ -9,7 +9,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tower::ServiceExt as _;
 
 use super::linger::{Lingering, Noted};
@@ -18,6 +18,25 @@ use crate::service::Service;
 /// A client that does not send a whole head within this time is hung up on; one that keeps a
 /// connection without using it too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many connections may wait to be accepted; the system may allow fewer. Where more come at once
+/// than this, Linux answers them with cookies, and then resets some that have already sent a request.
+const BACKLOG: u32 = 4096;
+
+/// Binds an address and listens there.
+///
+/// # Errors
+/// If the address is taken, or not this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A server that starts again does not wait for the last connections of the one before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop` resolves. Then no claims are taken and waits end at once; bodies on their way
 /// get as long as the settings say.

@@ -80,13 +80,11 @@ async fn of_200_files_at_once_a_link_for_three_takes_three() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not reliable: at times a few dozen connections end without an answer, cause unknown"]
 async fn of_1000_files_at_once_a_link_takes_one() {
     race(1000, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not reliable: at times a few dozen connections end without an answer, cause unknown"]
 async fn of_1000_files_at_once_a_link_for_three_takes_three() {
     race(1000, 3).await;
 }
