@@ -24,6 +24,8 @@ pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, LocalS
     let config = StreamableHttpServerConfig::default()
         .with_max_request_body_bytes(MOST_BYTES)
         .with_cancellation_token(stopping.clone())
+        // An answer without progress before it is one piece of JSON, not a stream of one event.
+        .with_json_response(true)
         // Host and Origin are checked on every route in one place: `guards`.
         .disable_allowed_hosts()
         .disable_allowed_origins();

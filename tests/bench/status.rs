@@ -1,7 +1,12 @@
 //! `upload_status` by `tools/call`, one after another on one connection, against a bare rmcp server
 //! with one trivial tool.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Instant,
+};
 
 use axum::{Router, serve::ListenerExt};
 use rmcp::{
@@ -19,7 +24,7 @@ use crate::{
     server::Server,
 };
 
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 20;
 const CALLS: usize = 1_000;
 
 struct Bare;
@@ -35,20 +40,33 @@ impl Bare {
 #[tool_handler(router = Self::tool_router())]
 impl ServerHandler for Bare {}
 
-async fn bare() -> String {
+/// Serves the bare one until this process is killed, after a line that says where.
+pub async fn bare() {
     let service = StreamableHttpService::new(
         || Ok(Bare),
         Arc::new(LocalSessionManager::default()),
         StreamableHttpServerConfig::default(),
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    println!("{}", listener.local_addr().unwrap());
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
     let router = Router::new().nest_service("/mcp", service);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
+    axum::serve(listener, router).await.unwrap();
+}
+
+/// The bare one as a process of its own, as ours is.
+fn bare_process() -> (Child, String) {
+    let mut process = Command::new(std::env::current_exe().unwrap())
+        .arg("bare")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    let mut output = BufReader::new(process.stdout.take().unwrap());
+    output.read_line(&mut address).unwrap();
+    (process, address.trim().to_owned())
 }
 
 /// Seconds of each call.
@@ -65,7 +83,7 @@ async fn timed(client: &mut Client, request: &[u8]) -> Vec<f64> {
 pub async fn run() {
     let server = Server::start(&[]);
     let (_, token) = server.links(1).await;
-    let bare = bare().await;
+    let (mut bare_process, bare) = bare_process();
     let status = call(&server.address, "upload_status", &json!({ "token": token }));
     let ping = call(&bare, "ping", &json!({}));
     let (mut ours, mut theirs) = (server.client().await, Client::open(&bare).await);
@@ -80,6 +98,8 @@ pub async fn run() {
         ratios.push(theirs.iter().sum::<f64>() / ours.iter().sum::<f64>());
         all.extend(ours);
     }
+    bare_process.kill().unwrap();
+    bare_process.wait().unwrap();
     println!(
         "upload_status, sequential: median {:.3} ms (goal: below 1)",
         median(all) * 1e3
