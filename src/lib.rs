@@ -30,7 +30,7 @@
 //! | [`store`] | where sessions, claims, media and attachments are remembered |
 //! | [`objects`] | where bytes live |
 //! | [`notify`] | waking whoever waits |
-//! | [`link`] | signing and checking links |
+//! | [`link`], [`qr`] | signing and checking links; a link as a QR code |
 //! | [`config`], [`error`], [`clock`] | the settings, the one error table, the time |
 //! | [`app`] | putting the parts together |
 //!
@@ -69,6 +69,7 @@ pub mod link;
 pub mod mcp;
 pub mod notify;
 pub mod objects;
+pub mod qr;
 pub mod service;
 pub mod store;
 
