@@ -13,7 +13,7 @@ use super::{
     wait::{rounded, seconds},
 };
 use crate::{
-    domain::session::{Metadata, Status},
+    domain::session::Metadata,
     error::Result,
     service::{
         CreateRequest,
@@ -154,15 +154,7 @@ impl Tools {
             answer.waited_seconds = Some(rounded(waited.seconds));
             answer.session.status = status.status;
             answer.session.phase = status.phase;
-            answer.session.next_action = match status.status {
-                Status::Pending if timeout > self.service.settings().max_wait => format!(
-                    "Waited {} s, which is as long as a call may take here; the link still works. \
-                     {}",
-                    rounded(waited.seconds),
-                    status.next_action
-                ),
-                _ => status.next_action,
-            };
+            answer.session.next_action = waited.next_action(status.next_action);
             answer.result = status.result;
             answer.suggestions = status.suggestions;
         }

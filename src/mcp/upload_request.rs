@@ -107,7 +107,13 @@ impl Tools {
                 .service
                 .status(&caller, SessionRef::Id(session.id))
                 .await?;
-            return Ok(Answer(self.request_answer(&view, Outcome::Pending, None)));
+            let mut answer = self.request_answer(&view, Outcome::Pending);
+            answer.session.next_action = format!(
+                "Relay `instruction` to the person word for word; then call \
+                 upload_status(token=\"{}\", wait_seconds=45).",
+                answer.session.token
+            );
+            return Ok(Answer(answer));
         };
         if link != LinkArguments::default() {
             return Err(Error::InvalidArgument(
@@ -119,32 +125,18 @@ impl Tools {
         let view = self.service.status(&caller, which).await?;
         let waited = self.wait(&context, &caller, view, timeout, None).await?;
         let outcome = outcome(&waited.view, waited.seconds >= timeout.as_secs_f64())?;
-        Ok(Answer(self.request_answer(
-            &waited.view,
-            outcome,
-            Some(waited.seconds),
-        )))
+        let mut answer = self.request_answer(&waited.view, outcome);
+        answer.session.next_action = waited.next_action(answer.session.next_action);
+        answer.waited_seconds = Some(rounded(waited.seconds));
+        Ok(Answer(answer))
     }
 
-    fn request_answer(
-        &self,
-        view: &SessionView,
-        outcome: Outcome,
-        waited: Option<f64>,
-    ) -> RequestAnswer {
+    fn request_answer(&self, view: &SessionView, outcome: Outcome) -> RequestAnswer {
         let status = self.service.status_answer(view);
-        let mut session = self.service.session_answer(&view.session);
-        if outcome == Outcome::Pending && waited.is_none() {
-            session.next_action = format!(
-                "Relay `instruction` to the person word for word; then call \
-                 upload_status(token=\"{}\", wait_seconds=45).",
-                session.token
-            );
-        }
         RequestAnswer {
-            session,
+            session: self.service.session_answer(&view.session),
             outcome,
-            waited_seconds: waited.map(rounded),
+            waited_seconds: None,
             result: status.result,
             suggestions: status.suggestions,
             reason: status.reason,

@@ -75,8 +75,10 @@ impl Tools {
         }
         let wanted = Duration::from_secs_f64(arguments.wait_seconds);
         let waited = self.wait(&context, &caller, view, wanted, None).await?;
+        let mut status = self.service.status_answer(&waited.view);
+        status.next_action = waited.next_action(status.next_action);
         Ok(Answer(Waited {
-            status: self.service.status_answer(&waited.view),
+            status,
             waited_seconds: Some(rounded(waited.seconds)),
         }))
     }

@@ -7,7 +7,10 @@ use tokio::time::Instant;
 
 use super::Tools;
 use crate::{
-    domain::{caller::Caller, session::Phase},
+    domain::{
+        caller::Caller,
+        session::{Phase, Status},
+    },
     error::{Error, Result},
     service::Turn,
     store::SessionView,
@@ -19,6 +22,21 @@ pub(super) struct Waited {
     pub view: SessionView,
     /// How long it took.
     pub seconds: f64,
+    /// Whether it was to take longer than clients bear.
+    is_cut: bool,
+}
+
+impl Waited {
+    /// What to do next; first that the wait was cut, so that nobody takes it for the person's answer.
+    pub(super) fn next_action(&self, usual: String) -> String {
+        if !self.is_cut || self.view.session.state.status() != Status::Pending {
+            return usual;
+        }
+        format!(
+            "Waited {} s, which is as long as a call may take here; the link still works. {usual}",
+            rounded(self.seconds)
+        )
+    }
 }
 
 impl Tools {
@@ -33,7 +51,8 @@ impl Tools {
         first: Option<&str>,
     ) -> Result<Waited> {
         let began = Instant::now();
-        let deadline = began + wanted.min(self.service.settings().max_wait);
+        let max_wait = self.service.settings().max_wait;
+        let deadline = began + wanted.min(max_wait);
         let mut progress = Progress::of(context);
         progress.say(first.unwrap_or(doing(&view))).await;
         loop {
@@ -47,6 +66,7 @@ impl Tools {
                     return Ok(Waited {
                         view,
                         seconds: began.elapsed().as_secs_f64(),
+                        is_cut: wanted > max_wait,
                     });
                 }
                 Turn::Pending(now) => view = now,

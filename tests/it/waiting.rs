@@ -21,6 +21,16 @@ fn waited(answer: &Value) -> f64 {
     waited.unwrap_or_else(|| panic!("{answer}"))
 }
 
+/// Of [`impatient`], where more was asked for.
+fn says_that_it_was_cut(answer: &Value) {
+    assert!((0.3..5.0).contains(&waited(answer)), "{answer}");
+    let next = answer["next_action"].as_str().unwrap();
+    assert!(
+        next.starts_with("Waited 0.") && next.contains("still works"),
+        "{next}"
+    );
+}
+
 #[tokio::test]
 async fn a_waiting_call_hears_of_each_step_and_answers_when_the_file_is_there() {
     let askfile = Askfile::start().await;
@@ -111,7 +121,7 @@ async fn no_wait_is_longer_than_the_settings_say_and_the_link_lives_on() {
     let waiting = json!({ "token": link.token, "wait_seconds": 3600 });
     let status = askfile.call("upload_status", waiting).await;
     assert_eq!(status["status"], "pending");
-    assert!((0.3..5.0).contains(&waited(&status)), "{status}");
+    says_that_it_was_cut(&status);
     askfile.put(&link, PNG).await;
 }
 
@@ -183,12 +193,7 @@ async fn creating_with_wait_ends_in_time_and_says_so() {
     let asked = json!({ "wait": true, "timeout": 120 });
     let answer = askfile.call("upload_create", asked).await;
     assert_eq!(answer["status"], "pending");
-    assert!((0.3..5.0).contains(&waited(&answer)), "{answer}");
-    let next = answer["next_action"].as_str().unwrap();
-    assert!(
-        next.starts_with("Waited 0.") && next.contains("still works"),
-        "{next}"
-    );
+    says_that_it_was_cut(&answer);
     askfile.put(&Link::of(&answer), PNG).await;
 }
 
@@ -268,6 +273,7 @@ async fn a_request_that_is_waited_for_says_how_it_ended() {
         (&pending["outcome"], &pending["status"]),
         (&json!("pending"), &json!("pending"))
     );
+    says_that_it_was_cut(&pending);
     assert_eq!(Link::of(&pending).query, link.query);
 
     let no = crate::harness::web::request(axum::http::Method::POST, &link.below("/decline"));
