@@ -1,10 +1,17 @@
 //! The command line: one file a subcommand.
 
+pub mod client;
 pub mod config;
+pub mod doctor;
+pub mod manual;
 pub mod serve;
 pub mod sweep;
 
-use std::{io::IsTerminal, process::ExitCode, time::Duration};
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{
@@ -32,10 +39,21 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Print what to give an MCP client so that it finds this askfile
+    Client(client::Client),
+    /// Check that all is well, from the disk to the public address, and say what to change
+    Doctor(doctor::Doctor),
     /// Print the effective settings and where each comes from
     Config(config::Config),
     /// Clean up what is over: expired links, lost uploads and what they left on disk
     Sweep(sweep::Sweep),
+    /// Print what lets a shell complete askfile's commands and flags
+    Completions {
+        /// The shell that reads it
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, for `man`
+    Man(manual::Man),
 }
 
 /// It was called wrongly, or a setting is wrong.
@@ -45,38 +63,56 @@ const WRONG_USAGE: u8 = 2;
 const CLEAN_UP: Duration = Duration::from_secs(2);
 
 /// Runs a command to its end.
+#[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    let flags = match &cli.command {
-        Command::Serve { flags } => flags,
-        Command::Config(config) => &config.flags,
-        Command::Sweep(sweep) => &sweep.flags,
-    };
-    let loaded = match settings(flags) {
-        Ok(loaded) => loaded,
-        Err(problem) => {
-            eprintln!("{problem}");
-            return ExitCode::from(WRONG_USAGE);
+    match Cli::parse().command {
+        Command::Serve { flags } => {
+            with_settings(&flags, |loaded| in_runtime(loaded, serve::serve))
         }
-    };
-    let ended = match cli.command {
-        Command::Config(config) => {
+        Command::Client(client) => with_settings(&client.flags, |loaded| client.run(loaded)),
+        Command::Doctor(doctor) => with_settings(&doctor.flags, |loaded| doctor.run(loaded)),
+        Command::Config(config) => with_settings(&config.flags, |loaded| {
             for warning in &loaded.warnings {
                 eprintln!("warning: {warning}");
             }
-            print!("{}", config.report(&loaded));
+            say(config.report(loaded).trim_end());
             Ok(())
+        }),
+        Command::Sweep(sweep) => with_settings(&sweep.flags, |loaded| {
+            in_runtime(loaded, |settings| sweep.run(settings))
+        }),
+        Command::Completions { shell } => {
+            say(&manual::completions(shell));
+            ExitCode::SUCCESS
         }
-        Command::Serve { .. } => in_runtime(&loaded, serve::serve),
-        Command::Sweep(sweep) => in_runtime(&loaded, |settings| sweep.run(settings)),
-    };
-    match ended {
+        Command::Man(man) => ended(man.run()),
+    }
+}
+
+/// Runs a command on the settings that are in force.
+fn with_settings(flags: &Flags, command: impl FnOnce(&Loaded) -> Result<(), String>) -> ExitCode {
+    match settings(flags) {
+        Ok(loaded) => ended(command(&loaded)),
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::from(WRONG_USAGE)
+        }
+    }
+}
+
+fn ended(how: Result<(), String>) -> ExitCode {
+    match how {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("askfile: {problem}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells whoever reads standard output. A program goes on where nobody does.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 fn settings(flags: &Flags) -> Result<Loaded, String> {

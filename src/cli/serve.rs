@@ -2,9 +2,9 @@
 
 use std::{
     fs::{File, TryLockError},
-    io::{self, Write},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -13,6 +13,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
+use super::say;
 use crate::{app, config::Settings, http, service::Service};
 
 /// How often a process that waits for its turn tries to take over the address.
@@ -34,7 +35,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), String> {
     let public_url = settings
         .public_url
         .clone()
-        .unwrap_or_else(|| local_url(listen));
+        .unwrap_or_else(|| http::serve::local_url(listen));
     let service = app::start(settings, public_url)
         .await
         .map_err(|error| error.to_string())?;
@@ -51,11 +52,6 @@ pub(super) async fn serve(settings: Settings) -> Result<(), String> {
     http::serve::serve(listener, router, &service, stop)
         .await
         .map_err(|error| error.to_string())
-}
-
-/// Tells whoever reads standard output. A server goes on where nobody does.
-fn say(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// # Errors
@@ -118,9 +114,14 @@ async fn bind(listen: SocketAddr, folder: &Path) -> Result<(TcpListener, Option<
     ))
 }
 
+/// Whoever serves this port for this data folder holds a lock on this file.
+pub(super) fn lock_path(folder: &Path, port: u16) -> PathBuf {
+    folder.join(format!("listen-{port}.lock"))
+}
+
 /// The lock of those who serve this address for this data folder, once nobody else holds it.
 async fn take_turn(listen: SocketAddr, folder: &Path) -> Result<File, String> {
-    let path = folder.join(format!("listen-{}.lock", listen.port()));
+    let path = lock_path(folder, listen.port());
     let cannot = |error: io::Error| format!("{}: {error}", path.display());
     let turn = File::create(&path).map_err(cannot)?;
     let mut is_told = false;
@@ -140,25 +141,15 @@ async fn take_turn(listen: SocketAddr, folder: &Path) -> Result<File, String> {
     }
 }
 
-/// The address by which this machine reaches itself.
-fn local_url(listen: SocketAddr) -> String {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    format!("http://{}", SocketAddr::new(ip, listen.port()))
-}
-
 fn greeting(service: &Service, listen: SocketAddr) -> String {
-    let mcp = format!("{}/mcp", local_url(listen));
+    let mcp = format!("{}/mcp", http::serve::local_url(listen));
     let first = format!(
         "askfile {} is ready\n\n  links    {}/uploads/…\n  data     {}\n",
         env!("CARGO_PKG_VERSION"),
         service.public_url(),
         service.settings().data_dir.display(),
     );
-    if http::is_links_only(service) {
+    if http::is_links_only(service.settings(), service.public_url()) {
         return format!(
             "{first}  MCP      closed, because public_url is not this machine and everybody would \
              be taken\n           for its owner; --i-know-this-is-open opens it\n"

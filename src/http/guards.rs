@@ -18,6 +18,7 @@ use axum::{
 
 use super::failure::{assets_from, failed};
 use crate::{
+    config::Settings,
     error::{Error, Result},
     service::Service,
 };
@@ -33,6 +34,10 @@ struct Parts {
     listen: IpAddr,
     is_known_to_be_open: bool,
 }
+
+/// Said where the Host is nobody's whom we know.
+pub(crate) const UNKNOWN_NAME: &str =
+    "This server does not answer to that name; if it should, set public_url.";
 
 /// What a route is for, as far as the checks go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +80,7 @@ impl Guards {
             .as_ref()
             .is_some_and(|public| same_host(public, &host));
         if !is_loopback(host.host()) && !is_public && !self.is_address_of_ours(host.host()) {
-            return Err(denied(
-                "This server does not answer to that name; if it should, set public_url.",
-            ));
+            return Err(denied(UNKNOWN_NAME));
         }
         if zone == Zone::Operations {
             self.must_not_be_a_stranger(headers, &host)?;
@@ -178,12 +181,13 @@ pub(crate) fn is_loopback(host: &str) -> bool {
         || address(host).is_some_and(|ip| ip.to_canonical().is_loopback())
 }
 
-/// Whether this service answers nothing but signed links and health, because its public address is
-/// not this machine.
+/// Whether a service with these settings, at this public address, answers nothing but signed links
+/// and health, because the address is not this machine.
 #[must_use]
-pub fn is_links_only(service: &Service) -> bool {
-    let guards = Guards::new(service, SocketAddr::from(([127, 0, 0, 1], 0)));
-    guards.is_public() && !guards.0.is_known_to_be_open
+pub fn is_links_only(settings: &Settings, public_url: &str) -> bool {
+    let public: Option<Uri> = public_url.parse().ok();
+    let host = public.as_ref().and_then(Uri::host);
+    host.is_some_and(|host| !is_loopback(host)) && !settings.i_know_this_is_open
 }
 
 /// The layer.

@@ -1,5 +1,6 @@
 //! [`UploadStore`] in one SQLite file.
 
+mod examine;
 mod files;
 mod rows;
 mod schema;
@@ -25,6 +26,7 @@ use rusqlite::{
 };
 use tokio::sync::broadcast;
 
+pub use self::examine::{Examination, examine};
 use self::{rows::Col, writer::Writer};
 use super::{
     Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
