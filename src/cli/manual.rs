@@ -40,7 +40,10 @@ impl Man {
 
 fn page() -> io::Result<String> {
     let mut page = Vec::new();
-    Page::new(Cli::command()).render(&mut page)?;
+    // As it is for a folder of pages: the commands are built, for their pages to be referred to.
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    Page::new(command).render(&mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 

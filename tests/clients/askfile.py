@@ -36,6 +36,25 @@ def until(what: str, look: Callable[[], Found], seconds: float = PATIENCE) -> Fo
     return found
 
 
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """These settings and a data folder of its own; not those of whoever runs the tests."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ASKFILE_")}
+    env["ASKFILE_DATA_DIR"] = str(folder / "data")
+    return env | {f"ASKFILE_{name.upper()}": value for name, value in settings.items()}
+
+
+def run(folder: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A command of the binary that ends by itself."""
+    return subprocess.run(
+        [BINARY, *command],
+        cwd=folder,
+        env=environment(folder, **settings),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
 class Server:
     """`askfile serve` on a free port and a data folder of its own, without the rate limit."""
 
@@ -43,14 +62,8 @@ class Server:
         self.data = folder / "data"
         self._output = folder / "output.log"
         self._is_asked_to_stop = False
-        # Settings of whoever runs the tests must not reach the server under test.
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ASKFILE_")}
-        env |= {
-            "ASKFILE_DATA_DIR": str(self.data),
-            "ASKFILE_LISTEN": "127.0.0.1:0",
-            "ASKFILE_RATE_LIMIT_UPLOADS_PER_MINUTE": "0",
-        }
-        env |= {f"ASKFILE_{name.upper()}": value for name, value in settings.items()}
+        defaults = {"listen": "127.0.0.1:0", "rate_limit_uploads_per_minute": "0"}
+        env = environment(folder, **(defaults | settings))
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [BINARY, "serve", *flags],

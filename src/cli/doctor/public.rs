@@ -80,7 +80,9 @@ async fn through(client: &Client, service: Service, url: &str) -> Vec<Finding> {
     }
     let mut findings = vec![Finding::ok(CHECK, format!("{url} leads here"))];
     let largest = size_text(trials.largest());
-    match trials.announce().await {
+    let arrival = trials.announce().await;
+    let is_streamed = matches!(arrival, Ok(Arrival::Streamed));
+    match arrival {
         Ok(Arrival::Streamed) => {
             findings.push(Finding::ok(
                 "proxy",
@@ -111,7 +113,7 @@ async fn through(client: &Client, service: Service, url: &str) -> Vec<Finding> {
         }
     }
     let sent = size_text(trials.whole() as u64);
-    findings.push(match trials.send().await {
+    findings.push(match trials.send(is_streamed).await {
         Ok(answer) if answer.code.as_deref() == Some("CANCELLED") => Finding::ok(
             "upload",
             format!("{sent} went through, and nothing was kept"),

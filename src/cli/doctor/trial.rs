@@ -94,18 +94,25 @@ impl<'a> Trials<'a> {
     pub async fn announce(&self) -> Result<Arrival, String> {
         let session = self.mint().await?;
         let (pieces, answer) = self.post(&session, self.largest());
+        let sending = async {
+            let piece = vec![b'.'; PIECE.min(self.whole() - 1)];
+            let _ = pieces.send(Bytes::from(piece)).await;
+            self.arrives(&session).await
+        };
         let arrival = tokio::select! {
             answer = answer => answer.map(Arrival::Refused),
-            is_seen = self.see_arriving(&session, pieces) => {
-                is_seen.map(|is_seen| if is_seen { Arrival::Streamed } else { Arrival::HeldBack })
-            }
+            arrives = sending => arrives.map(|arrives| match arrives {
+                true => Arrival::Streamed,
+                false => Arrival::HeldBack,
+            }),
         };
         self.cancel(&session).await?;
         arrival
     }
 
-    /// Sends a file whole, and cancels its link before the last byte.
-    pub async fn send(&self) -> Result<Answer, String> {
+    /// Sends a file whole, and cancels its link before the last byte, but not before askfile has
+    /// seen the first ones, if it sees them that early.
+    pub async fn send(&self, is_streamed: bool) -> Result<Answer, String> {
         let session = self.mint().await?;
         let size = self.whole();
         let (pieces, answer) = self.post(&session, size as u64);
@@ -114,6 +121,9 @@ impl<'a> Trials<'a> {
             for piece in text.chunks(PIECE) {
                 // Nobody listens any more: the answer says why.
                 let _ = pieces.send(Bytes::copy_from_slice(piece)).await;
+            }
+            if is_streamed {
+                self.arrives(&session).await?;
             }
             self.cancel(&session).await?;
             for piece in [last, Bytes::from(tail())] {
@@ -166,19 +176,14 @@ impl<'a> Trials<'a> {
         (sender, answer)
     }
 
-    /// Sends the first bytes and looks whether they arrive.
-    async fn see_arriving(
-        &self,
-        session: &UploadSession,
-        pieces: mpsc::Sender<Bytes>,
-    ) -> Result<bool, String> {
-        let piece = vec![b'.'; PIECE.min(self.whole() - 1)];
-        let _ = pieces.send(Bytes::from(piece)).await;
+    /// Whether the first bytes arrive while others are still to come.
+    async fn arrives(&self, session: &UploadSession) -> Result<bool, String> {
         let until = Instant::now() + MOST_DELAY;
         while Instant::now() < until {
             let which = SessionRef::Id(session.id);
             let view = self.service.status(&self.caller, which).await;
-            if view.map_err(|error| said(&error))?.session.phase() == Some(Phase::Receiving) {
+            let session = view.map_err(|error| said(&error))?.session;
+            if session.phase() == Some(Phase::Receiving) {
                 return Ok(true);
             }
             sleep(Duration::from_millis(20)).await;

@@ -28,12 +28,11 @@ pub fn examine(path: &Path) -> Result<Examination> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     configure(&db)?;
-    let text = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, String>(0));
-    let found = text("quick_check(1)")?;
+    let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     Ok(Examination {
         schema: db.pragma_query_value(None, "user_version", |row| row.get(0))?,
         known_schema: schema::known(),
-        journal: text("journal_mode")?,
+        journal: db.pragma_query_value(None, "journal_mode", |row| row.get(0))?,
         damage: (found != "ok").then_some(found),
     })
 }
