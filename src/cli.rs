@@ -1,7 +1,9 @@
 //! The command line: one file a subcommand.
 
 pub mod config;
+mod host;
 pub mod serve;
+pub mod stdio;
 pub mod sweep;
 
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
@@ -32,6 +34,12 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Speak MCP on standard input and output, and serve the page beside it: for Claude Desktop and
+    /// other programs that start their servers themselves
+    Stdio {
+        #[command(flatten)]
+        flags: Flags,
+    },
     /// Print the effective settings and where each comes from
     Config(config::Config),
     /// Clean up what is over: expired links, lost uploads and what they left on disk
@@ -48,7 +56,7 @@ const CLEAN_UP: Duration = Duration::from_secs(2);
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let flags = match &cli.command {
-        Command::Serve { flags } => flags,
+        Command::Serve { flags } | Command::Stdio { flags } => flags,
         Command::Config(config) => &config.flags,
         Command::Sweep(sweep) => &sweep.flags,
     };
@@ -68,6 +76,7 @@ pub fn run() -> ExitCode {
             Ok(())
         }
         Command::Serve { .. } => in_runtime(&loaded, serve::serve),
+        Command::Stdio { .. } => in_runtime(&loaded, stdio::stdio),
         Command::Sweep(sweep) => in_runtime(&loaded, |settings| sweep.run(settings)),
     };
     match ended {

@@ -30,6 +30,8 @@ pub struct Guards(Arc<Parts>);
 struct Parts {
     public: Option<Authority>,
     public_origin: String,
+    /// Whether people reach this server by a name that is not this machine's own.
+    is_public: bool,
     listen: IpAddr,
     is_known_to_be_open: bool,
 }
@@ -50,6 +52,10 @@ impl Guards {
     #[must_use]
     pub fn new(service: &Service, listen: SocketAddr) -> Self {
         let public: Option<Uri> = service.public_url().parse().ok();
+        let host = public.as_ref().and_then(Uri::host);
+        // Where the page has a listener of its own, the public name leads to that one.
+        let is_public =
+            host.is_some_and(|host| !is_loopback(host)) && service.settings().page_listen.is_none();
         let public_origin = public.as_ref().map_or_else(String::new, |uri| {
             let (scheme, authority) = (uri.scheme_str(), uri.authority());
             format!(
@@ -61,6 +67,7 @@ impl Guards {
         Self(Arc::new(Parts {
             public: public.and_then(|uri| uri.authority().cloned()),
             public_origin: public_origin.to_ascii_lowercase(),
+            is_public,
             listen: listen.ip(),
             is_known_to_be_open: service.settings().i_know_this_is_open,
         }))
@@ -84,12 +91,6 @@ impl Guards {
             self.must_be_local(headers, &host)?;
         }
         Ok(())
-    }
-
-    /// Whether people reach this server by a name that is not this machine's own.
-    fn is_public(&self) -> bool {
-        let public = self.0.public.as_ref();
-        public.is_some_and(|public| !is_loopback(public.host()))
     }
 
     /// A name that is an address cannot be made to point elsewhere.
@@ -123,7 +124,7 @@ impl Guards {
             let name = name.as_str();
             name == "forwarded" || name.starts_with("x-forwarded-") || name.starts_with("cf-")
         });
-        if forwarded || self.is_public() || !is_loopback(host.host()) {
+        if forwarded || self.0.is_public || !is_loopback(host.host()) {
             return Err(denied(
                 "This askfile takes everybody for its owner, so behind a proxy, a tunnel or a \
                  public name it serves signed links only. Its operator can allow more with \
@@ -183,7 +184,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 #[must_use]
 pub fn is_links_only(service: &Service) -> bool {
     let guards = Guards::new(service, SocketAddr::from(([127, 0, 0, 1], 0)));
-    guards.is_public() && !guards.0.is_known_to_be_open
+    guards.0.is_public && !guards.0.is_known_to_be_open
 }
 
 /// The layer.

@@ -23,7 +23,7 @@ impl Service {
     pub fn handle_url(&self, workspace: WorkspaceId, handle: &str) -> String {
         let path = handle_path(workspace, handle);
         let signature = self.handle_keys.sign(&path);
-        format!("{}{path}?signature={signature}", self.public_url)
+        format!("{}{path}?signature={signature}", self.public_url())
     }
 
     /// A fresh download link, for who has a handle's address.
@@ -48,7 +48,7 @@ impl Service {
         let signature = self.download_keys.sign(&message);
         Ok(format!(
             "{}{message}&signature={signature}",
-            self.public_url
+            self.public_url()
         ))
     }
 
