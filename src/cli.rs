@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+pub mod ask;
 pub mod config;
 mod host;
 pub mod serve;
@@ -16,7 +17,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::config::{Flags, Loaded, LogFormat, Settings, load};
+use crate::config::{Flags, Loaded, LogFormat, Origin, Settings, load};
 
 /// The missing upload button for AI agents: gets a file from a person through a short-lived signed
 /// link.
@@ -40,6 +41,8 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Ask a person for a file and wait for it, without any agent
+    Ask(ask::Ask),
     /// Print the effective settings and where each comes from
     Config(config::Config),
     /// Clean up what is over: expired links, lost uploads and what they left on disk
@@ -57,10 +60,11 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let flags = match &cli.command {
         Command::Serve { flags } | Command::Stdio { flags } => flags,
+        Command::Ask(ask) => &ask.flags,
         Command::Config(config) => &config.flags,
         Command::Sweep(sweep) => &sweep.flags,
     };
-    let loaded = match settings(flags) {
+    let mut loaded = match settings(flags) {
         Ok(loaded) => loaded,
         Err(problem) => {
             eprintln!("{problem}");
@@ -74,6 +78,16 @@ pub fn run() -> ExitCode {
             }
             print!("{}", config.report(&loaded));
             Ok(())
+        }
+        Command::Ask(ask) => {
+            // Standard error is for the person then, unless more is wanted.
+            if *loaded.origin("log") == Origin::Default {
+                "warn".clone_into(&mut loaded.settings.log);
+            }
+            match in_runtime(&loaded, |settings| ask.run(settings)) {
+                Ok(code) => return code,
+                Err(problem) => Err(problem),
+            }
         }
         Command::Serve { .. } => in_runtime(&loaded, serve::serve),
         Command::Stdio { .. } => in_runtime(&loaded, stdio::stdio),
@@ -96,9 +110,9 @@ fn settings(flags: &Flags) -> Result<Loaded, String> {
 }
 
 /// Runs an async command with logging as the settings want it.
-fn in_runtime<F>(loaded: &Loaded, command: impl FnOnce(Settings) -> F) -> Result<(), String>
+fn in_runtime<T, F>(loaded: &Loaded, command: impl FnOnce(Settings) -> F) -> Result<T, String>
 where
-    F: Future<Output = Result<(), String>>,
+    F: Future<Output = Result<T, String>>,
 {
     log_to_stderr(&loaded.settings)?;
     for warning in &loaded.warnings {

@@ -24,6 +24,7 @@ use axum::{
     routing::{get, post},
 };
 
+pub(crate) use self::guards::is_loopback;
 pub use self::guards::{Guards, is_links_only};
 use crate::service::Service;
 

@@ -11,6 +11,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -42,8 +43,8 @@ pub(super) enum Taken {
 pub(super) enum Offer {
     /// MCP too.
     Everything,
-    /// Signed links, and what their page needs.
-    Links,
+    /// Signed links, and what their page needs; for so long after the end too.
+    Links(Duration),
 }
 
 /// Bound, and ready to serve.
@@ -107,7 +108,13 @@ impl Host {
     ) -> Result<(), String> {
         let router = match offer {
             Offer::Everything => http::router(service, self.listen),
-            Offer::Links => http::page_router(service, self.listen),
+            Offer::Links(_) => http::page_router(service, self.listen),
+        };
+        let stop = async move {
+            stop.await;
+            if let Offer::Links(longer) = offer {
+                sleep(longer).await;
+            }
         };
         let mut doors = vec![(self.listener, router)];
         doors.extend(self.page.map(|page| page_door(service, page)).transpose()?);
@@ -134,22 +141,56 @@ pub(super) fn page_door(
     Ok((page, router))
 }
 
+/// A service whose page others in the network reach, until so long after `stop`.
+///
+/// # Errors
+/// A sentence for the operator.
+pub(super) async fn start_in_network(
+    settings: Settings,
+    longer: Duration,
+    stop: CancellationToken,
+) -> Result<Beside, String> {
+    let nowhere = "--lan: this machine is in no network";
+    let ip = lan_ip().ok_or_else(|| nowhere.to_owned())?;
+    let page = open("page-listen", SocketAddr::new(ip, 0), None, Taken::Refuse).await?;
+    let service = start(settings, local_url(address_of(&page)?)).await?;
+    let door = page_door(&service, page)?;
+    let serving = service.clone();
+    let page = tokio::spawn(async move {
+        let stop = async {
+            stop.cancelled().await;
+            sleep(longer).await;
+        };
+        http::serve::serve_all(vec![door], &serving, stop)
+            .await
+            .map_err(|error| error.to_string())
+    });
+    Ok(Beside { service, page })
+}
+
+/// A service, and the task that serves its page.
+pub(super) struct Beside {
+    pub service: Service,
+    /// Ends with `stop`, and with an error if the page cannot be served.
+    pub page: JoinHandle<Result<(), String>>,
+}
+
 /// A service at once, and its page as soon as it is this process's turn.
 ///
 /// # Errors
-/// A sentence for the operator. The task ends with `stop`, and with an error if the page cannot be
-/// served.
+/// A sentence for the operator.
 pub(super) async fn start_beside(
     settings: Settings,
     offer: Offer,
     stop: CancellationToken,
-) -> Result<(Service, JoinHandle<Result<(), String>>), String> {
+) -> Result<Beside, String> {
     if settings.listen.port() == 0 {
         let host = Host::bind(&settings, None, Taken::MoveAside).await?;
         let service = start(settings, host.public_url.clone()).await?;
         let serving = service.clone();
         let serve = async move { host.serve(&serving, offer, stop.cancelled()).await };
-        return Ok((service, tokio::spawn(serve)));
+        let page = tokio::spawn(serve);
+        return Ok(Beside { service, page });
     }
     app::make_folder(&settings.data_dir).map_err(|error| error.to_string())?;
     let notice = Notice::of(&settings.data_dir, settings.listen);
@@ -162,7 +203,8 @@ pub(super) async fn start_beside(
         serving.close();
         served
     };
-    Ok((service, tokio::spawn(serve)))
+    let page = tokio::spawn(serve);
+    Ok(Beside { service, page })
 }
 
 async fn in_turn(
@@ -279,7 +321,7 @@ async fn open(
             }
             Err(_) => tries += 1,
         }
-        tokio::time::sleep(TRY_AGAIN).await;
+        sleep(TRY_AGAIN).await;
     };
     if taken == Taken::Refuse {
         return Err(format!(

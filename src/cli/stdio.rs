@@ -6,7 +6,7 @@ use std::time::Duration;
 use rmcp::{ServiceExt, service::ServerInitializeError, transport::stdio_pipes};
 use tokio_util::sync::CancellationToken;
 
-use super::host::{Offer, must_not_be_exposed, start_beside, stop_token};
+use super::host::{Beside, Offer, must_not_be_exposed, start_beside, stop_token};
 use crate::{config::Settings, mcp::Tools, service::Service};
 
 /// Longest time that uploads have to finish when the program that started this one has gone.
@@ -16,7 +16,8 @@ pub(super) async fn stdio(mut settings: Settings) -> Result<(), String> {
     must_not_be_exposed(&settings)?;
     settings.shutdown_grace = settings.shutdown_grace.min(MOST_GRACE);
     let stop = stop_token().map_err(|error| error.to_string())?;
-    let (service, mut page) = start_beside(settings, Offer::Everything, stop.clone()).await?;
+    let Beside { service, mut page } =
+        start_beside(settings, Offer::Everything, stop.clone()).await?;
     let mcp = speak(service, stop.clone());
     let mut mcp = std::pin::pin!(mcp);
     let spoken = tokio::select! {

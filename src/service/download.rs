@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Service;
 use crate::{
     domain::{
+        caller::Caller,
         ids::{MediaId, WorkspaceId},
         media::{Media, ScanStatus, object_key},
     },
@@ -72,6 +73,18 @@ impl Service {
         if self.clock.now() >= expires_at {
             return Err(Error::LinkExpired);
         }
+        self.bytes(workspace, media).await
+    }
+
+    /// A file of the caller's own workspace, and its bytes.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] once the media is deleted, and for what no scanner has passed.
+    pub async fn open_media(&self, caller: &Caller, media: MediaId) -> Result<(Media, Bytes)> {
+        self.bytes(caller.workspace.id, media).await
+    }
+
+    async fn bytes(&self, workspace: WorkspaceId, media: MediaId) -> Result<(Media, Bytes)> {
         let found = self.store.media(workspace, MediaRef::Id(media)).await?;
         let media = found
             .filter(|media| matches!(media.scan_status, ScanStatus::Skipped | ScanStatus::Clean))
