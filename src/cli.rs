@@ -1,15 +1,18 @@
 //! The command line: one file a subcommand.
 
+pub mod ask;
 pub mod client;
 pub mod config;
 pub mod doctor;
+mod host;
 pub mod manual;
 pub mod serve;
+pub mod stdio;
 pub mod sweep;
 
 use std::{
     io::{self, IsTerminal, Write},
-    process::ExitCode,
+    process::{ExitCode, Termination},
     time::Duration,
 };
 
@@ -21,7 +24,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::config::{Flags, Loaded, LogFormat, Settings, load};
+use crate::config::{Flags, Loaded, LogFormat, Origin, Settings, load};
 
 /// The missing upload button for AI agents: gets a file from a person through a short-lived signed
 /// link.
@@ -39,6 +42,14 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Speak MCP on standard input and output, and serve the page beside it: for Claude Desktop and
+    /// other programs that start their servers themselves
+    Stdio {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Ask a person for a file and wait for it, without any agent
+    Ask(ask::Ask),
     /// Print what to give an MCP client so that it finds this askfile
     Client(client::Client),
     /// Check that all is well, from the disk to the public address, and say what to change
@@ -69,6 +80,13 @@ pub fn run() -> ExitCode {
         Command::Serve { flags } => {
             with_settings(&flags, |loaded| in_runtime(loaded, serve::serve))
         }
+        Command::Stdio { flags } => {
+            with_settings(&flags, |loaded| in_runtime(loaded, stdio::stdio))
+        }
+        Command::Ask(ask) => with_settings(&ask.flags.clone(), |loaded| {
+            // Standard error is for the person then, unless more is wanted.
+            in_runtime(&quieter(loaded, "warn"), |settings| ask.run(settings))
+        }),
         Command::Client(client) => with_settings(&client.flags, |loaded| client.run(loaded)),
         Command::Doctor(doctor) => with_settings(&doctor.flags, |loaded| doctor.run(loaded)),
         Command::Config(config) => with_settings(&config.flags, |loaded| {
@@ -90,7 +108,10 @@ pub fn run() -> ExitCode {
 }
 
 /// Runs a command on the settings that are in force.
-fn with_settings(flags: &Flags, command: impl FnOnce(&Loaded) -> Result<(), String>) -> ExitCode {
+fn with_settings<T: Termination>(
+    flags: &Flags,
+    command: impl FnOnce(&Loaded) -> Result<T, String>,
+) -> ExitCode {
     match settings(flags) {
         Ok(loaded) => ended(command(&loaded)),
         Err(problem) => {
@@ -100,14 +121,23 @@ fn with_settings(flags: &Flags, command: impl FnOnce(&Loaded) -> Result<(), Stri
     }
 }
 
-fn ended(how: Result<(), String>) -> ExitCode {
+fn ended(how: Result<impl Termination, String>) -> ExitCode {
     match how {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(done) => done.report(),
         Err(problem) => {
             eprintln!("askfile: {problem}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// The same settings, logging at this level only unless the operator said how much.
+fn quieter(loaded: &Loaded, level: &str) -> Loaded {
+    let mut quieter = loaded.clone();
+    if *loaded.origin("log") == Origin::Default {
+        level.clone_into(&mut quieter.settings.log);
+    }
+    quieter
 }
 
 /// Tells whoever reads standard output. A program goes on where nobody does.
@@ -123,9 +153,9 @@ fn settings(flags: &Flags) -> Result<Loaded, String> {
 }
 
 /// Runs an async command with logging as the settings want it.
-fn in_runtime<F>(loaded: &Loaded, command: impl FnOnce(Settings) -> F) -> Result<(), String>
+fn in_runtime<T, F>(loaded: &Loaded, command: impl FnOnce(Settings) -> F) -> Result<T, String>
 where
-    F: Future<Output = Result<(), String>>,
+    F: Future<Output = Result<T, String>>,
 {
     log_to_stderr(&loaded.settings)?;
     for warning in &loaded.warnings {

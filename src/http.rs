@@ -24,8 +24,8 @@ use axum::{
     routing::{get, post},
 };
 
-pub(crate) use self::guards::UNKNOWN_NAME;
 pub use self::guards::{Guards, is_links_only};
+pub(crate) use self::guards::{UNKNOWN_NAME, is_loopback};
 use crate::service::Service;
 
 /// Everything that askfile serves, ready to be merged or nested into any axum server. `listen` is
@@ -33,6 +33,16 @@ use crate::service::Service;
 ///
 /// Serve it with connection info, so that the rate limit knows addresses.
 pub fn router(service: &Service, listen: SocketAddr) -> Router {
+    let owners = Router::new().nest_service("/mcp", mcp::endpoint(service));
+    with_links(owners, service, listen)
+}
+
+/// Signed links alone, with what their page needs, and health: what others in the network may reach.
+pub fn page_router(service: &Service, listen: SocketAddr) -> Router {
+    with_links(Router::new(), service, listen)
+}
+
+fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) -> Router {
     let guards = Guards::new(service, listen);
     let links = Router::new()
         .route(
@@ -41,14 +51,13 @@ pub fn router(service: &Service, listen: SocketAddr) -> Router {
         )
         .route("/uploads/{token}/decline", post(link::decline))
         .route("/uploads/{token}/done", post(link::done));
-    Router::new()
+    owners
         .merge(links)
         .route("/assets/page.css", get(assets::page_css))
         .route("/m/{workspace}/{handle}", get(download::follow_handle))
         .route("/downloads/{workspace}/{media}", get(download::download))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .nest_service("/mcp", mcp::endpoint(service))
         .fallback(failure::unknown_route)
         .method_not_allowed_fallback(failure::unknown_method)
         .with_state(service.clone())

@@ -34,6 +34,7 @@ use crate::{
         workspace::{Workspace, WorkspaceRef},
     },
     error::{Error, Result},
+    host::PublicUrl,
     link::KeyRing,
     notify::Waiters,
     objects::Objects,
@@ -48,7 +49,7 @@ pub struct Service(Arc<Parts>);
 #[derive(Debug)]
 pub struct Parts {
     pub(crate) settings: Settings,
-    public_url: String,
+    public_url: PublicUrl,
     store: Arc<dyn UploadStore>,
     objects: Arc<dyn Objects>,
     clock: Arc<dyn Clock>,
@@ -76,8 +77,8 @@ impl Deref for Service {
 pub struct Foundations {
     /// The effective settings.
     pub settings: Settings,
-    /// Where people reach the page, without a slash at the end.
-    pub public_url: String,
+    /// Where people reach the page.
+    pub public_url: PublicUrl,
     /// Where everything but bytes is remembered.
     pub store: Arc<dyn UploadStore>,
     /// Where bytes live.
@@ -161,8 +162,8 @@ impl Service {
 
     /// Where people reach the page, without a slash at the end.
     #[must_use]
-    pub fn public_url(&self) -> &str {
-        &self.public_url
+    pub fn public_url(&self) -> String {
+        self.public_url.get()
     }
 
     /// The effective settings.

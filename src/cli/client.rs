@@ -10,10 +10,10 @@ use clap::{Args, ValueEnum};
 use directories::BaseDirs;
 use serde_json::{Value, json};
 
-use super::say;
+use super::{host::local_url, say};
 use crate::{
     config::{Flags, Loaded, Origin, Setting, Settings, TABLE},
-    http::{self, serve::local_url},
+    http,
 };
 
 /// `askfile client`

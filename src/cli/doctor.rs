@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use self::machine::Port;
-use super::{in_runtime, say};
-use crate::{
-    config::{Flags, Loaded, Origin, Settings},
-    http::serve::local_url,
+use super::{
+    host::{local_url, reached_at},
+    in_runtime, quieter, say,
 };
+use crate::config::{Flags, Loaded, Settings};
 
 /// `askfile doctor`
 #[derive(Debug, Clone, Args)]
@@ -87,12 +87,9 @@ impl Finding {
 
 impl Doctor {
     pub(super) fn run(&self, loaded: &Loaded) -> Result<(), String> {
-        let mut quiet = loaded.clone();
+        // What is worth a line is printed as a finding.
+        let mut quiet = quieter(loaded, "off");
         quiet.warnings.clear();
-        if *loaded.origin("log") == Origin::Default {
-            // The trial upload is not worth a line: what it brought is printed.
-            quiet.settings.log = "off".into();
-        }
         in_runtime(&quiet, async |settings| {
             let mut findings = machine::settings(loaded);
             findings.extend(examine(&settings).await);
@@ -125,8 +122,9 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
     findings.push(found);
     let clock = match (&settings.public_url, port) {
         (None, _) => {
-            let url = local_url(settings.listen);
-            let found = format!("not set: links are {url}/uploads/… and work on this machine");
+            let local = || local_url(settings.listen);
+            let url = settings.page_listen.map_or_else(local, reached_at);
+            let found = format!("not set: links are {url}/uploads/…");
             findings.push(Finding::ok("public url", found));
             None
         }

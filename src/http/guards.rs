@@ -31,6 +31,8 @@ pub struct Guards(Arc<Parts>);
 struct Parts {
     public: Option<Authority>,
     public_origin: String,
+    /// Whether people reach this server by a name that is not this machine's own.
+    is_public: bool,
     listen: IpAddr,
     is_known_to_be_open: bool,
 }
@@ -66,6 +68,7 @@ impl Guards {
         Self(Arc::new(Parts {
             public: public.and_then(|uri| uri.authority().cloned()),
             public_origin: public_origin.to_ascii_lowercase(),
+            is_public: is_public(service.settings(), &service.public_url()),
             listen: listen.ip(),
             is_known_to_be_open: service.settings().i_know_this_is_open,
         }))
@@ -87,12 +90,6 @@ impl Guards {
             self.must_be_local(headers, &host)?;
         }
         Ok(())
-    }
-
-    /// Whether people reach this server by a name that is not this machine's own.
-    fn is_public(&self) -> bool {
-        let public = self.0.public.as_ref();
-        public.is_some_and(|public| !is_loopback(public.host()))
     }
 
     /// A name that is an address cannot be made to point elsewhere.
@@ -126,7 +123,7 @@ impl Guards {
             let name = name.as_str();
             name == "forwarded" || name.starts_with("x-forwarded-") || name.starts_with("cf-")
         });
-        if forwarded || self.is_public() || !is_loopback(host.host()) {
+        if forwarded || self.0.is_public || !is_loopback(host.host()) {
             return Err(denied(
                 "This askfile takes everybody for its owner, so behind a proxy, a tunnel or a \
                  public name it serves signed links only. Its operator can allow more with \
@@ -181,13 +178,20 @@ pub(crate) fn is_loopback(host: &str) -> bool {
         || address(host).is_some_and(|ip| ip.to_canonical().is_loopback())
 }
 
-/// Whether a service with these settings, at this public address, answers nothing but signed links
-/// and health, because the address is not this machine.
-#[must_use]
-pub fn is_links_only(settings: &Settings, public_url: &str) -> bool {
+/// Whether people reach a server with these settings, at this public address, by a name that is not
+/// this machine's own.
+fn is_public(settings: &Settings, public_url: &str) -> bool {
     let public: Option<Uri> = public_url.parse().ok();
     let host = public.as_ref().and_then(Uri::host);
-    host.is_some_and(|host| !is_loopback(host)) && !settings.i_know_this_is_open
+    // Where the page has a listener of its own, the public name leads to that one.
+    host.is_some_and(|host| !is_loopback(host)) && settings.page_listen.is_none()
+}
+
+/// Whether a server with these settings, at this public address, answers nothing but signed links
+/// and health, because that address is not this machine.
+#[must_use]
+pub fn is_links_only(settings: &Settings, public_url: &str) -> bool {
+    is_public(settings, public_url) && !settings.i_know_this_is_open
 }
 
 /// The layer.

@@ -5,6 +5,7 @@
 mod bodies;
 mod crashes;
 mod home;
+mod idle;
 mod memory;
 mod neighbours;
 mod pauses;

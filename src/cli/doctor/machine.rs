@@ -1,19 +1,15 @@
 //! What can be seen without leaving the machine.
 
-use std::{
-    fs::{self, File, TryLockError},
-    io,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    time::Duration,
-};
+use std::{fs, io, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::Finding;
 use crate::{
+    cli::host::local_url,
     clock::{Clock, SystemClock},
     config::{Loaded, Settings, units::size_text},
+    host::Notice,
     http::serve,
     objects,
     store::sqlite,
@@ -203,53 +199,49 @@ pub(super) enum Port {
 }
 
 pub(super) async fn port(settings: &Settings) -> (Port, Finding) {
-    const CHECK: &str = "port";
     let listen = settings.listen;
+    let notice = Notice::of(&settings.data_dir, listen);
     if listen.port() == 0 {
         let found = format!("{listen}: a free port, another one at each start");
-        return (Port::Free, Finding::ok(CHECK, found));
+        return (Port::Free, Finding::ok(PORT, found));
+    }
+    if notice.is_held() {
+        let at = notice.read().map_or(listen, |served| served.listen);
+        return (Port::Ours, ours(listen, at).await);
     }
     match serve::listen(listen) {
-        Ok(_) => (Port::Free, Finding::ok(CHECK, format!("{listen} is free"))),
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            let change = "choose another address with --listen 127.0.0.1:PORT";
+        Ok(_) => (Port::Free, Finding::ok(PORT, format!("{listen} is free"))),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let found = format!("{listen} is taken by another program or another data folder");
+            (Port::Foreign, Finding::wrong(PORT, found, CHOOSE_PORT))
+        }
+        Err(error) => {
             let found = format!("cannot listen on {listen}: {error}");
-            (Port::Foreign, Finding::wrong(CHECK, found, change))
-        }
-        Err(_) if is_served_from(&settings.data_dir, listen.port()) => {
-            let url = format!("{}/healthz", serve::local_url(listen));
-            let client = reqwest::Client::builder()
-                .no_proxy()
-                .timeout(Duration::from_secs(5));
-            let answer = match client.build() {
-                Ok(client) => client.get(url).send().await,
-                Err(error) => Err(error),
-            };
-            let found = match answer {
-                Ok(answer) if answer.status().is_success() => {
-                    Finding::ok(CHECK, format!("{listen} is served by this askfile"))
-                }
-                _ => Finding::wrong(
-                    CHECK,
-                    format!("this askfile has {listen} and does not answer"),
-                    "look at its log, and start it again",
-                ),
-            };
-            (Port::Ours, found)
-        }
-        Err(_) => {
-            let found =
-                format!("{listen} is taken by another program, or another data folder's askfile");
-            let change = "choose another address with --listen 127.0.0.1:PORT";
-            (Port::Foreign, Finding::wrong(CHECK, found, change))
+            (Port::Foreign, Finding::wrong(PORT, found, CHOOSE_PORT))
         }
     }
 }
 
-/// Whether a process has the lock of those who serve this port for this folder.
-fn is_served_from(folder: &Path, port: u16) -> bool {
-    let lock = File::open(crate::cli::serve::lock_path(folder, port));
-    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+const PORT: &str = "port";
+const CHOOSE_PORT: &str = "choose another address with --listen 127.0.0.1:PORT";
+
+/// This askfile serves `at` an address, which may be another than `listen`.
+async fn ours(listen: SocketAddr, at: SocketAddr) -> Finding {
+    let url = format!("{}/healthz", local_url(at));
+    let client = reqwest::Client::builder().no_proxy().timeout(SLOW);
+    let answer = match client.build() {
+        Ok(client) => client.get(url).send().await,
+        Err(error) => Err(error),
+    };
+    if !answer.is_ok_and(|answer| answer.status().is_success()) {
+        let found = format!("this askfile has {at} and does not answer");
+        return Finding::wrong(PORT, found, "look at its log, and start it again");
+    }
+    if at != listen {
+        let found = format!("{listen} was taken by another program; this askfile serves {at}");
+        return Finding::warning(PORT, found, CHOOSE_PORT);
+    }
+    Finding::ok(PORT, format!("{listen} is served by this askfile"))
 }
 
 /// `elsewhere` is what a clock beyond the public address says.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::{Client, Response, StatusCode, header, redirect::Policy};
+use reqwest::{Client, Response, StatusCode, Url, header, redirect::Policy};
 use serde_json::Value;
 
 use super::{
@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     app,
+    cli::host::local_url,
     config::{Settings, units::size_text},
-    http::{self, is_links_only},
+    http,
     service::Service,
 };
 
@@ -40,7 +41,7 @@ pub(super) async fn check(settings: &Settings, url: &str) -> (Vec<Finding>, Opti
         return (vec![problem], time);
     }
     let mut findings = Vec::new();
-    if url.starts_with("http://") && is_links_only(settings, url) {
+    if url.starts_with("http://") && !http::is_loopback(&host_of(url)) {
         findings.push(Finding::warning(
             CHECK,
             format!("{url}: everybody on the way can read links and files"),
@@ -168,6 +169,12 @@ pub(super) fn reasons(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
+fn host_of(url: &str) -> String {
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str);
+    host.unwrap_or_default().to_owned()
+}
+
 fn time_of(answer: &Response) -> Option<Timestamp> {
     let date = answer.headers().get(header::DATE)?.to_str().ok()?;
     let date = jiff::fmt::rfc2822::parse(date).ok()?;
@@ -177,11 +184,6 @@ fn time_of(answer: &Response) -> Option<Timestamp> {
 /// What is wrong with the answer to the question for health, if it is not askfile's.
 async fn problem_with(settings: &Settings, url: &str, answer: Response) -> Option<Finding> {
     let status = answer.status();
-    let host = reqwest::Url::parse(url).ok();
-    let host = host
-        .as_ref()
-        .and_then(reqwest::Url::host_str)
-        .unwrap_or(url);
     if status.is_redirection() {
         let to = answer.headers().get(header::LOCATION);
         let to = to
@@ -198,10 +200,7 @@ async fn problem_with(settings: &Settings, url: &str, answer: Response) -> Optio
         return Some(Finding::wrong(
             CHECK,
             format!("{url} answers {status}: its proxy does not reach askfile"),
-            format!(
-                "let the proxy lead to {}",
-                http::serve::local_url(settings.listen)
-            ),
+            format!("let the proxy lead to {}", local_url(settings.listen)),
         ));
     }
     let body: Value = answer.json().await.unwrap_or_default();
@@ -210,15 +209,15 @@ async fn problem_with(settings: &Settings, url: &str, answer: Response) -> Optio
     }
     let (found, change) = if body["message"] == http::UNKNOWN_NAME {
         (
-            format!("askfile is called by another name than {host}"),
+            format!("askfile is called by another name than {}", host_of(url)),
             "let the proxy pass the name on (nginx: `proxy_set_header Host $host;`); if it does, \
              start askfile again with this public_url",
         )
     } else if body["ok"] == false {
         (
             format!("{url} leads here with the path before askfile's own paths"),
-            "let the proxy take the path off (nginx: `location /files/ { proxy_pass \
-             http://127.0.0.1:8787/; }`, with the slash at the end)",
+            "let the proxy take that path off (nginx: `rewrite ^/files(/.*)$ $1 break;`, as \
+             examples/nginx.conf shows)",
         )
     } else {
         (

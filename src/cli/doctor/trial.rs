@@ -101,9 +101,8 @@ impl<'a> Trials<'a> {
         };
         let arrival = tokio::select! {
             answer = answer => answer.map(Arrival::Refused),
-            arrives = sending => arrives.map(|arrives| match arrives {
-                true => Arrival::Streamed,
-                false => Arrival::HeldBack,
+            arrives = sending => arrives.map(|arrives| {
+                if arrives { Arrival::Streamed } else { Arrival::HeldBack }
             }),
         };
         self.cancel(&session).await?;
