@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
+from agent import Way
 from wire import PATIENCE, Answer, Part, form, http
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -55,6 +58,19 @@ def run(folder: Path, *command: str, **settings: str) -> subprocess.CompletedPro
     )
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def node_folder() -> Path:
+    """Where tests/run installs the packages of package.json."""
+    inspector = shutil.which("mcp-inspector")
+    assert inspector, "the Inspector is missing: tests/run installs it"
+    return Path(inspector).parents[2]
+
+
 class Server:
     """`askfile serve` on a free port and a data folder of its own, without the rate limit."""
 
@@ -62,13 +78,15 @@ class Server:
         self.data = folder / "data"
         self._output = folder / "output.log"
         self._is_asked_to_stop = False
-        defaults = {"listen": "127.0.0.1:0", "rate_limit_uploads_per_minute": "0"}
-        env = environment(folder, **(defaults | settings))
+        # Not port 0: an `askfile stdio` beside it must know whose page there is.
+        defaults = {"listen": f"127.0.0.1:{free_port()}", "rate_limit_uploads_per_minute": "0"}
+        self._flags = flags
+        self._env = environment(folder, **(defaults | settings))
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [BINARY, "serve", *flags],
                 cwd=folder,
-                env=env,
+                env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -80,6 +98,16 @@ class Server:
             self._process.wait()
             raise
         self.url = self.mcp_url.removesuffix("/mcp")
+
+    @property
+    def http(self) -> Way:
+        """How an agent reaches it over the network."""
+        return Way(self.mcp_url, [], {})
+
+    @property
+    def stdio(self) -> Way:
+        """How an agent starts an askfile of its own beside it, on the same data."""
+        return Way(None, [str(BINARY), "stdio", *self._flags], self._env)
 
     def _listening(self) -> re.Match[str] | None:
         assert self._process.poll() is None, f"the server ended at once:\n{self.output}"

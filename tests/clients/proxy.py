@@ -16,12 +16,6 @@ from askfile import REPOSITORY, until
 EXAMPLE = REPOSITORY / "examples/nginx.conf"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from askfile import REPOSITORY, Link, Page, Server, png, run
-from proxy import EXAMPLE, caddy, example, free_port, is_listening, nginx, without
+from askfile import REPOSITORY, Link, Page, Server, free_port, png, run
+from proxy import EXAMPLE, caddy, example, nginx, without
 from wire import http
 
 
