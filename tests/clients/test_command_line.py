@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from askfile import BINARY, Server, node_folder, run
+from askfile import BINARY, Server, free_port, node_folder, run
 
 TOOLS = {"upload_create", "upload_request", "upload_status", "upload_cancel", "attach_media"}
 
@@ -53,14 +53,27 @@ def test_cursor_and_vs_code_are_given_the_address_of_the_server(
     assert vscode == {"servers": {"askfile": {"type": "http", "url": server.mcp_url}}}
 
 
-def test_the_line_for_the_inspector_lists_the_tools(server: Server, tmp_path: Path) -> None:
-    line = run(tmp_path, "client", "inspector", listen=listen(server)).stdout
+def tools_by(line: str) -> set[str]:
+    """The tools that a line for the Inspector lists."""
     # There `npx` finds the Inspector that is installed.
     done = subprocess.run(
         ["bash", "-c", line], cwd=node_folder(), capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done
-    assert {tool["name"] for tool in json.loads(done.stdout)["tools"]} == TOOLS
+    return {tool["name"] for tool in json.loads(done.stdout)["tools"]}
+
+
+def test_the_line_for_the_inspector_lists_the_tools(server: Server, tmp_path: Path) -> None:
+    assert tools_by(run(tmp_path, "client", "inspector", listen=listen(server)).stdout) == TOOLS
+
+
+def test_where_mcp_is_closed_over_http_the_inspector_starts_askfile_itself(
+    tmp_path: Path,
+) -> None:
+    settings = {"public_url": "https://files.example.com", "listen": f"127.0.0.1:{free_port()}"}
+    line = run(tmp_path, "client", "inspector", **settings).stdout
+    assert "stdio" in line
+    assert tools_by(line) == TOOLS
 
 
 def test_chatgpt_is_told_what_is_missing(tmp_path: Path) -> None:
