@@ -119,7 +119,7 @@ impl Doctor {
 async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = machine::data(settings);
     let (port, found) = machine::port(settings).await;
-    findings.push(found);
+    findings.extend(found);
     let clock = match (&settings.public_url, port) {
         (None, _) => {
             let local = || local_url(settings.listen);

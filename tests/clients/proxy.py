@@ -21,12 +21,12 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def example(path: Path, port: int, askfile_port: int) -> str:
+def example(path: Path, port: int, page_port: int) -> str:
     """An example of ours with other ports."""
     text = path.read_text()
-    assert "127.0.0.1:8080" in text and "127.0.0.1:8787" in text
+    assert "127.0.0.1:8080" in text and "127.0.0.1:8788" in text
     return text.replace("127.0.0.1:8080", f"127.0.0.1:{port}").replace(
-        "127.0.0.1:8787", f"127.0.0.1:{askfile_port}"
+        "127.0.0.1:8788", f"127.0.0.1:{page_port}"
     )
 
 

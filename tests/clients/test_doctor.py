@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+
+import pytest
 
 from askfile import REPOSITORY, Link, Page, Server, free_port, png, run
 from proxy import EXAMPLE, caddy, example, nginx, without
@@ -143,11 +149,14 @@ Proxy = Callable[[Path, int, str], AbstractContextManager[None]]
 
 @contextmanager
 def behind_nginx(folder: Path, edit: Edit, path: str = "") -> Iterator[dict[str, str]]:
-    port, askfile_port = free_port(), free_port()
-    public = {"public_url": f"http://127.0.0.1:{port}{path}"}
+    port, page_port = free_port(), free_port()
+    public = {
+        "public_url": f"http://127.0.0.1:{port}{path}",
+        "page_listen": f"127.0.0.1:{page_port}",
+    }
     with (
-        nginx(folder / "nginx", port, edit(example(EXAMPLE, port, askfile_port))),
-        serving(folder, listen=f"127.0.0.1:{askfile_port}", **public) as settings,
+        nginx(folder / "nginx", port, edit(example(EXAMPLE, port, page_port))),
+        serving(folder, **public) as settings,
     ):
         yield settings
 
@@ -200,7 +209,7 @@ def test_an_nginx_that_leaves_the_prefix_on_is_found(tmp_path: Path) -> None:
     with behind_nginx(tmp_path, edit, "/files") as settings:
         report = doctor(tmp_path, **settings)
     assert (report.status, report.verdict("public url")) == (1, "wrong")
-    assert "take the path off" in report.the("public url")["change"]
+    assert "take that path off" in report.the("public url")["change"]
 
 
 def test_an_nginx_that_takes_the_prefix_off_is_well(tmp_path: Path) -> None:
@@ -251,12 +260,16 @@ def test_people_use_links_through_the_example_of_caddy_and_mcp_stays_inside(
 
 
 def through_a_proxy(folder: Path, proxy: Proxy, config: Path) -> None:
-    port, askfile_port = free_port(), free_port()
+    port, page_port = free_port(), free_port()
     public = f"http://127.0.0.1:{port}"
-    settings = {"listen": f"127.0.0.1:{askfile_port}", "public_url": public}
+    settings = {
+        "listen": f"127.0.0.1:{free_port()}",
+        "page_listen": f"127.0.0.1:{page_port}",
+        "public_url": public,
+    }
     server = Server(folder, **settings)
     try:
-        with proxy(folder / "proxy", port, example(config, port, askfile_port)):
+        with proxy(folder / "proxy", port, example(config, port, page_port)):
             link: Link = server.ask(prompt="Your logo")
             assert link.url.startswith(f"{public}/uploads/")
             page = Page.open(link.url)
@@ -269,3 +282,77 @@ def through_a_proxy(folder: Path, proxy: Proxy, config: Path) -> None:
             assert (report.status, report.not_ok) == (0, [])
     finally:
         server.stop()
+
+
+def test_a_public_name_without_https_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, page_port = free_port(), free_port()
+    settings = {
+        "listen": f"127.0.0.1:{free_port()}",
+        "page_listen": f"127.0.0.1:{page_port}",
+        "public_url": "http://files.example.com",
+    }
+    # The name leads nowhere, so doctor is told that nginx knows the way.
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    with (
+        nginx(tmp_path / "nginx", port, example(EXAMPLE, port, page_port)),
+        serving(tmp_path, **settings),
+    ):
+        report = doctor(tmp_path, **settings)
+    [warning] = report.not_ok
+    assert report.status == 0 and "public_url" in warning["change"] and "https" in warning["change"]
+    assert report.verdict("upload") == "ok"
+
+
+class OfYesterday(BaseHTTPRequestHandler):
+    """A server in front of askfile whose clock is wrong."""
+
+    def do_GET(self) -> None:
+        body = b'{"status": "ok"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() - 86_400)
+
+
+def test_a_clock_that_is_wrong_is_found(tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), OfYesterday) as front:
+        threading.Thread(target=front.serve_forever).start()
+        try:
+            with serving(tmp_path, public_url=f"http://127.0.0.1:{front.server_port}") as settings:
+                report = doctor(tmp_path, **settings)
+        finally:
+            front.shutdown()
+    found = report.the("clock")
+    assert found["verdict"] == "warning" and "NTP" in found["change"]
+    apart = re.match(r"(\d+) s apart", found["found"])
+    assert apart and 86_390 < int(apart.group(1)) < 86_410
+
+
+def test_a_second_address_that_is_taken_is_found(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with serving(tmp_path / "other") as other:
+        free = f"127.0.0.1:{free_port()}"
+        report = doctor(tmp_path, listen=free, page_listen=other["listen"])
+    free, taken = report.checks["port"]
+    assert (report.status, free["verdict"], taken["verdict"]) == (1, "ok", "wrong")
+    assert "--page-listen" in taken["change"]
+
+
+def test_a_proxy_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+    elsewhere = f"http://127.0.0.1:{free_port()};"
+
+    def astray(config: str) -> str:
+        return re.sub(r"http://127\.0\.0\.1:\d+;", elsewhere, config)
+
+    with behind_nginx(tmp_path, astray) as settings:
+        report = doctor(tmp_path, **settings)
+    found = report.the("public url")
+    assert found["verdict"] == "wrong" and "does not reach askfile" in found["found"]
+    assert settings["page_listen"] in found["change"]

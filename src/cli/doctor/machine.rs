@@ -4,7 +4,7 @@ use std::{fs, io, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, tim
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::Finding;
+use super::{Finding, Verdict};
 use crate::{
     cli::host::local_url,
     clock::{Clock, SystemClock},
@@ -198,32 +198,44 @@ pub(super) enum Port {
     Foreign,
 }
 
-pub(super) async fn port(settings: &Settings) -> (Port, Finding) {
+/// Whether an askfile can listen where it is to, and whether one does.
+pub(super) async fn port(settings: &Settings) -> (Port, Vec<Finding>) {
     let listen = settings.listen;
     let notice = Notice::of(&settings.data_dir, listen);
-    if listen.port() == 0 {
-        let found = format!("{listen}: a free port, another one at each start");
-        return (Port::Free, Finding::ok(PORT, found));
-    }
-    if notice.is_held() {
+    if listen.port() != 0 && notice.is_held() {
         let at = notice.read().map_or(listen, |served| served.listen);
-        return (Port::Ours, ours(listen, at).await);
+        return (Port::Ours, vec![ours(listen, at).await]);
     }
-    match serve::listen(listen) {
-        Ok(_) => (Port::Free, Finding::ok(PORT, format!("{listen} is free"))),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let found = format!("{listen} is taken by another program or another data folder");
-            (Port::Foreign, Finding::wrong(PORT, found, CHOOSE_PORT))
-        }
-        Err(error) => {
-            let found = format!("cannot listen on {listen}: {error}");
-            (Port::Foreign, Finding::wrong(PORT, found, CHOOSE_PORT))
-        }
-    }
+    let page = settings
+        .page_listen
+        .map(|page| vacancy(page, "--page-listen"));
+    let findings: Vec<_> = [vacancy(listen, "--listen")]
+        .into_iter()
+        .chain(page)
+        .collect();
+    let are_free = findings.iter().all(|it| it.verdict == Verdict::Ok);
+    let port = if are_free { Port::Free } else { Port::Foreign };
+    (port, findings)
 }
 
 const PORT: &str = "port";
-const CHOOSE_PORT: &str = "choose another address with --listen 127.0.0.1:PORT";
+
+/// Whether one can listen there; `flag` is where another address would be named.
+fn vacancy(address: SocketAddr, flag: &str) -> Finding {
+    let found = match serve::listen(address) {
+        Ok(_) if address.port() == 0 => {
+            let found = format!("{address}: a free port, another one at each start");
+            return Finding::ok(PORT, found);
+        }
+        Ok(_) => return Finding::ok(PORT, format!("{address} is free")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            format!("{address} is taken by another program or another data folder's askfile")
+        }
+        Err(error) => format!("cannot listen on {address}: {error}"),
+    };
+    let change = format!("choose another address with {flag} {}:PORT", address.ip());
+    Finding::wrong(PORT, found, change)
+}
 
 /// This askfile serves `at` an address, which may be another than `listen`.
 async fn ours(listen: SocketAddr, at: SocketAddr) -> Finding {
@@ -239,7 +251,8 @@ async fn ours(listen: SocketAddr, at: SocketAddr) -> Finding {
     }
     if at != listen {
         let found = format!("{listen} was taken by another program; this askfile serves {at}");
-        return Finding::warning(PORT, found, CHOOSE_PORT);
+        let change = "choose another address with --listen, or end that program";
+        return Finding::warning(PORT, found, change);
     }
     Finding::ok(PORT, format!("{listen} is served by this askfile"))
 }

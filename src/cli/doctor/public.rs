@@ -200,7 +200,10 @@ async fn problem_with(settings: &Settings, url: &str, answer: Response) -> Optio
         return Some(Finding::wrong(
             CHECK,
             format!("{url} answers {status}: its proxy does not reach askfile"),
-            format!("let the proxy lead to {}", local_url(settings.listen)),
+            format!(
+                "let the proxy lead to {}",
+                local_url(settings.page_listen.unwrap_or(settings.listen))
+            ),
         ));
     }
     let body: Value = answer.json().await.unwrap_or_default();
