@@ -40,9 +40,8 @@ impl Man {
 
 fn page() -> io::Result<String> {
     let mut page = Vec::new();
-    // As it is for a folder of pages: the commands are built, for their pages to be referred to.
-    let mut command = Cli::command().disable_help_subcommand(true);
-    command.build();
+    // `help` has no page of its own among those of a folder.
+    let command = Cli::command().disable_help_subcommand(true);
     Page::new(command).render(&mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
