@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from anyio.from_thread import start_blocking_portal
+from mcp import StdioServerParameters
 
 SDK = version("mcp").split(".")[0]
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
@@ -19,18 +20,20 @@ ERAS = [LEGACY, MODERN] if SDK == "2" else [LEGACY]
 if SDK == "2":
     from mcp import Client
 
-    def connection(url: str, era: str) -> Client:
-        return Client(url, mode="legacy" if era == LEGACY else "auto")
+    def connection(server: str | StdioServerParameters, era: str) -> Client:
+        return Client(server, mode="legacy" if era == LEGACY else "auto")
 
 else:
-    from mcp import ClientSession
+    from mcp import ClientSession, stdio_client
     from mcp.client.streamable_http import streamable_http_client
 
     @asynccontextmanager
-    async def connection(url: str, era: str) -> AsyncIterator[ClientSession]:
-        async with streamable_http_client(url) as (read, write, _), ClientSession(
-            read, write
-        ) as session:
+    async def connection(
+        server: str | StdioServerParameters, era: str
+    ) -> AsyncIterator[ClientSession]:
+        is_url = isinstance(server, str)
+        transport = streamable_http_client(server) if is_url else stdio_client(server)
+        async with transport as (read, write, *_), ClientSession(read, write) as session:
             session.protocol_version = (await session.initialize()).protocolVersion
             yield session
 
@@ -55,11 +58,12 @@ class Call:
 
 
 class Agent:
-    def __init__(self, url: str, era: str) -> None:
+    def __init__(self, server: str | StdioServerParameters, era: str) -> None:
+        """Connects to an address, or starts a program and speaks on its standard streams."""
         self._stack = ExitStack()
         self._portal = self._stack.enter_context(start_blocking_portal())
         try:
-            opening = self._portal.wrap_async_context_manager(connection(url, era))
+            opening = self._portal.wrap_async_context_manager(connection(server, era))
             self._client = self._stack.enter_context(opening)
             assert self._client.protocol_version == era
         except BaseException:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -36,6 +37,26 @@ def until(what: str, look: Callable[[], Found], seconds: float = PATIENCE) -> Fo
     return found
 
 
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """The environment of a process on a data folder of the test's own, without the rate limit."""
+    # Settings of whoever runs the tests must not reach the program under test.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ASKFILE_")}
+    defaults = {
+        "data_dir": str(folder / "data"),
+        "listen": "127.0.0.1:0",
+        "rate_limit_uploads_per_minute": "0",
+    }
+    return env | {
+        f"ASKFILE_{name.upper()}": value for name, value in (defaults | settings).items()
+    }
+
+
+def free_address() -> str:
+    """An address that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
 class Server:
     """`askfile serve` on a free port and a data folder of its own, without the rate limit."""
 
@@ -43,19 +64,11 @@ class Server:
         self.data = folder / "data"
         self._output = folder / "output.log"
         self._is_asked_to_stop = False
-        # Settings of whoever runs the tests must not reach the server under test.
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ASKFILE_")}
-        env |= {
-            "ASKFILE_DATA_DIR": str(self.data),
-            "ASKFILE_LISTEN": "127.0.0.1:0",
-            "ASKFILE_RATE_LIMIT_UPLOADS_PER_MINUTE": "0",
-        }
-        env |= {f"ASKFILE_{name.upper()}": value for name, value in settings.items()}
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [BINARY, "serve", *flags],
                 cwd=folder,
-                env=env,
+                env=environment(folder, **settings),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

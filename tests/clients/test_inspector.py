@@ -10,26 +10,20 @@ from typing import Any
 
 import pytest
 
-from askfile import Link, Server, png
+from askfile import BINARY, Link, Server, free_address, png
 
 ERAS = ["legacy", "modern"]
 
 
 class Inspector:
-    def __init__(self, server: Server, era: str, home: Path) -> None:
-        self._base = [
-            "mcp-inspector",
-            "--cli",
-            server.mcp_url,
-            "--protocol-era",
-            era,
-            "--format",
-            "json",
-        ]
-        self._env = os.environ | {"HOME": str(home)}
+    def __init__(self, era: str, env: dict[str, str], *server: str) -> None:
+        """`server` is an address, or `--` and a command."""
+        self._base = ["mcp-inspector", "--cli", "--protocol-era", era, "--format", "json"]
+        self._server = server
+        self._env = env
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [*self._base, *arguments]
+        command = [*self._base, *arguments, *self._server]
         return subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=60)
 
     def list_tools(self) -> Any:
@@ -48,7 +42,7 @@ class Inspector:
 
 @pytest.fixture(params=ERAS)
 def inspector(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Inspector:
-    return Inspector(server, request.param, tmp_path)
+    return Inspector(request.param, os.environ | {"HOME": str(tmp_path)}, server.mcp_url)
 
 
 def test_the_inspector_finds_no_fault_with_the_tools(inspector: Inspector) -> None:
@@ -80,3 +74,18 @@ def test_the_inspector_takes_a_failure_for_an_answer(inspector: Inspector) -> No
     _, answer = inspector.call("upload_status", token="not-a-token")
     assert answer["isError"] is True
     assert answer["structuredContent"]["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_the_inspector_speaks_with_it_on_standard_streams(era: str, tmp_path: Path) -> None:
+    # It passes on next to nothing of its environment, and all that the server logs.
+    flags = ["--data-dir", str(tmp_path / "data"), "--listen", free_address(), "--log", "error"]
+    env = os.environ | {"HOME": str(tmp_path)}
+    inspector = Inspector(era, env, "--", str(BINARY), "stdio", *flags)
+    assert len(inspector.list_tools()) == 5
+    done, answer = inspector.call("upload_create", prompt="Your logo")
+    assert (done.returncode, done.stderr) == (0, ""), done
+    token = answer["structuredContent"]["token"]
+    # Each call is a process of its own, on the same data folder.
+    _, answer = inspector.call("upload_status", token=token)
+    assert answer["structuredContent"]["status"] == "pending"
