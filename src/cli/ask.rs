@@ -1,5 +1,6 @@
 //! `askfile ask`: asks a person for a file and waits for it, without any agent.
 
+mod events;
 mod progress;
 mod save;
 
@@ -212,13 +213,17 @@ impl Ask {
         let which = SessionRef::Id(session.id);
         let mut deadline = Instant::now() + self.timeout;
         let mut progress = Progress::start();
+        let mut arrived = events::follow(&service.link_url(session));
         let mut view = service
             .status(caller, which)
             .await
             .map_err(|e| failure(&e))?;
         loop {
-            progress.show(&view);
-            let turn = service.wait_turn(caller, &view, deadline).await;
+            progress.show(&view, *arrived.borrow_and_update());
+            let turn = tokio::select! {
+                turn = service.wait_turn(caller, &view, deadline) => turn,
+                Ok(()) = arrived.changed() => continue,
+            };
             view = match turn.map_err(|error| failure(&error))? {
                 Turn::Pending(now) => now,
                 Turn::Over(now) if !now.session.state.is_open() => return Ok(Ended::Over(now)),

@@ -151,6 +151,7 @@ impl Watch {
             }
             sleep_until(*at + SAMPLE).await;
         }
+        let _watching = service.store.watch();
         loop {
             let changes = service.waiters.watch(id);
             let mut signal = pin!(changes.notified());

@@ -198,6 +198,22 @@ def test_a_chat_beside_a_server_waits_for_its_uploads(tmp_path: Path) -> None:
     server.stop()
 
 
+def test_a_page_hears_within_a_second_what_a_chat_elsewhere_did(tmp_path: Path) -> None:
+    server = Server(tmp_path, listen=free_address())
+    with chat(tmp_path, server.url.removeprefix("http://")) as one:
+        link = one.link()
+        head, _ = request("GET", link.sub("events"))
+        with connect(link.url) as page:
+            page.sendall(head)
+            with page.makefile("rb") as events:
+                assert any(b'"pending"' in line for line in events)
+                one.call("upload_cancel", token=link.token)
+                cancelled = time.monotonic()
+                assert any(b'"cancelled"' in line for line in events)
+        assert time.monotonic() - cancelled < 1
+    server.stop()
+
+
 def test_links_work_where_another_program_has_the_address(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"
