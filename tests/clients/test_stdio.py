@@ -207,6 +207,7 @@ def test_a_page_hears_within_a_second_what_a_chat_elsewhere_did(tmp_path: Path) 
             page.sendall(head)
             with page.makefile("rb") as events:
                 assert any(b'"pending"' in line for line in events)
+                time.sleep(0.5)  # By then its regular look at the database is far away.
                 one.call("upload_cancel", token=link.token)
                 cancelled = time.monotonic()
                 assert any(b'"cancelled"' in line for line in events)
