@@ -3,8 +3,10 @@
 pub mod ask;
 pub mod config;
 mod host;
+mod network;
 pub mod serve;
 pub mod stdio;
+mod stop;
 pub mod sweep;
 
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
