@@ -6,8 +6,10 @@ pub mod config;
 pub mod doctor;
 mod host;
 pub mod manual;
+mod network;
 pub mod serve;
 pub mod stdio;
+mod stop;
 pub mod sweep;
 
 use std::{

@@ -2,6 +2,7 @@
 
 mod assets;
 mod download;
+mod events;
 mod failure;
 mod guards;
 mod health;
@@ -49,6 +50,8 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
             "/uploads/{token}",
             get(link::show).post(receive::receive).put(receive::receive),
         )
+        .route("/uploads/{token}/events", get(events::events))
+        .route("/uploads/{token}/qr.svg", get(events::qr_svg))
         .route("/uploads/{token}/decline", post(link::decline))
         .route("/uploads/{token}/done", post(link::done));
     owners

@@ -7,6 +7,7 @@ mod close;
 mod create;
 mod download;
 mod link;
+mod progress;
 mod rate;
 mod receive;
 mod status;
@@ -17,15 +18,16 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use self::rate::RateLimit;
 pub use self::{
     attach::{AttachRequest, What},
     create::CreateRequest,
     link::{AskedLink, LinkedSession},
+    progress::{Progress, Watch},
     receive::{Incoming, Received},
     status::Turn,
     sweep::Swept,
 };
+use self::{progress::Flows, rate::RateLimit};
 use crate::{
     clock::Clock,
     config::Settings,
@@ -58,6 +60,7 @@ pub struct Parts {
     handle_keys: KeyRing,
     download_keys: KeyRing,
     waiters: Arc<Waiters>,
+    flows: Flows,
     rate: RateLimit,
     bodies: Semaphore,
     closing: CancellationToken,
@@ -106,6 +109,7 @@ impl Service {
         let default_workspace = store.default_workspace().await?;
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
+            flows: Flows::default(),
             rate: RateLimit::new(settings.rate_limit_uploads_per_minute, Arc::clone(&clock)),
             bodies: Semaphore::new(settings.max_concurrent_uploads),
             closing: CancellationToken::new(),

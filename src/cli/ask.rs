@@ -1,5 +1,6 @@
 //! `askfile ask`: asks a person for a file and waits for it, without any agent.
 
+mod events;
 mod progress;
 mod save;
 
@@ -12,13 +13,14 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::progress::Progress;
 use super::{
     WRONG_USAGE,
-    host::{Beside, Offer, start_beside, start_in_network, stop_token},
+    host::{Beside, Offer, start_beside, start_in_network},
+    stop::stop_token,
 };
 use crate::{
     config::{Flags, Settings, units},
@@ -93,10 +95,17 @@ struct Report {
     saved: Option<Vec<PathBuf>>,
 }
 
+/// Who asks for what.
+struct Asked {
+    service: Service,
+    caller: Caller,
+    session: UploadSession,
+}
+
 /// How it ended.
 enum Ended {
     /// The session is not open any more.
-    Over(SessionView),
+    Over(Box<SessionView>),
     TimedOut,
     Interrupted,
 }
@@ -125,40 +134,53 @@ impl Ask {
             }
             Err(error) => return Err(failure(&error)),
         };
-        let link = service.link_url(&session);
-        self.show(&link);
+        let asked = Asked {
+            service,
+            caller,
+            session,
+        };
+        self.show(&asked.service.link_url(&asked.session));
         let ended = tokio::select! {
-            ended = self.wait(&service, &caller, &session) => ended?,
+            ended = self.wait(&asked) => ended?,
             () = interrupted.cancelled() => Ended::Interrupted,
             served = &mut page => {
                 served.map_err(|error| error.to_string())??;
                 Ended::Interrupted
             }
         };
-        let (view, code) = match ended {
-            Ended::Over(view) => (Some(view), 0),
+        let code = self.end(&asked, ended, over, page).await?;
+        Ok(ExitCode::from(code))
+    }
+
+    /// Says how it ended, and closes what is still open.
+    async fn end(
+        &self,
+        asked: &Asked,
+        ended: Ended,
+        over: CancellationToken,
+        page: JoinHandle<Result<(), String>>,
+    ) -> Result<u8, String> {
+        let view = match ended {
+            Ended::Over(view) => view,
             Ended::TimedOut if self.keep => {
                 eprintln!("No file within {}; the link stays open.", self.time());
-                (None, TIMED_OUT)
+                return Ok(TIMED_OUT);
             }
             Ended::TimedOut => {
-                let over = close(&service, &caller, &session).await?;
-                if over.is_none() {
+                let Some(view) = asked.close().await? else {
                     eprintln!("No file within {}; the link is closed.", self.time());
-                }
-                (over, TIMED_OUT)
+                    return Ok(TIMED_OUT);
+                };
+                view
             }
             Ended::Interrupted => {
-                close(&service, &caller, &session).await?;
+                asked.close().await?;
                 eprintln!("Interrupted; the link is closed.");
-                (None, INTERRUPTED)
+                return Ok(INTERRUPTED);
             }
         };
         over.cancel();
-        let Some(view) = view else {
-            return Ok(ExitCode::from(code));
-        };
-        let code = self.tell(&service, &caller, &view).await?;
+        let code = self.tell(asked, &view).await?;
         page.await.map_err(|error| error.to_string())??;
         Ok(code)
     }
@@ -203,25 +225,25 @@ impl Ask {
         }
     }
 
-    async fn wait(
-        &self,
-        service: &Service,
-        caller: &Caller,
-        session: &UploadSession,
-    ) -> Result<Ended, String> {
-        let which = SessionRef::Id(session.id);
+    async fn wait(&self, asked: &Asked) -> Result<Ended, String> {
+        let Asked {
+            service, caller, ..
+        } = asked;
         let mut deadline = Instant::now() + self.timeout;
         let mut progress = Progress::start();
-        let mut view = service
-            .status(caller, which)
-            .await
-            .map_err(|e| failure(&e))?;
+        let mut arrived = events::follow(&service.link_url(&asked.session));
+        let mut view = asked.view().await?;
         loop {
-            progress.show(&view);
-            let turn = service.wait_turn(caller, &view, deadline).await;
+            progress.show(&view, *arrived.borrow_and_update());
+            let turn = tokio::select! {
+                turn = service.wait_turn(caller, &view, deadline) => turn,
+                Ok(()) = arrived.changed() => continue,
+            };
             view = match turn.map_err(|error| failure(&error))? {
                 Turn::Pending(now) => now,
-                Turn::Over(now) if !now.session.state.is_open() => return Ok(Ended::Over(now)),
+                Turn::Over(now) if !now.session.state.is_open() => {
+                    return Ok(Ended::Over(now.into()));
+                }
                 // Nobody is cut off who has begun to send.
                 Turn::Over(now) if now.session.phase() == Some(Phase::Receiving) => {
                     deadline = Instant::now() + ARRIVING;
@@ -233,35 +255,50 @@ impl Ask {
     }
 
     /// Says how the session ended.
-    async fn tell(
-        &self,
-        service: &Service,
-        caller: &Caller,
-        view: &SessionView,
-    ) -> Result<ExitCode, String> {
-        let Some(result) = service.status_answer(view).result else {
-            return Ok(ExitCode::from(match view.session.state {
+    async fn tell(&self, asked: &Asked, view: &SessionView) -> Result<u8, String> {
+        let Some(result) = asked.service.status_answer(view).result else {
+            return match view.session.state {
                 State::Declined => {
                     let reason = view.session.decline_reason.as_deref();
                     let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
                     eprintln!("The person declined{reason}");
-                    DECLINED
+                    Ok(DECLINED)
                 }
                 State::Expired => {
                     eprintln!("No file came before the link expired.");
-                    TIMED_OUT
+                    Ok(TIMED_OUT)
                 }
-                _ => return Err("somebody else has closed the link".into()),
-            }));
+                _ => Err("somebody else has closed the link".into()),
+            };
         };
         let saved = match &self.output {
-            Some(folder) => Some(save::all(service, caller, &view.media, folder).await?),
+            Some(folder) => Some(save::all(asked, &view.media, folder).await?),
             None => None,
         };
         let report = serde_json::to_string_pretty(&Report { result, saved });
         let report = report.map_err(|error| error.to_string())?;
         writeln!(io::stdout(), "{report}").map_err(|error| error.to_string())?;
-        Ok(ExitCode::SUCCESS)
+        Ok(0)
+    }
+}
+
+impl Asked {
+    async fn view(&self) -> Result<SessionView, String> {
+        let which = SessionRef::Id(self.session.id);
+        let view = self.service.status(&self.caller, which).await;
+        view.map_err(|error| failure(&error))
+    }
+
+    /// Closes the link; gives the session instead, if that ended otherwise in the meantime.
+    async fn close(&self) -> Result<Option<Box<SessionView>>, String> {
+        let which = SessionRef::Id(self.session.id);
+        match self.service.cancel(&self.caller, which).await {
+            Ok(_) => Ok(None),
+            Err(Error::AlreadyUsed | Error::Declined | Error::LinkExpired) => {
+                Ok(Some(self.view().await?.into()))
+            }
+            Err(error) => Err(failure(&error)),
+        }
     }
 }
 
@@ -271,23 +308,6 @@ fn timeout(text: &str) -> Result<Duration, String> {
         return Ok(timeout);
     }
     Err("must be between 1s and 1d".into())
-}
-
-/// Closes the link; gives the session instead, if that ended otherwise in the meantime.
-async fn close(
-    service: &Service,
-    caller: &Caller,
-    session: &UploadSession,
-) -> Result<Option<SessionView>, String> {
-    let which = SessionRef::Id(session.id);
-    match service.cancel(caller, which).await {
-        Ok(_) => Ok(None),
-        Err(Error::AlreadyUsed | Error::Declined | Error::LinkExpired) => {
-            let view = service.status(caller, which).await;
-            view.map(Some).map_err(|error| failure(&error))
-        }
-        Err(error) => Err(failure(&error)),
-    }
 }
 
 fn failure(error: &Error) -> String {

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use directories::BaseDirs;
 use serde_json::{Value, json};
 
-use super::{host::local_url, say};
+use super::{network::local_url, say};
 use crate::{
     config::{Flags, Loaded, Origin, Setting, Settings, TABLE},
     http,

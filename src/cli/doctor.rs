@@ -10,8 +10,9 @@ use serde_json::json;
 
 use self::machine::Port;
 use super::{
-    host::{local_url, reached_at},
-    in_runtime, quieter, say,
+    in_runtime,
+    network::{local_url, reached_at},
+    quieter, say,
 };
 use crate::config::{Flags, Loaded, Settings};
 

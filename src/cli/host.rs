@@ -1,20 +1,12 @@
 //! Serving the page on `listen`, or waiting for our turn to.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, time::Duration};
 
 use axum::Router;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    task::JoinHandle,
-    time::sleep,
-};
+use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::network::{lan_ip, local_url, reached_at};
 use crate::{
     app,
     config::Settings,
@@ -194,7 +186,7 @@ pub(super) async fn start_beside(
     }
     app::make_folder(&settings.data_dir).map_err(|error| error.to_string())?;
     let notice = Notice::of(&settings.data_dir, settings.listen);
-    let turn = notice.try_turn().map_err(cannot_wait)?;
+    let turn = notice.try_turn().map_err(|error| cannot_wait(&error))?;
     let service = start(settings, PublicUrl::posted(notice.clone())).await?;
     let serving = service.clone();
     let serve = async move {
@@ -214,12 +206,13 @@ async fn in_turn(
     offer: Offer,
     stop: &CancellationToken,
 ) -> Result<(), String> {
-    let turn = match turn {
-        Some(turn) => turn,
-        None => tokio::select! {
-            turn = notice.turn() => turn.map_err(cannot_wait)?,
+    let turn = if let Some(turn) = turn {
+        turn
+    } else {
+        tokio::select! {
+            turn = notice.turn() => turn.map_err(|error| cannot_wait(&error))?,
             () = stop.cancelled() => return Ok(()),
-        },
+        }
     };
     let host = Host::bind(service.settings(), Some(turn), Taken::MoveAside).await?;
     tracing::info!(listen = %host.listen, "serving the page");
@@ -227,7 +220,7 @@ async fn in_turn(
 }
 
 /// What a turn that cannot be waited for is told as.
-pub(super) fn cannot_wait(error: io::Error) -> String {
+pub(super) fn cannot_wait(error: &io::Error) -> String {
     format!("waiting to serve the page: {error}")
 }
 
@@ -263,43 +256,6 @@ pub(super) fn must_not_be_exposed(settings: &Settings) -> Result<(), String> {
          else, set --page-listen.",
         settings.listen
     ))
-}
-
-/// Resolves when the process is told to stop; when told again, it stops at once.
-///
-/// # Errors
-/// As the system has them.
-pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut told = async move || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    Ok(async move {
-        told().await;
-        // Who says it twice does not want to wait for uploads on their way.
-        tokio::spawn(async move {
-            told().await;
-            std::process::exit(1);
-        });
-    })
-}
-
-/// The same, for all who want to know.
-///
-/// # Errors
-/// As the system has them.
-pub(super) fn stop_token() -> io::Result<CancellationToken> {
-    let (signal, token) = (stop_signal()?, CancellationToken::new());
-    let told = token.clone();
-    tokio::spawn(async move {
-        signal.await;
-        told.cancel();
-    });
-    Ok(token)
 }
 
 /// Binds an address; `flag` is where the operator would name another one.
@@ -344,37 +300,4 @@ async fn open(
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {
     listener.local_addr().map_err(|error| error.to_string())
-}
-
-/// The address by which this machine reaches itself.
-pub(super) fn local_url(listen: SocketAddr) -> String {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    format!("http://{}", SocketAddr::new(ip, listen.port()))
-}
-
-/// The address by which others in the network reach this listener, as far as can be told.
-pub(super) fn reached_at(listen: SocketAddr) -> String {
-    match lan_ip() {
-        Some(ip) if listen.ip().is_unspecified() => {
-            format!("http://{}", SocketAddr::new(ip, listen.port()))
-        }
-        _ => local_url(listen),
-    }
-}
-
-/// This machine's address in its network, if it is in one: the one that it would send from. No
-/// packet is sent to find out.
-pub(super) fn lan_ip() -> Option<IpAddr> {
-    // Addresses that are set apart for documentation lead where all others do: to the router.
-    const AFAR: [(&str, &str); 2] = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
-    AFAR.iter().find_map(|(here, there)| {
-        let socket = std::net::UdpSocket::bind(here).ok()?;
-        socket.connect(there).ok()?;
-        let ip = socket.local_addr().ok()?.ip();
-        (!ip.is_loopback()).then_some(ip)
-    })
 }

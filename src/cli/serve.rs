@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 
 use super::{
-    host::{Host, Offer, Taken, cannot_wait, local_url, must_not_be_exposed, start, stop_signal},
+    host::{Host, Offer, Taken, cannot_wait, must_not_be_exposed, start},
+    network::local_url,
     say,
+    stop::stop_signal,
 };
 use crate::{
     app,
@@ -40,13 +42,15 @@ async fn take_turn(settings: &Settings) -> Result<Option<Turn>, String> {
         return Ok(None);
     }
     let notice = Notice::of(&settings.data_dir, listen);
-    if let Some(turn) = notice.try_turn().map_err(cannot_wait)? {
-        return Ok(Some(turn));
+    let turn = notice.try_turn().map_err(|error| cannot_wait(&error))?;
+    if turn.is_some() {
+        return Ok(turn);
     }
     say(&format!(
         "another askfile on this data folder serves {listen}; taking over when it ends"
     ));
-    notice.turn().await.map(Some).map_err(cannot_wait)
+    let turn = notice.turn().await;
+    turn.map(Some).map_err(|error| cannot_wait(&error))
 }
 
 fn greeting(service: &Service, listen: SocketAddr) -> String {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use rmcp::{ServiceExt, service::ServerInitializeError, transport::stdio_pipes};
 use tokio_util::sync::CancellationToken;
 
-use super::host::{Beside, Offer, must_not_be_exposed, start_beside, stop_token};
+use super::{
+    host::{Beside, Offer, must_not_be_exposed, start_beside},
+    stop::stop_token,
+};
 use crate::{config::Settings, mcp::Tools, service::Service};
 
 /// Longest time that uploads have to finish when the program that started this one has gone.

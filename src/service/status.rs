@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A signal is a hint: the session is read this often without one.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What one turn of waiting brought.
 #[derive(Debug)]

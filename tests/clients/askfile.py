@@ -40,10 +40,17 @@ def until(what: str, look: Callable[[], Found], seconds: float = PATIENCE) -> Fo
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
-    """These settings and a data folder of its own; not those of whoever runs the tests."""
+    """The environment of a process on a data folder of the test's own, without the rate limit."""
+    # Settings of whoever runs the tests must not reach the program under test.
     env = {name: value for name, value in os.environ.items() if not name.startswith("ASKFILE_")}
-    env["ASKFILE_DATA_DIR"] = str(folder / "data")
-    return env | {f"ASKFILE_{name.upper()}": value for name, value in settings.items()}
+    defaults = {
+        "data_dir": str(folder / "data"),
+        "listen": "127.0.0.1:0",
+        "rate_limit_uploads_per_minute": "0",
+    }
+    return env | {
+        f"ASKFILE_{name.upper()}": value for name, value in (defaults | settings).items()
+    }
 
 
 def run(folder: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -59,9 +66,14 @@ def run(folder: Path, *command: str, **settings: str) -> subprocess.CompletedPro
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def free_address() -> str:
+    """The same, with the address of this machine."""
+    return f"127.0.0.1:{free_port()}"
 
 
 def node_folder() -> Path:
@@ -79,9 +91,8 @@ class Server:
         self._output = folder / "output.log"
         self._is_asked_to_stop = False
         # Not port 0: an `askfile stdio` beside it must know whose page there is.
-        defaults = {"listen": f"127.0.0.1:{free_port()}", "rate_limit_uploads_per_minute": "0"}
+        self._env = environment(folder, **({"listen": free_address()} | settings))
         self._flags = flags
-        self._env = environment(folder, **(defaults | settings))
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [BINARY, "serve", *flags],

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from askfile import BINARY, Server, free_port, node_folder, run
+from askfile import BINARY, Server, free_address, node_folder, run
 
 TOOLS = {"upload_create", "upload_request", "upload_status", "upload_cancel", "attach_media"}
 
@@ -31,17 +31,15 @@ def test_claude_desktop_is_given_a_command_that_starts_this_askfile(tmp_path: Pa
     server = client(tmp_path, "claude")["mcpServers"]["askfile"]
     assert Path(server["command"]).samefile(BINARY)
     assert server["args"] == ["stdio"]
-    assert server["env"] == {"ASKFILE_DATA_DIR": str(tmp_path / "data")}
+    assert server["env"]["ASKFILE_DATA_DIR"] == str(tmp_path / "data")
 
 
 def test_a_settings_file_is_found_from_wherever_the_client_starts_askfile(tmp_path: Path) -> None:
     (tmp_path / "askfile.toml").write_text('data_dir = "files"\n')
     done = run(tmp_path, "client", "claude", data_dir="")
     env = json.loads(done.stdout)["mcpServers"]["askfile"]["env"]
-    assert env == {
-        "ASKFILE_CONFIG": str(tmp_path / "askfile.toml"),
-        "ASKFILE_DATA_DIR": str(tmp_path / "files"),
-    }
+    assert env["ASKFILE_CONFIG"] == str(tmp_path / "askfile.toml")
+    assert env["ASKFILE_DATA_DIR"] == str(tmp_path / "files")
 
 
 def test_cursor_and_vs_code_are_given_the_address_of_the_server(
@@ -70,7 +68,7 @@ def test_the_line_for_the_inspector_lists_the_tools(server: Server, tmp_path: Pa
 def test_where_mcp_is_closed_over_http_the_inspector_starts_askfile_itself(
     tmp_path: Path,
 ) -> None:
-    settings = {"public_url": "https://files.example.com", "listen": f"127.0.0.1:{free_port()}"}
+    settings = {"public_url": "https://files.example.com", "listen": free_address()}
     line = run(tmp_path, "client", "inspector", **settings).stdout
     assert "stdio" in line
     assert tools_by(line) == TOOLS

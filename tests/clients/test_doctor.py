@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from askfile import REPOSITORY, Link, Page, Server, free_port, png, run
+from askfile import REPOSITORY, Link, Page, Server, free_address, free_port, png, run
 from proxy import EXAMPLE, caddy, example, nginx, without
 from wire import http
 
@@ -52,7 +52,7 @@ def doctor(folder: Path, **settings: str) -> Report:
 @contextmanager
 def serving(folder: Path, **settings: str) -> Iterator[dict[str, str]]:
     """A server on a port of its own, and its settings."""
-    settings = {"listen": f"127.0.0.1:{free_port()}"} | settings
+    settings = {"listen": free_address()} | settings
     server = Server(folder, **settings)
     try:
         yield settings
@@ -66,7 +66,7 @@ def files(folder: Path) -> set[str]:
 
 
 def test_before_the_first_start_all_is_well_and_nothing_is_made(tmp_path: Path) -> None:
-    listen = f"127.0.0.1:{free_port()}"
+    listen = free_address()
     report = doctor(tmp_path, listen=listen)
     assert (report.status, report.not_ok) == (0, [])
     assert "made at the first start" in report.the("data folder")["found"]
@@ -91,7 +91,7 @@ def test_beside_a_server_all_is_well_and_nothing_stays(tmp_path: Path) -> None:
 
 def test_for_people_each_check_is_a_line_with_what_to_change_below(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o755)
-    done = run(tmp_path, "doctor", listen=f"127.0.0.1:{free_port()}", link_tll="5m")
+    done = run(tmp_path, "doctor", listen=free_address(), link_tll="5m")
     assert done.returncode == 0, done
     settings, _, folder, change, *_ = done.stdout.splitlines()
     assert settings.startswith("! settings ") and "did you mean `ASKFILE_LINK_TTL`" in settings
@@ -124,7 +124,7 @@ def test_a_key_that_others_can_read_is_found(tmp_path: Path) -> None:
 
 def test_a_disk_with_less_room_than_the_floor_is_found(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
-    report = doctor(tmp_path, listen=f"127.0.0.1:{free_port()}", min_free_disk="1000000TB")
+    report = doctor(tmp_path, listen=free_address(), min_free_disk="1000000TB")
     assert (report.status, report.verdict("room")) == (1, "wrong")
 
 
@@ -137,7 +137,7 @@ def test_a_port_that_is_taken_is_found(tmp_path: Path) -> None:
 
 
 def test_without_a_server_the_public_address_is_left_for_later(tmp_path: Path) -> None:
-    listen = f"127.0.0.1:{free_port()}"
+    listen = free_address()
     report = doctor(tmp_path, listen=listen, public_url="https://files.example.com")
     assert report.status == 0
     [finding] = report.not_ok
@@ -242,7 +242,7 @@ def test_an_address_that_leads_to_another_askfile_is_found(tmp_path: Path) -> No
 
 
 def test_an_address_where_nobody_is_is_found(tmp_path: Path) -> None:
-    with serving(tmp_path, public_url=f"http://127.0.0.1:{free_port()}") as settings:
+    with serving(tmp_path, public_url=f"http://{free_address()}") as settings:
         report = doctor(tmp_path, **settings)
     found = report.the("public url")
     assert found["verdict"] == "wrong" and "cannot be reached" in found["found"]
@@ -264,7 +264,7 @@ def through_a_proxy(folder: Path, proxy: Proxy, config: Path) -> None:
     port, page_port = free_port(), free_port()
     public = f"http://127.0.0.1:{port}"
     settings = {
-        "listen": f"127.0.0.1:{free_port()}",
+        "listen": free_address(),
         "page_listen": f"127.0.0.1:{page_port}",
         "public_url": public,
     }
@@ -290,7 +290,7 @@ def test_a_public_name_without_https_is_warned_of(
 ) -> None:
     port, page_port = free_port(), free_port()
     settings = {
-        "listen": f"127.0.0.1:{free_port()}",
+        "listen": free_address(),
         "page_listen": f"127.0.0.1:{page_port}",
         "public_url": "http://files.example.com",
     }
@@ -339,7 +339,7 @@ def test_a_clock_that_is_wrong_is_found(tmp_path: Path) -> None:
 def test_a_second_address_that_is_taken_is_found(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with serving(tmp_path / "other") as other:
-        free = f"127.0.0.1:{free_port()}"
+        free = free_address()
         report = doctor(tmp_path, listen=free, page_listen=other["listen"])
     free, taken = report.checks["port"]
     assert (report.status, free["verdict"], taken["verdict"]) == (1, "ok", "wrong")
@@ -347,7 +347,7 @@ def test_a_second_address_that_is_taken_is_found(tmp_path: Path) -> None:
 
 
 def test_a_proxy_that_leads_nowhere_is_found(tmp_path: Path) -> None:
-    elsewhere = f"http://127.0.0.1:{free_port()};"
+    elsewhere = f"http://{free_address()};"
 
     def astray(config: str) -> str:
         return re.sub(r"http://127\.0\.0\.1:\d+;", elsewhere, config)

@@ -8,6 +8,7 @@ mod home;
 mod idle;
 mod memory;
 mod neighbours;
+mod page_listen;
 mod pauses;
 mod races;
 mod server;

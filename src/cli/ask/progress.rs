@@ -5,17 +5,23 @@ use std::{
     time::Duration,
 };
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
+use super::events::Arrived;
 use crate::{domain::session::Phase, store::SessionView};
 
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(120);
+/// While a file of known length arrives.
+const BAR: &str = "{spinner} {msg} {wide_bar} {binary_bytes} of {binary_total_bytes}";
+/// At all other times.
+const SPINNER: &str = "{spinner} {msg}";
 
 /// A line that changes, in a terminal; a line for each change, elsewhere.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     said: String,
+    has_size: bool,
 }
 
 impl Progress {
@@ -26,19 +32,36 @@ impl Progress {
             bar
         });
         let said = String::new();
-        Self { bar, said }
+        Self {
+            bar,
+            said,
+            has_size: false,
+        }
     }
 
-    pub fn show(&mut self, view: &SessionView) {
+    pub fn show(&mut self, view: &SessionView, arrived: Arrived) {
         let now = doing(view);
-        if now == self.said {
+        let is_new = now != self.said;
+        let Some(bar) = &self.bar else {
+            if is_new {
+                eprintln!("{now}");
+                self.said = now;
+            }
             return;
+        };
+        let size = arrived.size_bytes;
+        let size = size.filter(|_| view.session.phase() == Some(Phase::Receiving));
+        if let Some(size) = size {
+            bar.set_length(size);
+            bar.set_position(arrived.received_bytes);
         }
-        match &self.bar {
-            Some(bar) => bar.set_message(now.clone()),
-            None => eprintln!("{now}"),
+        if is_new || size.is_some() != self.has_size {
+            let template = if size.is_some() { BAR } else { SPINNER };
+            bar.set_style(ProgressStyle::with_template(template).expect("a sound template"));
+            bar.set_message(now.clone());
+            self.has_size = size.is_some();
+            self.said = now;
         }
-        self.said = now;
     }
 }
 

@@ -9,12 +9,8 @@ use std::{
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 
-use crate::{
-    domain::{caller::Caller, media::Media},
-    error::Error,
-    objects::Bytes,
-    service::Service,
-};
+use super::{Asked, failure};
+use crate::{domain::media::Media, objects::Bytes};
 
 /// Most files of one name in a folder.
 const MOST_OF_A_NAME: u32 = 10_000;
@@ -24,15 +20,14 @@ const MOST_OF_A_NAME: u32 = 10_000;
 /// # Errors
 /// A sentence for the operator. The files saved until then stay.
 pub(super) async fn all(
-    service: &Service,
-    caller: &Caller,
+    asked: &Asked,
     media: &[Media],
     folder: &Path,
 ) -> Result<Vec<PathBuf>, String> {
     let mut saved = Vec::new();
     for media in media {
-        let bytes = service.open_media(caller, media.id).await;
-        let (media, bytes) = bytes.map_err(|error: Error| super::failure(&error))?;
+        let bytes = asked.service.open_media(&asked.caller, media.id).await;
+        let (media, bytes) = bytes.map_err(|error| failure(&error))?;
         let path = one(&media, bytes, folder)
             .await
             .map_err(|error| format!("{}: {error}", folder.display()))?;

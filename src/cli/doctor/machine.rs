@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{Finding, Verdict};
 use crate::{
-    cli::host::local_url,
+    cli::network::local_url,
     clock::{Clock, SystemClock},
     config::{Loaded, Settings, units::size_text},
     host::Notice,

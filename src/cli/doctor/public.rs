@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app,
-    cli::host::local_url,
+    cli::network::local_url,
     config::{Settings, units::size_text},
     http,
     service::Service,
