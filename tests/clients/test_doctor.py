@@ -241,6 +241,15 @@ def test_an_address_that_leads_to_another_askfile_is_found(tmp_path: Path) -> No
     assert found["verdict"] == "wrong" and "does not know" in found["found"]
 
 
+def test_an_askfile_that_takes_small_images_alone_is_tried_all_the_same(tmp_path: Path) -> None:
+    listen = free_address()
+    limits = {"allowed_types": "image/png", "max_file_size": "100KB"}
+    with serving(tmp_path, listen=listen, public_url=f"http://{listen}", **limits) as settings:
+        report = doctor(tmp_path, **settings)
+    assert (report.status, report.not_ok) == (0, [])
+    assert "100 KB" in report.the("upload")["found"]
+
+
 def test_an_address_where_nobody_is_is_found(tmp_path: Path) -> None:
     with serving(tmp_path, public_url=f"http://{free_address()}") as settings:
         report = doctor(tmp_path, **settings)
