@@ -14,6 +14,7 @@ use crate::{
     config::Settings,
     domain::ids::random_letters,
     error::Error,
+    host::PublicUrl,
     link::{BadKeys, KeyRing},
     objects::local::LocalDisk,
     service::{Foundations, Service},
@@ -63,7 +64,10 @@ fn reason(cause: &StoreError) -> String {
 ///
 /// # Errors
 /// [`StartError`], which names the file or folder.
-pub async fn start(settings: Settings, public_url: String) -> Result<Service, StartError> {
+pub async fn start(
+    settings: Settings,
+    public_url: impl Into<PublicUrl>,
+) -> Result<Service, StartError> {
     start_at(settings, public_url, Arc::new(SystemClock)).await
 }
 
@@ -73,7 +77,7 @@ pub async fn start(settings: Settings, public_url: String) -> Result<Service, St
 /// [`StartError`], which names the file or folder.
 pub async fn start_at(
     settings: Settings,
-    public_url: String,
+    public_url: impl Into<PublicUrl>,
     clock: Arc<dyn Clock>,
 ) -> Result<Service, StartError> {
     let folder = settings.data_dir.clone();
@@ -88,7 +92,7 @@ pub async fn start_at(
         .map_err(|cause| StartError::Store { path, cause })?;
     let foundations = Foundations {
         settings,
-        public_url,
+        public_url: public_url.into(),
         store: Arc::new(store),
         objects: Arc::new(objects),
         clock,

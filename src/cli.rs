@@ -1,10 +1,22 @@
 //! The command line: one file a subcommand.
 
+pub mod ask;
+pub mod client;
 pub mod config;
+pub mod doctor;
+mod host;
+pub mod manual;
+mod network;
 pub mod serve;
+pub mod stdio;
+mod stop;
 pub mod sweep;
 
-use std::{io::IsTerminal, process::ExitCode, time::Duration};
+use std::{
+    io::{self, IsTerminal, Write},
+    process::{ExitCode, Termination},
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{
@@ -14,7 +26,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::config::{Flags, Loaded, LogFormat, Settings, load};
+use crate::config::{Flags, Loaded, LogFormat, Origin, Settings, load};
 
 /// The missing upload button for AI agents: gets a file from a person through a short-lived signed
 /// link.
@@ -32,10 +44,29 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Speak MCP on standard input and output, and serve the page beside it: for Claude Desktop and
+    /// other programs that start their servers themselves
+    Stdio {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Ask a person for a file and wait for it, without any agent
+    Ask(ask::Ask),
+    /// Print what to give an MCP client so that it finds this askfile
+    Client(client::Client),
+    /// Check that all is well, from the disk to the public address, and say what to change
+    Doctor(doctor::Doctor),
     /// Print the effective settings and where each comes from
     Config(config::Config),
     /// Clean up what is over: expired links, lost uploads and what they left on disk
     Sweep(sweep::Sweep),
+    /// Print what lets a shell complete askfile's commands and flags
+    Completions {
+        /// The shell that reads it
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, for `man`
+    Man(manual::Man),
 }
 
 /// It was called wrongly, or a setting is wrong.
@@ -45,38 +76,75 @@ const WRONG_USAGE: u8 = 2;
 const CLEAN_UP: Duration = Duration::from_secs(2);
 
 /// Runs a command to its end.
+#[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    let flags = match &cli.command {
-        Command::Serve { flags } => flags,
-        Command::Config(config) => &config.flags,
-        Command::Sweep(sweep) => &sweep.flags,
-    };
-    let loaded = match settings(flags) {
-        Ok(loaded) => loaded,
-        Err(problem) => {
-            eprintln!("{problem}");
-            return ExitCode::from(WRONG_USAGE);
+    match Cli::parse().command {
+        Command::Serve { flags } => {
+            with_settings(&flags, |loaded| in_runtime(loaded, serve::serve))
         }
-    };
-    let ended = match cli.command {
-        Command::Config(config) => {
+        Command::Stdio { flags } => {
+            with_settings(&flags, |loaded| in_runtime(loaded, stdio::stdio))
+        }
+        Command::Ask(ask) => with_settings(&ask.flags.clone(), |loaded| {
+            // Standard error is for the person then, unless more is wanted.
+            in_runtime(&quieter(loaded, "warn"), |settings| ask.run(settings))
+        }),
+        Command::Client(client) => with_settings(&client.flags, |loaded| client.run(loaded)),
+        Command::Doctor(doctor) => with_settings(&doctor.flags, |loaded| doctor.run(loaded)),
+        Command::Config(config) => with_settings(&config.flags, |loaded| {
             for warning in &loaded.warnings {
                 eprintln!("warning: {warning}");
             }
-            print!("{}", config.report(&loaded));
+            say(config.report(loaded).trim_end());
             Ok(())
+        }),
+        Command::Sweep(sweep) => with_settings(&sweep.flags, |loaded| {
+            in_runtime(loaded, |settings| sweep.run(settings))
+        }),
+        Command::Completions { shell } => {
+            say(&manual::completions(shell));
+            ExitCode::SUCCESS
         }
-        Command::Serve { .. } => in_runtime(&loaded, serve::serve),
-        Command::Sweep(sweep) => in_runtime(&loaded, |settings| sweep.run(settings)),
-    };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Command::Man(man) => ended(man.run()),
+    }
+}
+
+/// Runs a command on the settings that are in force.
+fn with_settings<T: Termination>(
+    flags: &Flags,
+    command: impl FnOnce(&Loaded) -> Result<T, String>,
+) -> ExitCode {
+    match settings(flags) {
+        Ok(loaded) => ended(command(&loaded)),
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::from(WRONG_USAGE)
+        }
+    }
+}
+
+fn ended(how: Result<impl Termination, String>) -> ExitCode {
+    match how {
+        Ok(done) => done.report(),
         Err(problem) => {
             eprintln!("askfile: {problem}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// The same settings, logging at this level only unless the operator said how much.
+fn quieter(loaded: &Loaded, level: &str) -> Loaded {
+    let mut quieter = loaded.clone();
+    if *loaded.origin("log") == Origin::Default {
+        level.clone_into(&mut quieter.settings.log);
+    }
+    quieter
+}
+
+/// Tells whoever reads standard output. A program goes on where nobody does.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 fn settings(flags: &Flags) -> Result<Loaded, String> {
@@ -87,9 +155,9 @@ fn settings(flags: &Flags) -> Result<Loaded, String> {
 }
 
 /// Runs an async command with logging as the settings want it.
-fn in_runtime<F>(loaded: &Loaded, command: impl FnOnce(Settings) -> F) -> Result<(), String>
+fn in_runtime<T, F>(loaded: &Loaded, command: impl FnOnce(Settings) -> F) -> Result<T, String>
 where
-    F: Future<Output = Result<(), String>>,
+    F: Future<Output = Result<T, String>>,
 {
     log_to_stderr(&loaded.settings)?;
     for warning in &loaded.warnings {

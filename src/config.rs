@@ -22,8 +22,8 @@ pub use self::{
 };
 use self::{
     forms::{
-        Address, Folder, Form, Format, Keys, KindSize, MimeTypes, Number, PublicUrl, Size, Switch,
-        Text, Within,
+        Address, Folder, Form, Format, Keys, KindSize, MimeTypes, Number, PageAddress, PublicUrl,
+        Size, Switch, Text, Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
@@ -38,7 +38,12 @@ settings! {
     /// Address and port that the server listens on.
     listen: SocketAddr = Address, "127.0.0.1:8787";
 
-    /// Where people reach the server, such as `https://example.com/files`; `none`: at `listen`.
+    /// A second address, for signed links and nothing else, that phones in the network or a tunnel
+    /// may reach; `none`, or for example `0.0.0.0:8788`.
+    page_listen: Option<SocketAddr> = PageAddress, "none";
+
+    /// Where people reach the page, such as `https://example.com/files`; `none`: at `page_listen`,
+    /// else at `listen`.
     public_url: Option<String> = PublicUrl, "none";
 
     /// Folder for the database, the files and the link key; `auto` is the platform's folder for data.

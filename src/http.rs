@@ -2,6 +2,7 @@
 
 mod assets;
 mod download;
+mod events;
 mod failure;
 mod guards;
 mod health;
@@ -25,6 +26,7 @@ use axum::{
 };
 
 pub use self::guards::{Guards, is_links_only};
+pub(crate) use self::guards::{UNKNOWN_NAME, is_loopback};
 use crate::service::Service;
 
 /// Everything that askfile serves, ready to be merged or nested into any axum server. `listen` is
@@ -32,22 +34,33 @@ use crate::service::Service;
 ///
 /// Serve it with connection info, so that the rate limit knows addresses.
 pub fn router(service: &Service, listen: SocketAddr) -> Router {
+    let owners = Router::new().nest_service("/mcp", mcp::endpoint(service));
+    with_links(owners, service, listen)
+}
+
+/// Signed links alone, with what their page needs, and health: what others in the network may reach.
+pub fn page_router(service: &Service, listen: SocketAddr) -> Router {
+    with_links(Router::new(), service, listen)
+}
+
+fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) -> Router {
     let guards = Guards::new(service, listen);
     let links = Router::new()
         .route(
             "/uploads/{token}",
             get(link::show).post(receive::receive).put(receive::receive),
         )
+        .route("/uploads/{token}/events", get(events::events))
+        .route("/uploads/{token}/qr.svg", get(events::qr_svg))
         .route("/uploads/{token}/decline", post(link::decline))
         .route("/uploads/{token}/done", post(link::done));
-    Router::new()
+    owners
         .merge(links)
         .route("/assets/page.css", get(assets::page_css))
         .route("/m/{workspace}/{handle}", get(download::follow_handle))
         .route("/downloads/{workspace}/{media}", get(download::download))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .nest_service("/mcp", mcp::endpoint(service))
         .fallback(failure::unknown_route)
         .method_not_allowed_fallback(failure::unknown_method)
         .with_state(service.clone())

@@ -9,7 +9,7 @@
 //! use askfile::{app, config::Settings, http};
 //!
 //! let settings = Settings::in_folder("/var/lib/askfile");
-//! let service = app::start(settings, "http://127.0.0.1:3000".into()).await?;
+//! let service = app::start(settings, "http://127.0.0.1:3000").await?;
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //! let router = http::router(&service, listener.local_addr()?); // merge it into your own
 //! http::serve::serve(listener, router, &service, std::future::pending()).await?;
@@ -32,6 +32,7 @@
 //! | [`notify`] | waking whoever waits |
 //! | [`link`], [`qr`] | signing and checking links; a link as a QR code |
 //! | [`config`], [`error`], [`clock`] | the settings, the one error table, the time |
+//! | [`host`] | which process of a data folder serves the page, and where |
 //! | [`app`] | putting the parts together |
 //!
 //! Beside `src/`: `tools/` is what models read, `web/` the pages, `tests/it` the stories in process,
@@ -63,6 +64,7 @@ pub mod config;
 pub mod domain;
 pub mod error;
 mod hook;
+pub mod host;
 pub mod http;
 pub mod intake;
 pub mod link;

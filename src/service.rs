@@ -7,6 +7,7 @@ mod close;
 mod create;
 mod download;
 mod link;
+mod progress;
 mod rate;
 mod receive;
 mod status;
@@ -17,15 +18,16 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use self::rate::RateLimit;
 pub use self::{
     attach::{AttachRequest, What},
     create::CreateRequest,
     link::{AskedLink, LinkedSession},
+    progress::{Progress, Watch},
     receive::{Incoming, Received},
     status::Turn,
     sweep::Swept,
 };
+use self::{progress::Flows, rate::RateLimit};
 use crate::{
     clock::Clock,
     config::Settings,
@@ -34,6 +36,7 @@ use crate::{
         workspace::{Workspace, WorkspaceRef},
     },
     error::{Error, Result},
+    host::PublicUrl,
     link::KeyRing,
     notify::Waiters,
     objects::Objects,
@@ -48,7 +51,7 @@ pub struct Service(Arc<Parts>);
 #[derive(Debug)]
 pub struct Parts {
     pub(crate) settings: Settings,
-    public_url: String,
+    public_url: PublicUrl,
     store: Arc<dyn UploadStore>,
     objects: Arc<dyn Objects>,
     clock: Arc<dyn Clock>,
@@ -57,6 +60,7 @@ pub struct Parts {
     handle_keys: KeyRing,
     download_keys: KeyRing,
     waiters: Arc<Waiters>,
+    flows: Flows,
     rate: RateLimit,
     bodies: Semaphore,
     closing: CancellationToken,
@@ -76,8 +80,8 @@ impl Deref for Service {
 pub struct Foundations {
     /// The effective settings.
     pub settings: Settings,
-    /// Where people reach the page, without a slash at the end.
-    pub public_url: String,
+    /// Where people reach the page.
+    pub public_url: PublicUrl,
     /// Where everything but bytes is remembered.
     pub store: Arc<dyn UploadStore>,
     /// Where bytes live.
@@ -105,6 +109,7 @@ impl Service {
         let default_workspace = store.default_workspace().await?;
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
+            flows: Flows::default(),
             rate: RateLimit::new(settings.rate_limit_uploads_per_minute, Arc::clone(&clock)),
             bodies: Semaphore::new(settings.max_concurrent_uploads),
             closing: CancellationToken::new(),
@@ -161,8 +166,8 @@ impl Service {
 
     /// Where people reach the page, without a slash at the end.
     #[must_use]
-    pub fn public_url(&self) -> &str {
-        &self.public_url
+    pub fn public_url(&self) -> String {
+        self.public_url.get()
     }
 
     /// The effective settings.

@@ -3,7 +3,7 @@
 
 pub mod sqlite;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -133,10 +133,17 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// Answers if the database does.
     async fn ping(&self) -> Result<()>;
 
-    /// The stream of changes, of this process and of others. A hint: whoever misses one reads again
-    /// a few seconds later.
+    /// The stream of changes, of this process and, while somebody watches, of others. A hint: whoever
+    /// misses one reads again a few seconds later.
     fn changes(&self) -> broadcast::Receiver<Change>;
+
+    /// While the result is held, changes by other processes are told well within a second.
+    fn watch(&self) -> Watching;
 }
+
+/// Somebody waits for changes by other processes.
+#[derive(Debug)]
+pub struct Watching(#[expect(dead_code, reason = "counted")] Arc<()>);
 
 /// A store's result.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

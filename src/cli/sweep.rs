@@ -17,7 +17,7 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    pub(super) async fn run(self, settings: Settings) -> Result<(), String> {
+    pub(super) async fn run(&self, settings: Settings) -> Result<(), String> {
         let database = settings.data_dir.join("askfile.db");
         if !database.exists() {
             return Err(format!(

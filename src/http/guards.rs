@@ -18,6 +18,7 @@ use axum::{
 
 use super::failure::{assets_from, failed};
 use crate::{
+    config::Settings,
     error::{Error, Result},
     service::Service,
 };
@@ -30,9 +31,15 @@ pub struct Guards(Arc<Parts>);
 struct Parts {
     public: Option<Authority>,
     public_origin: String,
+    /// Whether people reach this server by a name that is not this machine's own.
+    is_public: bool,
     listen: IpAddr,
     is_known_to_be_open: bool,
 }
+
+/// Said where the Host is nobody's whom we know.
+pub(crate) const UNKNOWN_NAME: &str =
+    "This server does not answer to that name; if it should, set public_url.";
 
 /// What a route is for, as far as the checks go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +68,7 @@ impl Guards {
         Self(Arc::new(Parts {
             public: public.and_then(|uri| uri.authority().cloned()),
             public_origin: public_origin.to_ascii_lowercase(),
+            is_public: is_public(service.settings(), &service.public_url()),
             listen: listen.ip(),
             is_known_to_be_open: service.settings().i_know_this_is_open,
         }))
@@ -75,21 +83,13 @@ impl Guards {
             .as_ref()
             .is_some_and(|public| same_host(public, &host));
         if !is_loopback(host.host()) && !is_public && !self.is_address_of_ours(host.host()) {
-            return Err(denied(
-                "This server does not answer to that name; if it should, set public_url.",
-            ));
+            return Err(denied(UNKNOWN_NAME));
         }
         if zone == Zone::Operations {
             self.must_not_be_a_stranger(headers, &host)?;
             self.must_be_local(headers, &host)?;
         }
         Ok(())
-    }
-
-    /// Whether people reach this server by a name that is not this machine's own.
-    fn is_public(&self) -> bool {
-        let public = self.0.public.as_ref();
-        public.is_some_and(|public| !is_loopback(public.host()))
     }
 
     /// A name that is an address cannot be made to point elsewhere.
@@ -123,7 +123,7 @@ impl Guards {
             let name = name.as_str();
             name == "forwarded" || name.starts_with("x-forwarded-") || name.starts_with("cf-")
         });
-        if forwarded || self.is_public() || !is_loopback(host.host()) {
+        if forwarded || self.0.is_public || !is_loopback(host.host()) {
             return Err(denied(
                 "This askfile takes everybody for its owner, so behind a proxy, a tunnel or a \
                  public name it serves signed links only. Its operator can allow more with \
@@ -178,12 +178,20 @@ pub(crate) fn is_loopback(host: &str) -> bool {
         || address(host).is_some_and(|ip| ip.to_canonical().is_loopback())
 }
 
-/// Whether this service answers nothing but signed links and health, because its public address is
-/// not this machine.
+/// Whether people reach a server with these settings, at this public address, by a name that is not
+/// this machine's own.
+fn is_public(settings: &Settings, public_url: &str) -> bool {
+    let public: Option<Uri> = public_url.parse().ok();
+    let host = public.as_ref().and_then(Uri::host);
+    // Where the page has a listener of its own, the public name leads to that one.
+    host.is_some_and(|host| !is_loopback(host)) && settings.page_listen.is_none()
+}
+
+/// Whether a server with these settings, at this public address, answers nothing but signed links
+/// and health, because that address is not this machine.
 #[must_use]
-pub fn is_links_only(service: &Service) -> bool {
-    let guards = Guards::new(service, SocketAddr::from(([127, 0, 0, 1], 0)));
-    guards.is_public() && !guards.0.is_known_to_be_open
+pub fn is_links_only(settings: &Settings, public_url: &str) -> bool {
+    is_public(settings, public_url) && !settings.i_know_this_is_open
 }
 
 /// The layer.

@@ -85,14 +85,9 @@ pub(super) async fn show(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let asked = AskedLink {
-        token: &token,
-        query: query.as_deref(),
-        for_writing: false,
-    };
     let wants_json = wants_json(&headers);
     let shown = async {
-        let link = service.linked(asked).await?;
+        let link = readable(&service, &token, query.as_deref()).await?;
         if wants_json {
             return Ok(facts(&link));
         }
@@ -282,6 +277,20 @@ pub(super) async fn done(
         Ok(link)
     };
     answer_button(done.await, &headers, Status::Completed)
+}
+
+/// A link that is opened for reading.
+pub(super) async fn readable(
+    service: &Service,
+    token: &str,
+    query: Option<&str>,
+) -> Result<LinkedSession> {
+    let asked = AskedLink {
+        token,
+        query,
+        for_writing: false,
+    };
+    service.linked(asked).await
 }
 
 /// A link that is opened for writing.

@@ -1,8 +1,9 @@
 //! Serving on a listener until told to stop, and then ending well.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
+use futures_util::future::join_all;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -49,23 +50,29 @@ pub async fn serve(
     service: &Service,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    serve_all(vec![(listener, router)], service, stop).await
+}
+
+/// The same on several listeners, each with a router of its own.
+///
+/// # Errors
+/// As for [`serve`].
+pub async fn serve_all(
+    doors: Vec<(TcpListener, Router)>,
+    service: &Service,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     let connections = GracefulShutdown::new();
-    let mut stop = pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stop => break,
-        };
-        match accepted {
-            Ok((stream, from)) => connect(stream, from, &router, &connections),
-            Err(error) => {
-                // Out of file handles, for example: others must end before more can begin.
-                tracing::warn!(cause = %error, "a connection was not accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+    {
+        let accepting = doors
+            .iter()
+            .map(|(listener, router)| accept(listener, router, &connections));
+        tokio::select! {
+            _ = join_all(accepting) => {}
+            () = stop => {}
         }
     }
-    drop(listener);
+    drop(doors);
     service.close();
     tracing::info!("stopping: waiting for uploads on their way");
     let grace = service.settings().shutdown_grace;
@@ -76,6 +83,20 @@ pub async fn serve(
         tracing::warn!("stopped while uploads were on their way");
     }
     Ok(())
+}
+
+/// Takes connections for as long as it is polled.
+async fn accept(listener: &TcpListener, router: &Router, connections: &GracefulShutdown) -> ! {
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => connect(stream, from, router, connections),
+            Err(error) => {
+                // Out of file handles, for example: others must end before more can begin.
+                tracing::warn!(cause = %error, "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
 }
 
 fn connect(stream: TcpStream, from: SocketAddr, router: &Router, connections: &GracefulShutdown) {

@@ -1,5 +1,6 @@
 //! [`Objects`] in a folder of a local disk.
 
+mod examine;
 mod folder;
 
 use std::{
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use tokio_util::io::ReaderStream;
 
+pub use self::examine::{Examination, examine};
 use self::folder::Folder;
 use super::{Bytes, Objects, ReadSeek, Staging};
 use crate::domain::ids::ClaimId;
@@ -107,12 +109,13 @@ impl Objects for LocalDisk {
     }
 
     async fn free_bytes(&self) -> io::Result<Option<u64>> {
-        self.run(|root| {
-            let disk = rustix::fs::statvfs(root)?;
-            Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
-        })
-        .await
+        self.run(|root| free_bytes(root).map(Some)).await
     }
+}
+
+fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Service;
 use crate::{
     domain::{
+        caller::Caller,
         ids::{MediaId, WorkspaceId},
         media::{Media, ScanStatus, object_key},
     },
@@ -23,7 +24,7 @@ impl Service {
     pub fn handle_url(&self, workspace: WorkspaceId, handle: &str) -> String {
         let path = handle_path(workspace, handle);
         let signature = self.handle_keys.sign(&path);
-        format!("{}{path}?signature={signature}", self.public_url)
+        format!("{}{path}?signature={signature}", self.public_url())
     }
 
     /// A fresh download link, for who has a handle's address.
@@ -48,7 +49,7 @@ impl Service {
         let signature = self.download_keys.sign(&message);
         Ok(format!(
             "{}{message}&signature={signature}",
-            self.public_url
+            self.public_url()
         ))
     }
 
@@ -72,6 +73,18 @@ impl Service {
         if self.clock.now() >= expires_at {
             return Err(Error::LinkExpired);
         }
+        self.bytes(workspace, media).await
+    }
+
+    /// A file of the caller's own workspace, and its bytes.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] once the media is deleted, and for what no scanner has passed.
+    pub async fn open_media(&self, caller: &Caller, media: MediaId) -> Result<(Media, Bytes)> {
+        self.bytes(caller.workspace.id, media).await
+    }
+
+    async fn bytes(&self, workspace: WorkspaceId, media: MediaId) -> Result<(Media, Bytes)> {
         let found = self.store.media(workspace, MediaRef::Id(media)).await?;
         let media = found
             .filter(|media| matches!(media.scan_status, ScanStatus::Skipped | ScanStatus::Clean))

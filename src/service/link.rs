@@ -85,7 +85,7 @@ impl Service {
     /// The whole link, to be relayed.
     #[must_use]
     pub fn link_url(&self, session: &UploadSession) -> String {
-        let (base, token, query) = (&self.public_url, session.token, self.link_query(session));
+        let (base, token, query) = (self.public_url(), session.token, self.link_query(session));
         format!("{base}/uploads/{token}?{query}")
     }
 

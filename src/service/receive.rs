@@ -89,6 +89,7 @@ impl Service {
         let sender = Sender {
             from: incoming.from,
             attempt: incoming.attempt,
+            declared_bytes: incoming.declared_bytes,
         };
         let task = async move { service.take_in(session, body, sender).await };
         tokio::spawn(task).await.map_err(Error::internal)?
@@ -148,7 +149,8 @@ impl Service {
                 return Err(error);
             }
         };
-        match self.store_file(&session, claim, &mut body).await {
+        let flow = self.flows.begin(session.id, sender.declared_bytes);
+        match self.store_file(&session, claim, flow, &mut body).await {
             Ok(view) => {
                 hook::reached("committed");
                 log_move(
@@ -215,6 +217,7 @@ impl Service {
 struct Sender {
     from: IpAddr,
     attempt: Option<AttemptId>,
+    declared_bytes: Option<u64>,
 }
 
 /// What an earlier request of the same attempt brought, whose answer was lost.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A signal is a hint: the session is read this often without one.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What one turn of waiting brought.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ impl Service {
         let changes = self.waiters.watch(seen.session.id);
         let mut signal = pin!(changes.notified());
         signal.as_mut().enable();
+        let _watching = self.store.watch();
         // Read after the place was taken, so that no change falls between the two.
         let now = self.status(caller, which).await?;
         if now.session.state.status() != Status::Pending

@@ -1,5 +1,6 @@
 //! [`UploadStore`] in one SQLite file.
 
+mod examine;
 mod files;
 mod rows;
 mod schema;
@@ -25,10 +26,11 @@ use rusqlite::{
 };
 use tokio::sync::broadcast;
 
+pub use self::examine::{Examination, examine};
 use self::{rows::Col, writer::Writer};
 use super::{
     Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
-    NewSession, Result, SessionRef, SessionView, StoreError, UploadStore,
+    NewSession, Result, SessionRef, SessionView, StoreError, UploadStore, Watching,
 };
 use crate::{
     clock::Clock,
@@ -335,6 +337,10 @@ impl UploadStore for SqliteStore {
 
     fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
+    }
+
+    fn watch(&self) -> Watching {
+        self.writer.watch()
     }
 }
 

@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
+from agent import Way
 from wire import PATIENCE, Answer, Part, form, http
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -36,6 +39,50 @@ def until(what: str, look: Callable[[], Found], seconds: float = PATIENCE) -> Fo
     return found
 
 
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """The environment of a process on a data folder of the test's own, without the rate limit."""
+    # Settings of whoever runs the tests must not reach the program under test.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ASKFILE_")}
+    defaults = {
+        "data_dir": str(folder / "data"),
+        "listen": "127.0.0.1:0",
+        "rate_limit_uploads_per_minute": "0",
+    }
+    return env | {
+        f"ASKFILE_{name.upper()}": value for name, value in (defaults | settings).items()
+    }
+
+
+def run(folder: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A command of the binary that ends by itself."""
+    return subprocess.run(
+        [BINARY, *command],
+        cwd=folder,
+        env=environment(folder, **settings),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def free_address() -> str:
+    """The same, with the address of this machine."""
+    return f"127.0.0.1:{free_port()}"
+
+
+def node_folder() -> Path:
+    """Where tests/run installs the packages of package.json."""
+    inspector = shutil.which("mcp-inspector")
+    assert inspector, "the Inspector is missing: tests/run installs it"
+    return Path(inspector).parents[2]
+
+
 class Server:
     """`askfile serve` on a free port and a data folder of its own, without the rate limit."""
 
@@ -43,19 +90,14 @@ class Server:
         self.data = folder / "data"
         self._output = folder / "output.log"
         self._is_asked_to_stop = False
-        # Settings of whoever runs the tests must not reach the server under test.
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ASKFILE_")}
-        env |= {
-            "ASKFILE_DATA_DIR": str(self.data),
-            "ASKFILE_LISTEN": "127.0.0.1:0",
-            "ASKFILE_RATE_LIMIT_UPLOADS_PER_MINUTE": "0",
-        }
-        env |= {f"ASKFILE_{name.upper()}": value for name, value in settings.items()}
+        # Not port 0: an `askfile stdio` beside it must know whose page there is.
+        self._env = environment(folder, **({"listen": free_address()} | settings))
+        self._flags = flags
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [BINARY, "serve", *flags],
                 cwd=folder,
-                env=env,
+                env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -67,6 +109,16 @@ class Server:
             self._process.wait()
             raise
         self.url = self.mcp_url.removesuffix("/mcp")
+
+    @property
+    def http(self) -> Way:
+        """How an agent reaches it over the network."""
+        return Way(self.mcp_url, [], {})
+
+    @property
+    def stdio(self) -> Way:
+        """How an agent starts an askfile of its own beside it, on the same data."""
+        return Way(None, [str(BINARY), "stdio", *self._flags], self._env)
 
     def _listening(self) -> re.Match[str] | None:
         assert self._process.poll() is None, f"the server ended at once:\n{self.output}"

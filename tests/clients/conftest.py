@@ -1,14 +1,17 @@
-"""One server for each test, and an agent in each protocol era."""
+"""One server for each test, and an agent of each kind, in each protocol era, on each transport."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from agent import ERAS, Agent
+from agent import LEGACY, MODERN, Agent, Way
+from agent_python import ERAS, LIBRARY, PythonAgent
+from agent_typescript import TypeScriptAgent
 from askfile import Server
 
 # All that is talked to is on this machine, whatever proxy the machine has.
@@ -37,7 +40,27 @@ def server(tmp_path: Path, settings: dict[str, str], flags: list[str]) -> Iterat
         server.stop()
 
 
-@pytest.fixture(params=ERAS)
+Kind = Callable[[Way], Agent]
+
+
+def kinds() -> Iterator[tuple[str, Kind]]:
+    """Clients that are installed; those in TypeScript once, beside the newest one in Python."""
+    for era in ERAS:
+        yield f"{LIBRARY}-{era}", partial(PythonAgent, era=era)
+    if LIBRARY == "python-2":
+        yield "typescript-1", partial(TypeScriptAgent, "agent-v1.mjs", era=LEGACY)
+        yield "typescript-2", partial(TypeScriptAgent, "agent-v2.mjs", era=MODERN)
+
+
+AGENTS = [
+    pytest.param((kind, transport), id=f"{name}-{transport}")
+    for name, kind in kinds()
+    for transport in ("http", "stdio")
+]
+
+
+@pytest.fixture(params=AGENTS)
 def agent(request: pytest.FixtureRequest, server: Server) -> Iterator[Agent]:
-    with Agent(server.mcp_url, request.param) as agent:
+    kind, transport = request.param
+    with kind(way=getattr(server, transport)) as agent:
         yield agent

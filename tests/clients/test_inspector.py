@@ -10,26 +10,25 @@ from typing import Any
 
 import pytest
 
+from agent import Way
 from askfile import Link, Server, png
 
 ERAS = ["legacy", "modern"]
 
 
 class Inspector:
-    def __init__(self, server: Server, era: str, home: Path) -> None:
-        self._base = [
-            "mcp-inspector",
-            "--cli",
-            server.mcp_url,
-            "--protocol-era",
-            era,
-            "--format",
-            "json",
-        ]
+    def __init__(self, way: Way, era: str, home: Path) -> None:
+        # What the Inspector complains about must stand alone on standard error.
+        env = way.env | {"ASKFILE_LOG": "warn"}
+        settings = [f"{name}={value}" for name, value in env.items() if "ASKFILE" in name]
+        given = [word for setting in settings for word in ("-e", setting)]
+        where = [way.url] if way.url else given
+        self._before = ["mcp-inspector", "--cli", *where, "--protocol-era", era, "--format", "json"]
+        self._after = ["--", *way.command] if way.command else []
         self._env = os.environ | {"HOME": str(home)}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [*self._base, *arguments]
+        command = [*self._before, *arguments, *self._after]
         return subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=60)
 
     def list_tools(self) -> Any:
@@ -46,9 +45,14 @@ class Inspector:
         return done, json.loads(done.stdout)["result"]
 
 
+@pytest.fixture(params=["http", "stdio"])
+def way(request: pytest.FixtureRequest, server: Server) -> Way:
+    return getattr(server, request.param)
+
+
 @pytest.fixture(params=ERAS)
-def inspector(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Inspector:
-    return Inspector(server, request.param, tmp_path)
+def inspector(request: pytest.FixtureRequest, way: Way, tmp_path: Path) -> Inspector:
+    return Inspector(way, request.param, tmp_path)
 
 
 def test_the_inspector_finds_no_fault_with_the_tools(inspector: Inspector) -> None:

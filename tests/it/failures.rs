@@ -26,7 +26,8 @@ use askfile::{
     service::{AskedLink, CreateRequest, Foundations, Incoming, LinkedSession, Received, Service},
     store::{
         Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
-        NewSession, Result, SessionRef, SessionView, StoreError, UploadStore, sqlite::SqliteStore,
+        NewSession, Result, SessionRef, SessionView, StoreError, UploadStore, Watching,
+        sqlite::SqliteStore,
     },
 };
 use async_trait::async_trait;
@@ -97,6 +98,10 @@ macro_rules! pass_on {
 
             fn changes(&self) -> broadcast::Receiver<Change> {
                 self.inner.changes()
+            }
+
+            fn watch(&self) -> Watching {
+                self.inner.watch()
             }
         }
     };

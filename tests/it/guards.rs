@@ -187,6 +187,19 @@ async fn a_public_name_is_for_signed_links_only() {
 }
 
 #[tokio::test]
+async fn a_public_name_that_leads_to_a_listener_for_links_leaves_the_owner_in_peace() {
+    let askfile = Askfile::start_with(|settings| {
+        settings.public_url = Some("https://files.example".into());
+        settings.page_listen = Some("0.0.0.0:8788".parse().unwrap());
+    })
+    .await;
+    check(&askfile, EVERYTHING, &[HERE]).await;
+    check(&askfile, NOT_THE_OWNERS, &[("host", "files.example")]).await;
+    let tunnel = [HERE, ("x-forwarded-for", "203.0.113.7")];
+    check(&askfile, NOT_THE_OWNERS, &tunnel).await;
+}
+
+#[tokio::test]
 async fn an_address_of_the_machine_serves_signed_links_where_it_listens() {
     let askfile =
         Askfile::start_with(|settings| settings.listen = "192.168.0.7:8787".parse().unwrap()).await;

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod attach;
+mod events;
 mod failures;
 mod files;
 mod forms;

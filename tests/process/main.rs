@@ -5,8 +5,10 @@
 mod bodies;
 mod crashes;
 mod home;
+mod idle;
 mod memory;
 mod neighbours;
+mod page_listen;
 mod pauses;
 mod races;
 mod server;

@@ -152,6 +152,17 @@ impl Server {
         number.parse().unwrap()
     }
 
+    /// How often its threads went to sleep so far: each time was woken for something.
+    pub fn sleeps(&self) -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let sleeps = |task: io::Result<fs::DirEntry>| {
+            let status = fs::read_to_string(task.unwrap().path().join("status")).ok()?;
+            let line = status.lines().find(|line| line.starts_with("voluntary"));
+            line?.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()
+        };
+        tasks.filter_map(sleeps).sum()
+    }
+
     /// Calls a tool; gives its structured content.
     pub async fn call(&self, tool: &str, arguments: Value) -> Value {
         let answer = self.try_call(tool, arguments).await.unwrap();

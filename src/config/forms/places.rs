@@ -27,6 +27,28 @@ impl Form for Address {
     }
 }
 
+/// The same, or `none`.
+pub struct PageAddress;
+
+impl Form for PageAddress {
+    type Value = Option<SocketAddr>;
+
+    fn placeholder(&self) -> &'static str {
+        Address.placeholder()
+    }
+
+    fn read(&self, text: &str) -> Result<Option<SocketAddr>, String> {
+        match text {
+            "none" => Ok(None),
+            text => Address.read(text).map(Some),
+        }
+    }
+
+    fn show(&self, address: &Option<SocketAddr>) -> String {
+        address.map_or_else(|| "none".to_owned(), |address| address.to_string())
+    }
+}
+
 /// Where a web server is reached, with a path before its own paths if need be; or `none`.
 pub struct PublicUrl;
 
@@ -106,6 +128,14 @@ mod tests {
         for text in ["127.0.0.1", "8787", "localhost:8787", "127.0.0.1:99999"] {
             assert!(Address.read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_second_address_may_be_left_out() {
+        for text in ["none", "0.0.0.0:8788"] {
+            assert_eq!(PageAddress.show(&PageAddress.read(text).unwrap()), text);
+        }
+        assert!(PageAddress.read("8788").is_err());
     }
 
     #[test]

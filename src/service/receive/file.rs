@@ -21,7 +21,7 @@ use crate::{
         sniff::{HEAD_BYTES, Sniffed, ZIP, sniff},
         stage::{NotAsPromised, Stage, Written},
     },
-    service::{Service, signed},
+    service::{Service, progress::Flow, signed},
     store::{NewMedia, SessionView, StoreError},
 };
 
@@ -76,9 +76,10 @@ impl Service {
         &self,
         session: &UploadSession,
         claim: Claim,
+        flow: Arc<Flow>,
         body: &mut FileBody,
     ) -> Result<SessionView, Failure> {
-        let mut pulse = Pulse::of(self, claim.id);
+        let mut pulse = Pulse::of(self, claim.id, flow);
         let (head, name) = self.head(body, &session.limits, &mut pulse).await?;
         let name = name.unwrap_or_default();
         let sniffed = sniff(&head.start, &name);
@@ -123,17 +124,18 @@ impl Service {
         pulse: &mut Pulse<'_>,
     ) -> Result<(Head, Option<String>), Error> {
         let name = self.in_time(body.open()).await?;
-        pulse.beat().await?;
+        pulse.beat(0).await?;
         let mut head = Head::default();
         while head.start.len() < HEAD_BYTES {
             let Some(piece) = self.in_time(body.piece()).await? else {
                 break;
             };
-            head.bytes += piece.len() as u64;
+            let bytes = piece.len() as u64;
+            head.bytes += bytes;
             let wanted = piece.len().min(HEAD_BYTES - head.start.len());
             head.start.extend_from_slice(&piece[..wanted]);
             head.pieces.push(piece);
-            pulse.beat().await?;
+            pulse.beat(bytes).await?;
             if head.bytes > limits.max_size_bytes {
                 break;
             }
@@ -173,14 +175,15 @@ impl Service {
         }
         hook::reached("first-bytes");
         while let Some(piece) = self.in_time(body.piece()).await? {
-            size_bytes += piece.len() as u64;
+            let bytes = piece.len() as u64;
+            size_bytes += bytes;
             if size_bytes > cap {
                 return Err(Error::SizeExceeded { limit: cap }.into());
             }
             stage.append(piece).await.map_err(|_| StreamError::Disk)?;
-            pulse.beat().await?;
+            pulse.beat(bytes).await?;
         }
-        pulse.beat().await?;
+        pulse.beat(0).await?;
         Ok(self.in_time(body.close()).await?)
     }
 

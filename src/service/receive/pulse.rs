@@ -1,13 +1,13 @@
 //! The heartbeat of a claim.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
     domain::ids::ClaimId,
     error::Result,
-    service::{Service, signed},
+    service::{Service, progress::Flow, signed},
 };
 
 /// What writing a heartbeat may take.
@@ -18,23 +18,26 @@ const SLACK: Duration = Duration::from_secs(1);
 pub(super) struct Pulse<'a> {
     service: &'a Service,
     claim: ClaimId,
+    flow: Arc<Flow>,
     last: Instant,
 }
 
 impl<'a> Pulse<'a> {
-    pub(super) fn of(service: &'a Service, claim: ClaimId) -> Self {
+    pub(super) fn of(service: &'a Service, claim: ClaimId, flow: Arc<Flow>) -> Self {
         Self {
             service,
             claim,
+            flow,
             last: Instant::now(),
         }
     }
 
-    /// Bytes came. Now and then, that keeps the claim.
+    /// So many bytes of the file came. Now and then, that keeps the claim.
     ///
     /// # Errors
     /// [`crate::Error::Conflict`] once the claim was lost.
-    pub(super) async fn beat(&mut self) -> Result<()> {
+    pub(super) async fn beat(&mut self, bytes: u64) -> Result<()> {
+        self.flow.count(bytes);
         if self.last.elapsed() >= self.service.beat_every() {
             let (store, lease) = (&self.service.store, self.service.lease());
             store.heartbeat(self.claim, signed(lease), None).await?;

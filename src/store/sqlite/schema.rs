@@ -7,12 +7,17 @@ use super::{Result, StoreError};
 /// Each brings the schema from the version before to its own; the first to version 1.
 const MIGRATIONS: &[&str] = &[include_str!("0001_start.sql")];
 
+/// The newest version.
+pub(super) fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// Makes the schema current.
 ///
 /// # Errors
 /// [`StoreError::NewerSchema`] if a newer program was here.
 pub(super) fn migrate(db: &mut Connection) -> Result<()> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = known();
     // Immediate, so that of several processes that start together one migrates and the rest wait.
     let migration = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found: i64 = migration.pragma_query_value(None, "user_version", |row| row.get(0))?;

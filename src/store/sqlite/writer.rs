@@ -4,7 +4,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, mpsc},
+    sync::{Arc, Weak, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -12,20 +12,29 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, broadcast, oneshot};
 
-use super::{Change, Result, StoreError};
+use super::{Change, Result, StoreError, Watching};
 
 /// Most jobs in one commit.
 const GROUP: usize = 128;
 /// Most jobs that wait; more callers wait for a place.
 const QUEUE: usize = 1024;
-/// How often another process's changes are looked for.
-const WATCH: Duration = Duration::from_millis(200);
+/// How often another process's changes are looked for, while somebody waits for them.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Hands jobs to the thread that writes. The thread ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    orders: mpsc::Sender<Order>,
     places: Arc<Semaphore>,
+    /// Held by everybody who watches, and once here.
+    watched: Arc<()>,
+}
+
+/// What the thread is told to do.
+enum Order {
+    Write(Box<dyn Job>),
+    /// Look for another process's changes: somebody has begun to watch.
+    Look,
 }
 
 /// Some writing inside a group's transaction, and its answer once that is committed.
@@ -65,15 +74,34 @@ where
 
 impl Writer {
     pub(super) fn start(db: Connection, changes: broadcast::Sender<Change>) -> Result<Self> {
-        let (jobs, queue) = mpsc::channel();
+        let (orders, queue) = mpsc::channel();
+        let watched = Arc::new(());
+        let seen = data_version(&db);
+        let mut thread = Thread {
+            db,
+            queue,
+            changes,
+            watched: Arc::downgrade(&watched),
+            seen,
+            looked: Instant::now(),
+        };
         thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || write(&db, &queue, &changes))
+            .spawn(move || thread.run())
             .map_err(|error| StoreError::Database(error.into()))?;
         Ok(Self {
-            jobs,
+            orders,
             places: Arc::new(Semaphore::new(QUEUE)),
+            watched,
         })
+    }
+
+    /// Has other processes' changes looked for while the result is held.
+    pub(super) fn watch(&self) -> Watching {
+        let watching = Watching(Arc::clone(&self.watched));
+        // A thread that has stopped says so to the next who writes.
+        let _ = self.orders.send(Order::Look);
+        watching
     }
 
     /// Runs `work` in a transaction; what it returns is durable.
@@ -93,8 +121,8 @@ impl Writer {
             outcome: None,
             reply,
         };
-        self.jobs
-            .send(Box::new(call))
+        self.orders
+            .send(Order::Write(Box::new(call)))
             .map_err(|_| lost("the writer has stopped"))?;
         answer.await.map_err(|_| lost("the writer has stopped"))?
     }
@@ -104,31 +132,60 @@ fn lost(why: &'static str) -> StoreError {
     StoreError::Database(why.into())
 }
 
-fn write(
-    db: &Connection,
-    queue: &mpsc::Receiver<Box<dyn Job>>,
-    changes: &broadcast::Sender<Change>,
-) {
-    let mut seen = data_version(db);
-    let mut watched = Instant::now();
-    loop {
-        match queue.recv_timeout(WATCH) {
-            Ok(first) => {
-                let mut group = vec![first];
-                group.extend(queue.try_iter().take(GROUP - 1));
-                commit(db, group);
+struct Thread {
+    db: Connection,
+    queue: mpsc::Receiver<Order>,
+    changes: broadcast::Sender<Change>,
+    watched: Weak<()>,
+    /// The state of the database that was looked at last.
+    seen: Option<i64>,
+    looked: Instant,
+}
+
+impl Thread {
+    fn run(&mut self) {
+        while let Ok(order) = self.next() {
+            let mut group = Vec::new();
+            let further = self.queue.try_iter().take(GROUP - 1);
+            for order in order.into_iter().chain(further) {
+                if let Order::Write(job) = order {
+                    group.push(job);
+                }
             }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            if !group.is_empty() {
+                commit(&self.db, group);
+            }
+            if self.is_watched() && self.looked.elapsed() >= LOOK {
+                self.look();
+            }
         }
-        if watched.elapsed() >= WATCH {
-            watched = Instant::now();
-            // On the connection that writes, this number moves by other processes' commits alone.
-            let now = data_version(db);
-            if now != seen {
-                seen = now;
-                let _ = changes.send(Change::Elsewhere);
-            }
+    }
+
+    /// The next order; none, where it is time to look. Without anybody who watches, the thread
+    /// sleeps until it is told something.
+    fn next(&self) -> Result<Option<Order>, mpsc::RecvError> {
+        if !self.is_watched() {
+            return self.queue.recv().map(Some);
+        }
+        match self.queue.recv_timeout(LOOK) {
+            Ok(order) => Ok(Some(order)),
+            Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(mpsc::RecvError),
+        }
+    }
+
+    /// Whether anybody but the [`Writer`] itself holds it.
+    fn is_watched(&self) -> bool {
+        self.watched.strong_count() > 1
+    }
+
+    fn look(&mut self) {
+        self.looked = Instant::now();
+        // On the connection that writes, this number moves by other processes' commits alone.
+        let now = data_version(&self.db);
+        if now != self.seen {
+            self.seen = now;
+            let _ = self.changes.send(Change::Elsewhere);
         }
     }
 }

@@ -44,6 +44,7 @@ pub async fn whatever_moves_a_session_is_told(bench: Bench) {
 pub async fn what_another_process_did_is_told_within_a_second(bench: Bench) {
     let other = bench.database.open().await;
     let (mut here, mut there) = (bench.store.changes(), other.changes());
+    let _watching = (bench.store.watch(), other.watch());
     for _ in 0..3 {
         let new = bench.new_session(1);
         let id = new.id;

@@ -1,0 +1,61 @@
+//! `askfile stdio`: MCP on standard input and output, and the page beside it. Standard output carries
+//! the protocol and nothing else.
+
+use std::time::Duration;
+
+use rmcp::{ServiceExt, service::ServerInitializeError, transport::stdio_pipes};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    host::{Beside, Offer, must_not_be_exposed, start_beside},
+    stop::stop_token,
+};
+use crate::{config::Settings, mcp::Tools, service::Service};
+
+/// Longest time that uploads have to finish when the program that started this one has gone.
+const MOST_GRACE: Duration = Duration::from_secs(30);
+
+pub(super) async fn stdio(mut settings: Settings) -> Result<(), String> {
+    must_not_be_exposed(&settings)?;
+    settings.shutdown_grace = settings.shutdown_grace.min(MOST_GRACE);
+    let stop = stop_token().map_err(|error| error.to_string())?;
+    let Beside { service, mut page } =
+        start_beside(settings, Offer::Everything, stop.clone()).await?;
+    let mcp = speak(service, stop.clone());
+    let mut mcp = std::pin::pin!(mcp);
+    let spoken = tokio::select! {
+        spoken = &mut mcp => spoken,
+        // It is told to stop, or nobody could open a link.
+        served = &mut page => {
+            stop.cancel();
+            return served.map_err(|error| error.to_string())?.and(mcp.await);
+        }
+    };
+    stop.cancel();
+    page.await.map_err(|error| error.to_string())?.and(spoken)
+}
+
+/// Speaks until the other side hangs up, or until told to stop; then calls that wait are answered.
+async fn speak(service: Service, stop: CancellationToken) -> Result<(), String> {
+    let serving = Tools::new(service.clone()).serve(stdio_pipes());
+    let session = tokio::select! {
+        session = serving => session,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let session = match session {
+        Ok(session) => session,
+        Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let hang_up = session.cancellation_token();
+    let mut over = std::pin::pin!(session.waiting());
+    let ended = tokio::select! {
+        ended = &mut over => ended,
+        () = stop.cancelled() => {
+            service.closing().await;
+            hang_up.cancel();
+            over.await
+        }
+    };
+    ended.map(drop).map_err(|error| error.to_string())
+}

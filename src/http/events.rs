@@ -1,0 +1,107 @@
+//! What a page follows: server-sent events with the progress of its session, and the link as a
+//! drawing.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    extract::{RawQuery, State},
+    http::{HeaderName, header},
+    response::{
+        IntoResponse,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::{Stream, stream};
+use serde::Serialize;
+
+use super::{link::TokenInPath, link::readable, page::CONTENT_SECURITY_POLICY};
+use crate::{
+    domain::session::{LastError, Phase, Status},
+    error::Result,
+    qr,
+    service::{Progress, Service, Watch},
+};
+
+/// How often a silent stream says that it is alive, for the sake of proxies.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The data of an event.
+#[derive(Serialize)]
+struct ProgressAnswer {
+    status: Status,
+    phase: Option<Phase>,
+    files: Files,
+    received_bytes: u64,
+    size_bytes: Option<u64>,
+    last_error: Option<LastError>,
+}
+
+#[derive(Serialize)]
+struct Files {
+    stored: u32,
+    receiving: u32,
+    max: u32,
+}
+
+impl From<Progress> for ProgressAnswer {
+    fn from(progress: Progress) -> Self {
+        let (session, tally) = (progress.view.session, progress.view.tally);
+        Self {
+            status: session.state.status(),
+            phase: session.phase(),
+            files: Files {
+                stored: tally.stored,
+                receiving: tally.receiving,
+                max: tally.slots,
+            },
+            received_bytes: progress.received_bytes,
+            size_bytes: progress.size_bytes,
+            last_error: session.last_error,
+        }
+    }
+}
+
+/// `GET /uploads/{token}/events`: one event at the start, and one a change.
+pub(super) async fn events(
+    State(service): State<Service>,
+    TokenInPath(token): TokenInPath,
+    RawQuery(query): RawQuery,
+) -> Result<impl IntoResponse> {
+    let link = readable(&service, &token, query.as_deref()).await?;
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        // nginx would keep events back until its buffer is full.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    let events = Sse::new(told(service.watch(&link)?));
+    Ok((
+        headers,
+        events.keep_alive(KeepAlive::new().interval(KEEP_ALIVE)),
+    ))
+}
+
+fn told(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(watch, |mut watch| async {
+        let progress = watch.next().await.unwrap_or_else(|error| {
+            error.log();
+            None
+        })?;
+        let event = Event::default().json_data(ProgressAnswer::from(progress));
+        Some((Ok(event.expect("numbers and words are JSON")), watch))
+    })
+}
+
+/// `GET /uploads/{token}/qr.svg`: the link, for the camera of a phone.
+pub(super) async fn qr_svg(
+    State(service): State<Service>,
+    TokenInPath(token): TokenInPath,
+    RawQuery(query): RawQuery,
+) -> Result<impl IntoResponse> {
+    let link = readable(&service, &token, query.as_deref()).await?;
+    let drawing = qr::svg(&service.link_url(&link.view.session))?;
+    let headers = [
+        (header::CONTENT_TYPE, "image/svg+xml"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    ];
+    Ok((headers, drawing))
+}

@@ -1,0 +1,332 @@
+"""`askfile ask`, in a real terminal and without one."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from askfile import (
+    BINARY,
+    Link,
+    Page,
+    Server,
+    environment,
+    free_address,
+    large_text,
+    png,
+    sha256,
+    until,
+)
+from wire import connect, http, read_answer, request
+
+LINK = re.compile(r"http://\S+/uploads/\S+signature=[0-9a-f]{64}")
+UPLOADED, WRONG_USAGE, DECLINED, TIMED_OUT, INTERRUPTED = 0, 2, 3, 4, 130
+QR = re.compile("[█▀▄]{10}")
+
+
+class Terminal:
+    """A terminal, wide enough for a link."""
+
+    def __init__(self, folder: Path, command: str, env: dict[str, str]) -> None:
+        self._out = folder / "out.json"
+        # A socket's path must be shorter than a test's folder may be.
+        self._socket = str(Path(tempfile.gettempdir(), f"tmux-{uuid.uuid4().hex}"))
+        shell = f"{command} >{shlex.quote(str(self._out))}; echo ended with $?; exec sleep 60"
+        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "250", "-y", "60", shell, env=env)
+
+    def _tmux(self, *arguments: str, env: dict[str, str] | None = None) -> str:
+        done = subprocess.run(
+            ["tmux", "-u", "-S", self._socket, *arguments],
+            env=env,
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        return done.stdout
+
+    @property
+    def screen(self) -> str:
+        return self._tmux("capture-pane", "-p", "-J")
+
+    def link(self) -> Link:
+        return link_of(until("the link", lambda: LINK.search(self.screen)).group())
+
+    def shows(self, words: str) -> None:
+        until(words, lambda: words in self.screen)
+
+    def press(self, key: str) -> None:
+        self._tmux("send-keys", key)
+
+    def exit_code(self) -> int:
+        ended = until("its end", lambda: re.search(r"ended with (\d+)", self.screen))
+        return int(ended.group(1))
+
+    @property
+    def output(self) -> str:
+        """What went to standard output."""
+        return self._out.read_text()
+
+    def close(self) -> None:
+        self._tmux("kill-server")
+
+
+def link_of(url: str) -> Link:
+    return Link(url, urlsplit(url).path.rpartition("/")[2], "")
+
+
+class Asking:
+    """`askfile ask` on a data folder, with and without a server beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env = environment(folder, listen=free_address())
+        self._terminals: list[Terminal] = []
+
+    def server(self) -> Server:
+        return Server(self.folder, listen=self.env["ASKFILE_LISTEN"])
+
+    def in_terminal(self, *arguments: str) -> Terminal:
+        command = shlex.join([str(BINARY), "ask", "A photo of the receipt, please", *arguments])
+        terminal = Terminal(self.folder, f"cd {shlex.quote(str(self.folder))}; {command}", self.env)
+        self._terminals.append(terminal)
+        return terminal
+
+    def piped(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [BINARY, "ask", "A photo of the receipt, please", *arguments],
+            env=self.env,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def close(self) -> None:
+        for terminal in self._terminals:
+            terminal.close()
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Iterator[Asking]:
+    asking = Asking(tmp_path)
+    try:
+        yield asking
+    finally:
+        asking.close()
+
+
+def state(link: Link) -> str:
+    """How the link stands, at the server beside."""
+    return link.facts()["status"]
+
+
+def test_in_a_terminal_it_shows_the_link_and_the_file_comes_as_json(asking: Asking) -> None:
+    terminal = asking.in_terminal("--accept", "image/*", "--max-size", "1MB")
+    link = terminal.link()
+    facts = link.facts()
+    assert facts["prompt"] == "A photo of the receipt, please"
+    assert facts["limits"]["max_size_bytes"] == 1 << 20
+    assert all(kind.startswith("image/") for kind in facts["limits"]["allowed_mime_types"])
+    terminal.shows("Waiting for somebody to open the link")
+    Page.open(link.url)
+    terminal.shows("The page is open")
+    assert link.send(b"just words").status == 422
+    terminal.shows("the last try was refused")
+    assert not QR.search(terminal.screen), "no phone can follow a link to this machine alone"
+    photo = png()
+    assert link.send(photo).status == 201
+    last = http("GET", link.url, headers={"accept": "text/html"})
+    assert last.is_html, "the sender's browser still shows how it ended"
+    assert terminal.exit_code() == UPLOADED
+    answer = json.loads(terminal.output)
+    [media] = answer["media"]
+    assert media["sha256"] == sha256(photo) and answer["handles"]["media"]
+    assert "saved" not in answer
+
+
+def test_in_a_terminal_it_shows_how_much_has_come(asking: Asking) -> None:
+    terminal = asking.in_terminal()
+    link = terminal.link()
+    text = large_text(4 << 20)
+    head, [body] = request("PUT", link.url, text)
+    with connect(link.url) as connection:
+        connection.sendall(head + body[: 1 << 20])
+        terminal.shows("A file is arriving")
+        terminal.shows("1.00 MiB of 4.00 MiB")
+        connection.sendall(body[1 << 20 : 3 << 20])
+        terminal.shows("3.00 MiB of 4.00 MiB")
+        connection.sendall(body[3 << 20 :])
+        assert read_answer(connection, "PUT").status == 201
+    assert terminal.exit_code() == UPLOADED
+    assert "A file is arriving" not in terminal.screen, "what was shown meanwhile is wiped"
+
+
+def test_who_has_begun_to_send_is_not_cut_off_by_the_time(asking: Asking) -> None:
+    process = asking.piped("--timeout", "1s")
+    link = piped_link(process)
+    text = large_text(100_000)
+    head, [body] = request("PUT", link.url, text)
+    with connect(link.url) as connection:
+        connection.sendall(head + body[:50_000])
+        time.sleep(2)
+        connection.sendall(body[50_000:])
+        assert read_answer(connection, "PUT").status == 201
+    process.communicate(timeout=20)
+    assert process.returncode == UPLOADED
+
+
+def test_files_are_saved_under_their_names_and_none_is_overwritten(asking: Asking) -> None:
+    folder = asking.folder / "new" / "receipts"
+    photos = [png(), png(), png()]
+    for sent in (photos[:2], photos[2:]):
+        process = asking.piped("--output", str(folder), "--max-files", str(len(sent)))
+        link = piped_link(process)
+        for photo in sent:
+            assert link.send(photo, "../../photo.png").status == 201
+        out, _ = process.communicate(timeout=20)
+        assert process.returncode == UPLOADED
+        saved = [Path(path) for path in json.loads(out)["saved"]]
+        assert [path.read_bytes() for path in saved] == sent
+    names = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert names == dict(zip(["photo.png", "photo (2).png", "photo (3).png"], photos, strict=True))
+
+
+def piped_link(process: subprocess.Popen[str]) -> Link:
+    """Reads on until there is a link."""
+    for line in process.stderr:
+        if found := LINK.search(line):
+            return link_of(found.group())
+    raise AssertionError(f"it ended with {process.wait()} and gave no link")
+
+
+def test_piped_it_says_each_change_in_a_line(asking: Asking) -> None:
+    process = asking.piped()
+    link = piped_link(process)
+    Page.open(link.url)
+    assert link.send(png()).status == 201
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == UPLOADED and json.loads(out)["media"]
+    assert "The page is open" in err.splitlines()
+    assert "\x1b" not in err and "\r" not in err and not QR.search(err)
+
+
+def test_a_person_who_declines_ends_it(asking: Asking) -> None:
+    terminal = asking.in_terminal()
+    link = terminal.link()
+    urlencoded = {"content-type": "application/x-www-form-urlencoded"}
+    assert http("POST", link.sub("decline"), b"reason=I+have+none", urlencoded).status == 200
+    assert terminal.exit_code() == DECLINED
+    assert "The person declined: I have none" in terminal.screen
+    assert terminal.output == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "then"), [([], "cancelled"), (["--keep"], "pending")], ids=["closed", "kept"]
+)
+def test_when_the_time_is_over_the_link_is_closed_unless_kept(
+    asking: Asking, flags: list[str], then: str
+) -> None:
+    server = asking.server()
+    terminal = asking.in_terminal("--timeout", "1s", *flags)
+    link = terminal.link()
+    assert link.url.startswith(server.url), "it uses the server that runs"
+    assert terminal.exit_code() == TIMED_OUT
+    assert state(link) == then
+    server.stop()
+
+
+def test_ctrl_c_closes_the_link(asking: Asking) -> None:
+    server = asking.server()
+    terminal = asking.in_terminal()
+    link = terminal.link()
+    assert state(link) == "pending"
+    terminal.press("C-c")
+    assert terminal.exit_code() == INTERRUPTED
+    assert state(link) == "cancelled"
+    assert link.send(png()).json["code"] == "CANCELLED"
+    server.stop()
+
+
+def test_an_upload_through_a_running_server_ends_it(asking: Asking) -> None:
+    server = asking.server()
+    process = asking.piped()
+    link = piped_link(process)
+    assert link.url.startswith(server.url)
+    assert link.send(png()).status == 201
+    # It serves no page of its own that it would have to leave up for the sender.
+    out, _ = process.communicate(timeout=1.5)
+    assert process.returncode == UPLOADED and json.loads(out)["media"]
+    server.stop()
+
+
+def test_a_phone_in_the_network_reaches_the_page_and_nothing_else(asking: Asking) -> None:
+    terminal = asking.in_terminal("--lan")
+    link = terminal.link()
+    terminal.shows("Waiting for somebody to open the link")
+    assert QR.search(terminal.screen)
+    base = link.url.partition("/uploads/")[0]
+    assert not urlsplit(base).hostname.startswith("127.")
+    Page.open(link.url)
+    for path in ("/healthz", "/assets/page.css"):
+        assert http("GET", base + path).status == 200, path
+    port = urlsplit(base).port
+    for host in ({}, {"host": f"127.0.0.1:{port}"}, {"host": f"localhost:{port}"}):
+        for path in ("/mcp", "/"):
+            assert http("POST", base + path, b"{}", host).status in (403, 404), (host, path)
+    assert link.send(png()).status == 201
+    assert terminal.exit_code() == UPLOADED
+
+
+def test_while_it_asks_it_serves_links_and_nothing_else(asking: Asking) -> None:
+    process = asking.piped()
+    link = piped_link(process)
+    base = link.url.partition("/uploads/")[0]
+    assert http("POST", f"{base}/mcp", b"{}").status == 404
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == INTERRUPTED
+
+
+def test_the_browser_of_this_machine_is_opened_when_wanted(asking: Asking, tmp_path: Path) -> None:
+    browser = tmp_path / "bin" / "xdg-open"
+    browser.parent.mkdir()
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" >"{tmp_path}/opened"\n')
+    browser.chmod(0o755)
+    asking.env["PATH"] = f"{browser.parent}:{asking.env['PATH']}"
+    process = asking.piped("--open")
+    link = piped_link(process)
+    opened = tmp_path / "opened"
+    until("a browser", lambda: opened.exists() and opened.read_text() == link.url)
+    process.terminate()
+    process.communicate(timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--accept", "nonsense"], "nonsense"),
+        (["--accept", "image/svg+xml"], "image/svg"),
+        (["--max-size", "1TB"], "50 MB"),
+        (["--max-size", "large"], "large"),
+        (["--max-files", "0"], "max.files"),
+        (["--timeout", "2d"], "between 1s and 1d"),
+    ],
+)
+def test_a_wrong_flag_is_told_before_anybody_is_asked(
+    asking: Asking, arguments: list[str], named: str
+) -> None:
+    process = asking.piped(*arguments)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (WRONG_USAGE, "")
+    assert re.search(named, err) and not LINK.search(err)

@@ -1,0 +1,277 @@
+"""`askfile stdio`: MCP on standard streams, and the page beside it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import LEGACY, Agent, Way
+from agent_python import ERAS, PythonAgent
+from askfile import BINARY, Link, Server, environment, free_address, png, sha256, until
+from wire import connect, http, read_answer, request
+
+POST = {"target_type": "post", "target_id": "1"}
+
+
+@pytest.fixture(params=ERAS)
+def local(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Agent]:
+    """An agent that started askfile itself."""
+    log = tmp_path / "stderr.log"
+    way = Way(
+        None,
+        ["bash", "-c", 'exec "$0" stdio 2>"$1"', str(BINARY), str(log)],
+        environment(tmp_path, listen=free_address(), log="debug"),
+    )
+    with PythonAgent(way, request.param) as agent:
+        yield agent
+    assert "panicked" not in log.read_text()
+
+
+def test_an_agent_gets_a_file_on_standard_streams(local: Agent) -> None:
+    assert len(local.tools()) == 5
+    session = local.call("upload_create", prompt="Your logo")
+    link = Link.of(session)
+    status = local.call("upload_status", token=link.token)
+    assert (status["status"], status["phase"]) == ("pending", "waiting")
+
+    waiting = local.start("upload_status", token=link.token, wait_seconds=30)
+    until("the call waits", lambda: waiting.progress)
+    photo = png()
+    assert link.send(photo).status == 201
+    arrived = time.monotonic()
+    status = waiting.result(5)
+    assert time.monotonic() - arrived < 1
+    assert status["status"] == "completed"
+    assert status["result"]["media"][0]["sha256"] == sha256(photo)
+    attached = local.call("attach_media", upload_token=link.token, **POST)
+    assert attached["status"] == "consumed"
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "code"),
+    [
+        ("upload_create", {"max_files": 51}, "INVALID_ARGUMENT"),
+        ("upload_request", {}, "INVALID_ARGUMENT"),
+        ("upload_status", {"token": "not-a-token"}, "NOT_FOUND"),
+        ("upload_cancel", {"token": "not-a-token"}, "NOT_FOUND"),
+        ("attach_media", {"upload_token": "not-a-token", **POST}, "NOT_FOUND"),
+    ],
+)
+def test_a_failure_on_standard_streams_is_an_answer(
+    local: Agent, tool: str, arguments: dict[str, Any], code: str
+) -> None:
+    assert local.fail(tool, **arguments)["code"] == code
+
+
+class Chat:
+    """A chat app that starts `askfile stdio` and speaks JSON-RPC with it, line by line."""
+
+    def __init__(self, folder: Path, listen: str, **settings: str) -> None:
+        began = time.monotonic()
+        with (folder / "stderr.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [BINARY, "stdio"],
+                env=environment(folder, listen=listen, **settings),
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        self.heard: list[dict[str, Any]] = []
+        client = {"name": "chat", "version": "1"}
+        hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": client}
+        self.ask("initialize", hello)
+        self.took = time.monotonic() - began
+        self.say({"method": "notifications/initialized"})
+
+    def say(self, message: dict[str, Any]) -> None:
+        line = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        self.process.stdin.write(line + b"\n")
+        self.process.stdin.flush()
+
+    def listen(self) -> dict[str, Any]:
+        self.heard.append(json.loads(self.process.stdout.readline()))
+        return self.heard[-1]
+
+    def ask(self, method: str, params: dict[str, Any]) -> Any:
+        self.say({"id": len(self.heard), "method": method, "params": params})
+        return self.listen()["result"]
+
+    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        return self.ask("tools/call", {"name": tool, "arguments": arguments})["structuredContent"]
+
+    def link(self) -> Link:
+        return Link.of(self.call("upload_create"))
+
+    def leave(self) -> tuple[int, float]:
+        """Hangs up; gives the exit code, and how long it took."""
+        began = time.monotonic()
+        self.process.stdin.close()
+        return self.process.wait(20), time.monotonic() - began
+
+    def told(self, signal_number: int) -> tuple[int, float]:
+        """The same, by a signal."""
+        began = time.monotonic()
+        self.process.send_signal(signal_number)
+        return self.process.wait(20), time.monotonic() - began
+
+    def memory(self, key: str) -> int:
+        """Megabytes."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(key))
+
+
+@contextmanager
+def chat(folder: Path, listen: str, **settings: str) -> Iterator[Chat]:
+    chat = Chat(folder, listen, **settings)
+    try:
+        yield chat
+    finally:
+        chat.process.kill()
+        chat.process.wait()
+
+
+def test_standard_output_carries_the_protocol_and_nothing_else(tmp_path: Path) -> None:
+    with chat(tmp_path, free_address(), log="debug") as one:
+        link = one.link()
+        assert link.send(png()).status == 201
+        one.call("upload_status", token="not-a-token")
+        assert one.leave()[0] == 0
+        rest = one.process.stdout.read()
+    assert rest == b""
+    assert all(message["jsonrpc"] == "2.0" for message in one.heard)
+    log = (tmp_path / "stderr.log").read_text()
+    assert "the upload session moved" in log and link.token not in log
+
+
+def test_the_first_answer_comes_at_once_and_rest_costs_little(tmp_path: Path) -> None:
+    listen = free_address()
+    with chat(tmp_path, listen) as first, chat(tmp_path, listen) as second:
+        # The second one does not wait for the page that the first one serves.
+        print(f"first answers after {first.took * 1000:.0f} and {second.took * 1000:.0f} ms")
+        assert max(first.took, second.took) < 1
+        print(f"resident: {first.memory('VmRSS')} MB, of which {first.memory('RssAnon')} its own")
+        assert first.memory("RssAnon") < 15
+
+
+def test_a_second_chat_uses_the_page_of_the_first_and_takes_it_over(tmp_path: Path) -> None:
+    listen = free_address()
+    with chat(tmp_path, listen) as first, chat(tmp_path, listen) as second:
+        links = [first.link(), second.link()]
+        assert all(link.url.startswith(f"http://{listen}/uploads/") for link in links)
+        assert links[1].send(png()).status == 201
+        assert second.call("upload_status", token=links[1].token)["status"] == "completed"
+        assert first.leave()[0] == 0
+        until("the page is back", lambda: answers(links[0].url), 2)
+        assert links[0].send(png()).status == 201
+        assert second.call("upload_status", token=links[0].token)["status"] == "completed"
+
+
+def answers(url: str) -> bool:
+    try:
+        return http("GET", url).status == 200
+    except ConnectionError:
+        return False
+
+
+def test_a_chat_beside_a_server_waits_for_its_uploads(tmp_path: Path) -> None:
+    server = Server(tmp_path, listen=free_address())
+    with chat(tmp_path, server.url.removeprefix("http://")) as one:
+        link = one.link()
+        assert link.url.startswith(server.url)
+        wait = {"token": link.token, "wait_seconds": 30}
+        one.say({"id": 9, "method": "tools/call", "params": {"name": "upload_status", "arguments": wait}})
+        time.sleep(0.5)
+        assert link.send(png()).status == 201
+        arrived = time.monotonic()
+        assert one.listen()["result"]["structuredContent"]["status"] == "completed"
+        assert time.monotonic() - arrived < 1
+    server.stop()
+
+
+def test_a_page_hears_within_a_second_what_a_chat_elsewhere_did(tmp_path: Path) -> None:
+    server = Server(tmp_path, listen=free_address())
+    with chat(tmp_path, server.url.removeprefix("http://")) as one:
+        link = one.link()
+        head, _ = request("GET", link.sub("events"))
+        with connect(link.url) as page:
+            page.sendall(head)
+            with page.makefile("rb") as events:
+                assert any(b'"pending"' in line for line in events)
+                time.sleep(0.5)  # By then its regular look at the database is far away.
+                one.call("upload_cancel", token=link.token)
+                cancelled = time.monotonic()
+                assert any(b'"cancelled"' in line for line in events)
+        assert time.monotonic() - cancelled < 1
+    server.stop()
+
+
+def test_links_work_where_another_program_has_the_address(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        listen = f"127.0.0.1:{other.getsockname()[1]}"
+        with chat(tmp_path, listen) as first, chat(tmp_path, listen) as second:
+            links = [first.link(), second.link()]
+            assert not links[0].url.startswith(f"http://{listen}/")
+            assert links[0].send(png()).status == 201
+            # What the first one's page is reached at, the second one knows, and then inherits.
+            first.told(signal.SIGKILL)
+            until("the page is back", lambda: answers(links[1].url), 5)
+            assert links[1].send(png()).status == 201
+    assert f"{listen} is taken by another program" in (tmp_path / "stderr.log").read_text()
+
+
+@pytest.mark.parametrize("way", ["hang up", "SIGTERM", "SIGINT"])
+def test_it_ends_with_the_chat_and_answers_who_waits(tmp_path: Path, way: str) -> None:
+    with chat(tmp_path, free_address()) as one:
+        link = one.link()
+        if way == "hang up":
+            code, took = one.leave()
+        else:
+            wait = {"token": link.token, "wait_seconds": 30}
+            one.say(
+                {"id": 9, "method": "tools/call", "params": {"name": "upload_status", "arguments": wait}}
+            )
+            time.sleep(0.3)
+            code, took = one.told(getattr(signal, way))
+            assert one.listen()["result"]["structuredContent"]["status"] == "pending"
+    assert code == 0 and took < 1
+
+
+def test_a_file_on_its_way_arrives_though_the_chat_is_gone(tmp_path: Path) -> None:
+    with chat(tmp_path, free_address()) as one:
+        link = one.link()
+        head, [body] = request("PUT", link.url, png(400, 400) * 40)
+        with connect(link.url) as connection:
+            connection.sendall(head + body[:5_000])
+            until("it is on its way", lambda: link.facts()["phase"] == "receiving")
+            one.process.stdin.close()
+            time.sleep(0.3)
+            connection.sendall(body[5_000:])
+            assert read_answer(connection, "PUT").status == 201
+        assert one.process.wait(2) == 0
+
+
+def test_one_that_cannot_serve_its_page_says_why_and_ends(tmp_path: Path) -> None:
+    log = tmp_path / "stderr.log"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [BINARY, "stdio"],
+            env=environment(tmp_path, listen="203.0.113.9:8787", i_know_this_is_open="true"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+    try:
+        assert process.wait(10) == 1
+    finally:
+        process.kill()
+    assert "askfile: cannot listen on 203.0.113.9:8787" in log.read_text()

@@ -1,0 +1,26 @@
+// An agent on the official TypeScript SDK v1.
+
+import { drive, require } from "./driver.mjs";
+
+const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
+const { StdioClientTransport } = require("@modelcontextprotocol/sdk/client/stdio.js");
+const { StreamableHTTPClientTransport } = require("@modelcontextprotocol/sdk/client/streamableHttp.js");
+
+await drive(async ({ url, command: [command, ...args], env }) => {
+  const transport = url
+    ? new StreamableHTTPClientTransport(new URL(url))
+    : new StdioClientTransport({ command, args, env });
+  let version;
+  const agree = transport.setProtocolVersion?.bind(transport);
+  transport.setProtocolVersion = (agreed) => {
+    version = agreed;
+    agree?.(agreed);
+  };
+  const client = new Client({ name: "agent-v1", version: "1" });
+  await client.connect(transport);
+  return {
+    client,
+    version,
+    call: (params, options) => client.callTool(params, undefined, options),
+  };
+});

@@ -1,0 +1,20 @@
+// An agent on the official TypeScript client v2.
+
+import { drive, require } from "./driver.mjs";
+
+const { Client, StreamableHTTPClientTransport } = require("@modelcontextprotocol/client");
+const { StdioClientTransport } = require("@modelcontextprotocol/client/stdio");
+
+await drive(async ({ url, command: [command, ...args], env, era }) => {
+  const transport = url
+    ? new StreamableHTTPClientTransport(new URL(url))
+    : new StdioClientTransport({ command, args, env });
+  const mode = era === "2025-11-25" ? "legacy" : "auto";
+  const client = new Client({ name: "agent-v2", version: "2" }, { versionNegotiation: { mode } });
+  await client.connect(transport);
+  return {
+    client,
+    version: client.getNegotiatedProtocolVersion(),
+    call: (params, options) => client.callTool(params, options),
+  };
+});

@@ -1,0 +1,43 @@
+// Reads commands as JSON lines, lets a client do them, and prints what comes of them as JSON lines.
+
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+// The packages lie where tests/run installs them, not above this file.
+export const require = createRequire(join(process.env.ASKFILE_TEST_NODE, "package.json"));
+
+const print = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+
+// The first line says how to connect: `connect` does, and answers with the client, the version that
+// was agreed on, and how this SDK is told to call a tool.
+export async function drive(connect) {
+  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  const first = JSON.parse((await lines.next()).value);
+  const { client, version, call } = await connect(first);
+  print({ id: first.id, result: version });
+
+  const calls = new Map();
+  const actions = {
+    tools: async () => (await client.listTools()).tools,
+    call: ({ id, tool, arguments: given }) => {
+      const aborting = new AbortController();
+      calls.set(id, aborting);
+      const onprogress = ({ message }) => print({ id, progress: message ?? "" });
+      return call({ name: tool, arguments: given }, { onprogress, signal: aborting.signal });
+    },
+  };
+  for await (const line of lines) {
+    const { do: what, ...command } = JSON.parse(line);
+    if (what === "cancel") {
+      calls.get(command.id).abort();
+      continue;
+    }
+    actions[what](command).then(
+      (result) => print({ id: command.id, result }),
+      (error) => print({ id: command.id, error: String(error) }),
+    );
+  }
+  for (const aborting of calls.values()) aborting.abort();
+  await client.close();
+}
