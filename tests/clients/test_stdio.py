@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -124,6 +125,12 @@ class Chat:
         self.process.send_signal(signal_number)
         return self.process.wait(20), time.monotonic() - began
 
+    def sleeps(self) -> int:
+        """How often its threads went to sleep so far: each time was woken for something."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/status")
+        found = (re.search(r"^voluntary_ctxt_switches:\s*(\d+)", task.read_text(), re.M) for task in tasks)
+        return sum(int(match.group(1)) for match in found if match)
+
     def memory(self, key: str) -> int:
         """Megabytes."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
@@ -161,6 +168,16 @@ def test_the_first_answer_comes_at_once_and_rest_costs_little(tmp_path: Path) ->
         assert max(first.took, second.took) < 1
         print(f"resident: {first.memory('VmRSS')} MB, of which {first.memory('RssAnon')} its own")
         assert first.memory("RssAnon") < 15
+
+
+def test_a_chat_at_rest_sleeps(tmp_path: Path) -> None:
+    listen = free_address()
+    with chat(tmp_path, listen), chat(tmp_path, listen) as second:
+        second.link()
+        time.sleep(1)
+        before = second.sleeps()
+        time.sleep(2)
+        assert second.sleeps() - before < 5, "it waits for its turn without looking for it"
 
 
 def test_a_second_chat_uses_the_page_of_the_first_and_takes_it_over(tmp_path: Path) -> None:
