@@ -45,7 +45,7 @@ pub fn router(service: &Service, listen: SocketAddr) -> Router {
         .route("/uploads/{token}/done", post(link::done));
     Router::new()
         .merge(links)
-        .route("/assets/page.css", get(assets::page_css))
+        .route("/assets/{name}", get(assets::asset))
         .route("/m/{workspace}/{handle}", get(download::follow_handle))
         .route("/downloads/{workspace}/{media}", get(download::download))
         .route("/healthz", get(health::healthz))
