@@ -213,11 +213,9 @@ impl Ask {
     /// The link, for whoever is to open it.
     fn show(&self, link: &str) {
         eprintln!("Send the file here within {}:\n\n  {link}\n", self.time());
-        let host = link.parse::<::http::Uri>().ok();
-        let host = host.as_ref().and_then(::http::Uri::host);
-        // A phone cannot follow a link to this machine's own loopback.
+        // A phone cannot follow a link to this machine alone.
         if io::stderr().is_terminal()
-            && host.is_some_and(|host| !http::is_loopback(host))
+            && !http::is_on_this_machine(link)
             && let Ok(code) = qr::terminal(link)
         {
             eprintln!("{code}\n");

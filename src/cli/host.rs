@@ -192,10 +192,10 @@ pub(super) async fn start_beside(
     let service = start(settings, PublicUrl::posted(notice.clone())).await?;
     let serving = service.clone();
     let serve = async move {
-        let served = in_turn(&serving, notice, turn, offer, &stop).await;
-        // Whoever still waits for an upload is answered.
+        in_turn(&serving, notice, turn, offer, &stop).await?;
+        // If its turn never came: whoever still waits for an upload is answered.
         serving.close();
-        served
+        Ok(())
     };
     let page = tokio::spawn(serve);
     Ok(Beside { service, page })

@@ -6,7 +6,7 @@ use axum::{
     Json,
     body::Body,
     extract::{FromRequestParts, Path, RawQuery, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, Limited};
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{
     failure::{failed, wants_page},
+    guards::is_loopback,
     page::{Outcome, Problem, RequestPage, html_response},
 };
 use crate::{
@@ -143,8 +144,8 @@ fn page(service: &Service, link: &LinkedSession, headers: &HeaderMap) -> Respons
         (SessionState::Completed | SessionState::Consumed, Some(media)) => {
             let size = size_text(media.original.size_bytes);
             let sent = Outcome::Sent {
-                file: Some((&media.original_filename, &size)),
-                more: false,
+                file: (&media.original_filename, &size),
+                count: link.view.tally.stored,
             };
             html_response(StatusCode::OK, sent.html(ASSETS))
         }
@@ -222,6 +223,10 @@ pub(super) fn request_page(
         accepted: accepted_types(&limits.allowed_mime_types),
         accept: accept.join(","),
         max_size: size_text(limits.max_size_bytes),
+        max_bytes: limits.max_size_bytes,
+        takes_images: ["image/jpeg", "image/png"]
+            .iter()
+            .any(|mime| limits.allows(mime)),
         caps: limits
             .max_size_bytes_by_kind
             .iter()
@@ -233,6 +238,8 @@ pub(super) fn request_page(
         expires_at: rfc3339(session.redeem_by),
         expires_text: for_people(session.redeem_by),
         time_left: duration_text(Duration::from_secs(left.as_secs().div_ceil(60) * 60)),
+        seconds_left: left.as_secs(),
+        has_qr: !is_on_this_machine(&service.public_url()),
         query: &link.query.to_string(),
         token: &session.token.to_string(),
         error: error.map(|error| Problem {
@@ -241,6 +248,12 @@ pub(super) fn request_page(
         }),
     };
     html_response(status, page.html())
+}
+
+/// Whether only this machine can open what is there.
+pub(crate) fn is_on_this_machine(url: &str) -> bool {
+    let uri: Option<Uri> = url.parse().ok();
+    uri.as_ref().and_then(Uri::host).is_none_or(is_loopback)
 }
 
 /// `POST /uploads/{token}/decline`: the person says no, perhaps with a reason.

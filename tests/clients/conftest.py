@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agent import ERAS, Agent
 from askfile import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from browser import Open, Tab, Wire
 
 # All that is talked to is on this machine, whatever proxy the machine has.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
@@ -41,3 +47,40 @@ def server(tmp_path: Path, settings: dict[str, str], flags: list[str]) -> Iterat
 def agent(request: pytest.FixtureRequest, server: Server) -> Iterator[Agent]:
     with Agent(server.mcp_url, request.param) as agent:
         yield agent
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright  # Not there for SDK v1, nor needed.
+
+    from browser import launch
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Browser) -> Iterator[Open]:
+    """Opens links, each in a browser of its own, and sees that nothing was wrong with any."""
+    from browser import Tab
+
+    tabs: list[Tab] = []
+
+    def browse(url: str, **options: Any) -> Tab:
+        tabs.append(Tab(chromium, url, **options))
+        return tabs[-1]
+
+    yield browse
+    for tab in tabs:
+        tab.close()
+
+
+@pytest.fixture
+def wire(server: Server) -> Iterator[Wire]:
+    from browser import Wire
+
+    wire = Wire(server.url)
+    yield wire
+    wire.close()

@@ -91,6 +91,7 @@ class Chat:
         client = {"name": "chat", "version": "1"}
         hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": client}
         self.ask("initialize", hello)
+        self.listen()
         self.took = time.monotonic() - began
         self.say({"method": "notifications/initialized"})
 
@@ -103,12 +104,16 @@ class Chat:
         self.heard.append(json.loads(self.process.stdout.readline()))
         return self.heard[-1]
 
-    def ask(self, method: str, params: dict[str, Any]) -> Any:
+    def ask(self, method: str, params: dict[str, Any]) -> None:
         self.say({"id": len(self.heard), "method": method, "params": params})
-        return self.listen()["result"]
+
+    def begin(self, tool: str, **arguments: Any) -> None:
+        """A call whose answer is listened for later."""
+        self.ask("tools/call", {"name": tool, "arguments": arguments})
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        return self.ask("tools/call", {"name": tool, "arguments": arguments})["structuredContent"]
+        self.begin(tool, **arguments)
+        return self.listen()["result"]["structuredContent"]
 
     def link(self) -> Link:
         return Link.of(self.call("upload_create"))
@@ -128,8 +133,8 @@ class Chat:
     def sleeps(self) -> int:
         """How often its threads went to sleep so far: each time was woken for something."""
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/status")
-        found = (re.search(r"^voluntary_ctxt_switches:\s*(\d+)", task.read_text(), re.M) for task in tasks)
-        return sum(int(match.group(1)) for match in found if match)
+        count = re.compile(r"^voluntary_ctxt_switches:\s*(\d+)", re.MULTILINE)
+        return sum(int(count.search(task.read_text()).group(1)) for task in tasks)
 
     def memory(self, key: str) -> int:
         """Megabytes."""
@@ -205,8 +210,7 @@ def test_a_chat_beside_a_server_waits_for_its_uploads(tmp_path: Path) -> None:
     with chat(tmp_path, server.url.removeprefix("http://")) as one:
         link = one.link()
         assert link.url.startswith(server.url)
-        wait = {"token": link.token, "wait_seconds": 30}
-        one.say({"id": 9, "method": "tools/call", "params": {"name": "upload_status", "arguments": wait}})
+        one.begin("upload_status", token=link.token, wait_seconds=30)
         time.sleep(0.5)
         assert link.send(png()).status == 201
         arrived = time.monotonic()
@@ -253,10 +257,7 @@ def test_it_ends_with_the_chat_and_answers_who_waits(tmp_path: Path, way: str) -
         if way == "hang up":
             code, took = one.leave()
         else:
-            wait = {"token": link.token, "wait_seconds": 30}
-            one.say(
-                {"id": 9, "method": "tools/call", "params": {"name": "upload_status", "arguments": wait}}
-            )
+            one.begin("upload_status", token=link.token, wait_seconds=30)
             time.sleep(0.3)
             code, took = one.told(getattr(signal, way))
             assert one.listen()["result"]["structuredContent"]["status"] == "pending"
