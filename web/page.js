@@ -84,7 +84,7 @@ class Row {
     this.become("ready");
     if (file.size > maxBytes) {
       const max = sizeText(maxBytes);
-      this.fail(say("too-large", { name: file.name, size: this.size, max }), true);
+      this.fail(say("too-large", { name: file.name, size: this.size, max }), "hopeless");
     }
     list.append(this.element);
   }
@@ -113,9 +113,9 @@ class Row {
     this.element.dataset.state = state;
     this.part("progress").hidden = !isSending;
     this.part(".cancel").hidden = !isSending;
-    this.part(".retry").hidden = state !== "failed";
+    this.part(".retry").hidden = state !== "failed" && state !== "stopped";
     this.part(".remove").hidden = isSending || state === "sent";
-    if (state !== "failed" && state !== "hopeless") this.part(".why").textContent = "";
+    this.part(".why").textContent = "";
     const detail = { queued: "queued", sent: "sent", sending: "starting" }[state];
     const done = sizeText(0);
     this.part(".file-size").textContent = detail ? say(detail, { size: this.size, done }) : this.size;
@@ -123,8 +123,9 @@ class Row {
     refresh();
   }
 
-  fail(why, isHopeless = false) {
-    this.become(isHopeless ? "hopeless" : "failed");
+  /** `state` is `failed`, `stopped` or `hopeless`. */
+  fail(why, state = "failed") {
+    this.become(state);
     this.part(".why").textContent = why;
   }
 
@@ -171,9 +172,10 @@ class Row {
     } else if (CLOSED.has(result.code)) {
       leave();
     } else if (result.code) {
-      this.fail(`${result.message} ${say(result.code)}`, HOPELESS.has(result.code));
+      const state = HOPELESS.has(result.code) ? "hopeless" : "failed";
+      this.fail(`${result.message} ${say(result.code)}`, state);
     } else {
-      this.fail(say(result.word));
+      this.fail(say(result.word), result.word === "stopped" ? "stopped" : "failed");
     }
   }
 }
@@ -218,7 +220,7 @@ function refresh() {
   const ready = waiting().length;
   document.documentElement.dataset.files = rows.length;
   submit.disabled = isSending || (!ready && rows.length > 0);
-  submit.textContent = ready > 1 ? say("send-many", { n: ready }) : say("send");
+  submit.textContent = isSending ? say("busy") : ready > 1 ? say("send-many", { n: ready }) : say("send");
   if (!done) return;
   find(".progress", form).textContent = say("count", { n: stored, max: maxFiles });
   done.hidden = stored === 0;
@@ -232,7 +234,7 @@ async function sendAll() {
   for (let row; (row = waiting()[0]); ) await row.send();
   isSending = false;
   refresh();
-  rows.find((row) => row.state === "failed")?.focus();
+  rows.find(({ state }) => state === "failed" || state === "stopped")?.focus();
 }
 
 // How it ended
@@ -265,7 +267,9 @@ function follow() {
     }
     stored = files.stored;
     const elsewhere = find(".elsewhere");
-    elsewhere.hidden = isSending || !files.receiving;
+    // What this page itself has begun may still look alive.
+    const isOurs = rows.some(({ state }) => ["sending", "failed", "stopped"].includes(state));
+    elsewhere.hidden = isOurs || !files.receiving;
     find("span", elsewhere).textContent = elsewhere.hidden ? "" : say("elsewhere");
     const bar = find("progress", elsewhere);
     if (size_bytes) bar.value = Math.min(100, (received_bytes * 100) / size_bytes);

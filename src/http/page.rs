@@ -98,7 +98,6 @@ fn next_steps() -> Vec<(&'static str, &'static str)> {
         Error::MalformedBody(String::new()),
         Error::InUse { retry_after: 0 },
         Error::Conflict(String::new()),
-        Error::PermissionDenied(String::new()),
         Error::RateLimited { retry_after: 0 },
         Error::InsufficientStorage,
         Error::Busy { retry_after: 0 },

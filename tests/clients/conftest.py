@@ -13,7 +13,7 @@ from agent import ERAS, Agent
 from askfile import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
 
     from browser import Open, Tab, Wire
 
@@ -50,15 +50,30 @@ def agent(request: pytest.FixtureRequest, server: Server) -> Iterator[Agent]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
     from playwright.sync_api import sync_playwright  # Not there for SDK v1, nor needed.
 
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
     from browser import launch
 
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
+    browser = launch(playwright)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def fingers(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium on a screen without a mouse."""
+    from browser import FINGERS, launch
+
+    browser = launch(playwright, FINGERS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -185,12 +185,12 @@ fn a_refused_try_says_why_above_everything_else() {
         ..page()
     };
     let html = refused.html();
-    let alert = between(&html, "role=\"alert\"", "</div>");
+    let alert = between(&html, "class=\"problem\" role=\"alert\"", "</div>");
     assert!(alert.contains("This file is &lt;larger&gt; than 50 MB."));
     assert!(alert.contains("Choose a smaller file."));
     assert!(html.find("role=\"alert\"") < html.find("<h1>"));
     assert_ne!(title(&html), title(&page().html()));
-    assert!(!page().html().contains("role=\"alert\""));
+    assert!(!page().html().contains("class=\"problem\""));
 }
 
 #[test]
