@@ -200,6 +200,14 @@ class Link:
         body, headers = form(Part(data, filename=filename), *fields)
         return http("POST", self.url, body, headers)
 
+    @property
+    def is_served(self) -> bool:
+        """Whether anybody serves its page."""
+        try:
+            return http("GET", self.url).status == 200
+        except ConnectionError:
+            return False
+
     def facts(self) -> dict[str, Any]:
         """What the link tells whoever holds it."""
         return http("GET", self.url, headers={"accept": "application/json"}).json

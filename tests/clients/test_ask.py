@@ -278,6 +278,7 @@ def test_of_two_that_ask_the_second_takes_the_page_over(asking: Asking) -> None:
     assert links[0].send(png()).status == 201
     first.communicate(timeout=20)
     assert first.returncode == UPLOADED
+    until("the page is back", lambda: links[1].is_served, 2)
     assert links[1].send(png()).status == 201
     second.communicate(timeout=20)
     assert second.returncode == UPLOADED

@@ -18,7 +18,7 @@ from mcp import StdioServerParameters
 
 from agent import ERAS, LEGACY, Agent
 from askfile import BINARY, Link, Server, environment, free_address, png, sha256, until
-from wire import connect, http, read_answer, request
+from wire import connect, read_answer, request
 
 POST = {"target_type": "post", "target_id": "1"}
 
@@ -193,16 +193,9 @@ def test_a_second_chat_uses_the_page_of_the_first_and_takes_it_over(tmp_path: Pa
         assert links[1].send(png()).status == 201
         assert second.call("upload_status", token=links[1].token)["status"] == "completed"
         assert first.leave()[0] == 0
-        until("the page is back", lambda: answers(links[0].url), 2)
+        until("the page is back", lambda: links[0].is_served, 2)
         assert links[0].send(png()).status == 201
         assert second.call("upload_status", token=links[0].token)["status"] == "completed"
-
-
-def answers(url: str) -> bool:
-    try:
-        return http("GET", url).status == 200
-    except ConnectionError:
-        return False
 
 
 def test_a_chat_beside_a_server_waits_for_its_uploads(tmp_path: Path) -> None:
@@ -245,7 +238,7 @@ def test_links_work_where_another_program_has_the_address(tmp_path: Path) -> Non
             assert links[0].send(png()).status == 201
             # What the first one's page is reached at, the second one knows, and then inherits.
             first.told(signal.SIGKILL)
-            until("the page is back", lambda: answers(links[1].url), 5)
+            until("the page is back", lambda: links[1].is_served, 5)
             assert links[1].send(png()).status == 201
     assert f"{listen} is taken by another program" in (tmp_path / "stderr.log").read_text()
 
