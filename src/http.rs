@@ -26,7 +26,7 @@ use axum::{
 };
 
 pub use self::guards::{Guards, is_links_only};
-pub(crate) use self::guards::{UNKNOWN_NAME, is_loopback};
+pub(crate) use self::guards::{UNKNOWN_NAME, is_on_this_machine};
 use crate::service::Service;
 
 /// Everything that askfile serves, ready to be merged or nested into any axum server. `listen` is
@@ -56,7 +56,7 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
         .route("/uploads/{token}/done", post(link::done));
     owners
         .merge(links)
-        .route("/assets/page.css", get(assets::page_css))
+        .route("/assets/{name}", get(assets::asset))
         .route("/m/{workspace}/{handle}", get(download::follow_handle))
         .route("/downloads/{workspace}/{media}", get(download::download))
         .route("/healthz", get(health::healthz))

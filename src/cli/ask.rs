@@ -13,7 +13,10 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::{
+    task::{JoinError, JoinHandle},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::progress::Progress;
@@ -126,7 +129,11 @@ impl Ask {
         };
         let user = std::env::var("USER").unwrap_or_else(|_| "Somebody".into());
         let caller = service.open_caller(Some(&format!("{user} (askfile ask)")));
-        let session = match service.create(&caller, request).await {
+        let made = tokio::select! {
+            made = service.create(&caller, request) => made,
+            served = &mut page => return Err(why_ended(served)),
+        };
+        let session = match made {
             Ok(session) => session,
             Err(error @ Error::InvalidArgument(_)) => {
                 eprintln!("askfile: {error}");
@@ -143,10 +150,7 @@ impl Ask {
         let ended = tokio::select! {
             ended = self.wait(&asked) => ended?,
             () = interrupted.cancelled() => Ended::Interrupted,
-            served = &mut page => {
-                served.map_err(|error| error.to_string())??;
-                Ended::Interrupted
-            }
+            served = &mut page => return Err(why_ended(served)),
         };
         let code = self.end(&asked, ended, over, page).await?;
         Ok(ExitCode::from(code))
@@ -209,11 +213,9 @@ impl Ask {
     /// The link, for whoever is to open it.
     fn show(&self, link: &str) {
         eprintln!("Send the file here within {}:\n\n  {link}\n", self.time());
-        let host = link.parse::<::http::Uri>().ok();
-        let host = host.as_ref().and_then(::http::Uri::host);
-        // A phone cannot follow a link to this machine's own loopback.
+        // A phone cannot follow a link to this machine alone.
         if io::stderr().is_terminal()
-            && host.is_some_and(|host| !http::is_loopback(host))
+            && !http::is_on_this_machine(link)
             && let Ok(code) = qr::terminal(link)
         {
             eprintln!("{code}\n");
@@ -308,6 +310,15 @@ fn timeout(text: &str) -> Result<Duration, String> {
         return Ok(timeout);
     }
     Err("must be between 1s and 1d".into())
+}
+
+/// Why the page is not served any more, though nobody has told it to stop.
+fn why_ended(served: Result<Result<(), String>, JoinError>) -> String {
+    match served {
+        Ok(Ok(())) => "the page is not served any more".into(),
+        Ok(Err(why)) => why,
+        Err(error) => error.to_string(),
+    }
 }
 
 fn failure(error: &Error) -> String {

@@ -144,8 +144,10 @@ pub(super) async fn start_in_network(
 ) -> Result<Beside, String> {
     let nowhere = "--lan: this machine is in no network";
     let ip = lan_ip().ok_or_else(|| nowhere.to_owned())?;
-    let page = open("page-listen", SocketAddr::new(ip, 0), None, Taken::Refuse).await?;
-    let service = start(settings, local_url(address_of(&page)?)).await?;
+    let chosen = settings.page_listen.filter(|at| !at.ip().is_loopback());
+    let address = chosen.unwrap_or(SocketAddr::new(ip, 0));
+    let page = open("page-listen", address, None, Taken::MoveAside).await?;
+    let service = start(settings, reached_at(address_of(&page)?)).await?;
     let door = page_door(&service, page)?;
     let serving = service.clone();
     let page = tokio::spawn(async move {
@@ -190,10 +192,10 @@ pub(super) async fn start_beside(
     let service = start(settings, PublicUrl::posted(notice.clone())).await?;
     let serving = service.clone();
     let serve = async move {
-        let served = in_turn(&serving, notice, turn, offer, &stop).await;
-        // Whoever still waits for an upload is answered.
+        in_turn(&serving, notice, turn, offer, &stop).await?;
+        // If its turn never came: whoever still waits for an upload is answered.
         serving.close();
-        served
+        Ok(())
     };
     let page = tokio::spawn(serve);
     Ok(Beside { service, page })

@@ -21,13 +21,14 @@ pub(super) async fn stdio(mut settings: Settings) -> Result<(), String> {
     let stop = stop_token().map_err(|error| error.to_string())?;
     let Beside { service, mut page } =
         start_beside(settings, Offer::Everything, stop.clone()).await?;
-    let mcp = speak(service, stop.clone());
+    let mcp = speak(service.clone(), stop.clone());
     let mut mcp = std::pin::pin!(mcp);
     let spoken = tokio::select! {
         spoken = &mut mcp => spoken,
         // It is told to stop, or nobody could open a link.
         served = &mut page => {
             stop.cancel();
+            service.close();
             return served.map_err(|error| error.to_string())?.and(mcp.await);
         }
     };

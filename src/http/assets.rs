@@ -1,12 +1,39 @@
 //! What the pages are made of, embedded in the binary.
 
-use axum::{http::header, response::IntoResponse};
+use axum::{
+    extract::Path,
+    http::header,
+    response::{IntoResponse, Response},
+};
 
-/// `GET /assets/page.css`
-pub(super) async fn page_css() -> impl IntoResponse {
+use crate::error::Error;
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Each by its name.
+const ASSETS: [(&str, &str, &str); 4] = [
+    (
+        "page.css",
+        "text/css; charset=utf-8",
+        include_str!("../../web/page.css"),
+    ),
+    ("page.js", SCRIPT, include_str!("../../web/page.js")),
+    ("file.js", SCRIPT, include_str!("../../web/file.js")),
+    (
+        "icon.svg",
+        "image/svg+xml",
+        include_str!("../../web/icon.svg"),
+    ),
+];
+
+/// `GET /assets/{name}`
+pub(super) async fn asset(Path(name): Path<String>) -> Response {
+    let Some((_, kind, text)) = ASSETS.into_iter().find(|(asset, ..)| *asset == name) else {
+        return Error::NotFound.into_response();
+    };
     let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "public, max-age=300"),
     ];
-    (headers, include_str!("../../web/page.css"))
+    (headers, text).into_response()
 }

@@ -173,18 +173,22 @@ fn address(host: &str) -> Option<IpAddr> {
 }
 
 /// Whether this names the machine itself.
-pub(crate) fn is_loopback(host: &str) -> bool {
+fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || address(host).is_some_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// Whether only this machine can open what is there.
+pub(crate) fn is_on_this_machine(url: &str) -> bool {
+    let uri: Option<Uri> = url.parse().ok();
+    uri.as_ref().and_then(Uri::host).is_none_or(is_loopback)
 }
 
 /// Whether people reach a server with these settings, at this public address, by a name that is not
 /// this machine's own.
 fn is_public(settings: &Settings, public_url: &str) -> bool {
-    let public: Option<Uri> = public_url.parse().ok();
-    let host = public.as_ref().and_then(Uri::host);
     // Where the page has a listener of its own, the public name leads to that one.
-    host.is_some_and(|host| !is_loopback(host)) && settings.page_listen.is_none()
+    !is_on_this_machine(public_url) && settings.page_listen.is_none()
 }
 
 /// Whether a server with these settings, at this public address, answers nothing but signed links

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{
     failure::{failed, wants_page},
+    guards::is_on_this_machine,
     page::{Outcome, Problem, RequestPage, html_response},
 };
 use crate::{
@@ -143,8 +144,8 @@ fn page(service: &Service, link: &LinkedSession, headers: &HeaderMap) -> Respons
         (SessionState::Completed | SessionState::Consumed, Some(media)) => {
             let size = size_text(media.original.size_bytes);
             let sent = Outcome::Sent {
-                file: Some((&media.original_filename, &size)),
-                more: false,
+                file: (&media.original_filename, &size),
+                count: link.view.tally.stored,
             };
             html_response(StatusCode::OK, sent.html(ASSETS))
         }
@@ -222,6 +223,10 @@ pub(super) fn request_page(
         accepted: accepted_types(&limits.allowed_mime_types),
         accept: accept.join(","),
         max_size: size_text(limits.max_size_bytes),
+        max_bytes: limits.max_size_bytes,
+        takes_images: ["image/jpeg", "image/png"]
+            .iter()
+            .any(|mime| limits.allows(mime)),
         caps: limits
             .max_size_bytes_by_kind
             .iter()
@@ -233,6 +238,8 @@ pub(super) fn request_page(
         expires_at: rfc3339(session.redeem_by),
         expires_text: for_people(session.redeem_by),
         time_left: duration_text(Duration::from_secs(left.as_secs().div_ceil(60) * 60)),
+        seconds_left: left.as_secs(),
+        has_qr: !is_on_this_machine(&service.public_url()),
         query: &link.query.to_string(),
         token: &session.token.to_string(),
         error: error.map(|error| Problem {

@@ -1,4 +1,4 @@
-//! The pages as a person without JavaScript sees them. Pure: data in, HTML out.
+//! The pages, whole without JavaScript too. Pure: data in, HTML out.
 //!
 //! Names, the prompt and whatever else comes from outside is hostile: the templates escape it, and
 //! their filters take out the characters that play tricks.
@@ -14,9 +14,12 @@ use serde::Serialize;
 
 use crate::{error::Error, intake::filename::harmless_text};
 
-/// What a page may load and do: nothing but its own stylesheet, pictures and forms.
-pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; \
-     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What a page may load and do: nothing but what is its own. `blob:` is for thumbnails of files that
+/// the person chose.
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; \
+     style-src 'self'; img-src 'self' blob:; connect-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// The way to the stylesheet's folder from the link itself.
 const ASSETS_OF_LINK: &str = "../assets";
@@ -36,6 +39,10 @@ pub(crate) struct RequestPage<'a> {
     pub accept: String,
     /// Largest file: `50 MB`.
     pub max_size: String,
+    /// The same in bytes.
+    pub max_bytes: u64,
+    /// Whether a photo would do.
+    pub takes_images: bool,
     /// The kinds with a smaller largest file, each with that.
     pub caps: Vec<(String, String)>,
     /// How many files the link takes.
@@ -48,6 +55,10 @@ pub(crate) struct RequestPage<'a> {
     pub expires_text: String,
     /// How long that is from now: `15 minutes`.
     pub time_left: String,
+    /// The same in seconds.
+    pub seconds_left: u64,
+    /// Whether another device can open the link.
+    pub has_qr: bool,
     /// The canonical signed query, without `?`.
     pub query: &'a str,
     /// The token as it stands in the path.
@@ -70,20 +81,42 @@ impl RequestPage<'_> {
     pub(crate) fn html(&self) -> String {
         render(
             "request.html",
-            &context! { assets => ASSETS_OF_LINK, page => Serde(self) },
+            &context! { assets => ASSETS_OF_LINK, page => Serde(self), next_steps => next_steps() },
         )
     }
+}
+
+/// What a person can do next where a file is refused and the link still works, by code.
+fn next_steps() -> Vec<(&'static str, &'static str)> {
+    let allowed = Vec::new();
+    let found = None;
+    let refusals = [
+        Error::InvalidArgument(String::new()),
+        Error::SizeExceeded { limit: 0 },
+        Error::MimeNotAllowed { found, allowed },
+        Error::FileMissing(""),
+        Error::MalformedBody(String::new()),
+        Error::InUse { retry_after: 0 },
+        Error::Conflict(String::new()),
+        Error::RateLimited { retry_after: 0 },
+        Error::InsufficientStorage,
+        Error::Busy { retry_after: 0 },
+        Error::internal(""),
+    ];
+    refusals
+        .map(|error| (error.row().code, error.row().person))
+        .into()
 }
 
 /// How it ended, or where it stands while there is nothing to fill in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Outcome<'a> {
-    /// The file is there.
+    /// What this browser sent is there.
     Sent {
-        /// Its name and size: for the sender's browser only.
-        file: Option<(&'a str, &'a str)>,
-        /// Whether the link takes more. Such a page is shown at the link itself.
-        more: bool,
+        /// The file's name and size.
+        file: (&'a str, &'a str),
+        /// How many files there are.
+        count: u32,
     },
     /// The file is there and not yet judged. Shown at the link itself, which it opens again and
     /// again.
@@ -119,40 +152,31 @@ impl Outcome<'_> {
             next,
             tone,
         } = self.message();
-        let (file, more) = match *self {
-            Self::Sent { file, more } => (file, more),
-            _ => (None, false),
-        };
-        let looks_again = matches!(self, Self::Checking);
-        let again = match (more, looks_again) {
-            (true, _) => Some("Send another file"),
-            (_, true) => Some("Look again now"),
+        let file = match *self {
+            Self::Sent { file, count: 1 } => Some(file),
             _ => None,
         };
+        let looks_again = matches!(self, Self::Checking);
         render(
             "message.html",
-            &context! { assets, title, heading, text, next, tone, file, looks_again, again },
+            &context! { assets, title, heading, text, next, tone, file, looks_again },
         )
     }
 
     fn message(&self) -> Message<'_> {
         match self {
-            Self::Sent { more: false, file } => Message {
+            Self::Sent { count, .. } => Message {
                 title: "Sent",
-                heading: "Sent",
-                text: match file {
-                    Some(_) => "The chat now has the file.",
-                    None => "The chat now has what you sent.",
+                heading: match count {
+                    1 => "Your file has arrived",
+                    _ => "Your files have arrived",
                 },
-                next: "Go back to the chat and say that you are done. You can close this page.",
-                tone: "good",
-            },
-            Self::Sent { more: true, .. } => Message {
-                title: "Sent, and room for more",
-                heading: "This one has arrived",
-                text: "The link takes more files.",
-                next: "Send the next one, or press Done there if that was all: then the chat has \
-                       what you sent.",
+                text: match count {
+                    1 => "The chat now has it.",
+                    _ => "The chat now has them.",
+                },
+                next: "You can go back to your chat: say there that you are done. This page can \
+                       be closed.",
                 tone: "good",
             },
             Self::Checking => Message {

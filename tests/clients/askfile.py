@@ -179,6 +179,12 @@ class Server:
         assert answer.status == 200, answer
         return Link.of(message_of(answer)["result"]["structuredContent"])
 
+    def status(self, link: Link) -> dict[str, Any]:
+        """What the agent sees of a link."""
+        arguments = {"token": link.token}
+        answer = self.rpc("tools/call", {"name": "upload_status", "arguments": arguments})
+        return message_of(answer)["result"]["structuredContent"]
+
     def rpc(
         self, method: str, params: dict[str, Any], headers: dict[str, str] | None = None
     ) -> Answer:
@@ -232,6 +238,14 @@ class Link:
         """Sends a file as a program does."""
         body, headers = form(Part(data, filename=filename), *fields)
         return http("POST", self.url, body, headers)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether anybody serves its page."""
+        try:
+            return http("GET", self.url).status == 200
+        except ConnectionError:
+            return False
 
     def facts(self) -> dict[str, Any]:
         """What the link tells whoever holds it."""

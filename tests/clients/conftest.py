@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +14,11 @@ from agent import LEGACY, MODERN, Agent, Way
 from agent_python import ERAS, LIBRARY, PythonAgent
 from agent_typescript import TypeScriptAgent
 from askfile import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
+    from browser import Open, Tab, Wire
 
 # All that is talked to is on this machine, whatever proxy the machine has.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
@@ -64,3 +70,55 @@ def agent(request: pytest.FixtureRequest, server: Server) -> Iterator[Agent]:
     kind, transport = request.param
     with kind(way=getattr(server, transport)) as agent:
         yield agent
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    from playwright.sync_api import sync_playwright  # Not there for SDK v1, nor needed.
+
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    from browser import launch
+
+    browser = launch(playwright)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def fingers(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium on a screen without a mouse."""
+    from browser import FINGERS, launch
+
+    browser = launch(playwright, FINGERS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Browser) -> Iterator[Open]:
+    """Opens links, each in a browser of its own, and sees that nothing was wrong with any."""
+    from browser import Tab
+
+    tabs: list[Tab] = []
+
+    def browse(url: str, **options: Any) -> Tab:
+        tabs.append(Tab(chromium, url, **options))
+        return tabs[-1]
+
+    yield browse
+    for tab in tabs:
+        tab.close()
+
+
+@pytest.fixture
+def wire(server: Server) -> Iterator[Wire]:
+    from browser import Wire
+
+    wire = Wire(server.url)
+    yield wire
+    wire.close()

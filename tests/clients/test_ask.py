@@ -78,6 +78,7 @@ class Terminal:
 
     def close(self) -> None:
         self._tmux("kill-server")
+        Path(self._socket).unlink(missing_ok=True)
 
 
 def link_of(url: str) -> Link:
@@ -214,10 +215,10 @@ def test_piped_it_says_each_change_in_a_line(asking: Asking) -> None:
     process = asking.piped()
     link = piped_link(process)
     Page.open(link.url)
+    assert any(line == "The page is open\n" for line in process.stderr)
     assert link.send(png()).status == 201
     out, err = process.communicate(timeout=20)
     assert process.returncode == UPLOADED and json.loads(out)["media"]
-    assert "The page is open" in err.splitlines()
     assert "\x1b" not in err and "\r" not in err and not QR.search(err)
 
 
@@ -268,6 +269,28 @@ def test_an_upload_through_a_running_server_ends_it(asking: Asking) -> None:
     out, _ = process.communicate(timeout=1.5)
     assert process.returncode == UPLOADED and json.loads(out)["media"]
     server.stop()
+
+
+def test_of_two_that_ask_the_second_takes_the_page_over(asking: Asking) -> None:
+    first, second = asking.piped(), asking.piped()
+    links = [piped_link(first), piped_link(second)]
+    base = f"http://{asking.env['ASKFILE_LISTEN']}/"
+    assert all(link.url.startswith(base) for link in links)
+    assert links[0].send(png()).status == 201
+    first.communicate(timeout=20)
+    assert first.returncode == UPLOADED
+    until("the page is back", lambda: links[1].is_served, 2)
+    assert links[1].send(png()).status == 201
+    second.communicate(timeout=20)
+    assert second.returncode == UPLOADED
+
+
+def test_where_no_page_can_be_served_it_says_why(asking: Asking) -> None:
+    asking.env["ASKFILE_LISTEN"] = "203.0.113.9:8787"
+    process = asking.piped()
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (1, "")
+    assert "askfile: cannot listen on 203.0.113.9:8787" in err and not LINK.search(err)
 
 
 def test_a_phone_in_the_network_reaches_the_page_and_nothing_else(asking: Asking) -> None:

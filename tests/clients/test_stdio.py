@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from agent import LEGACY, Agent, Way
 from agent_python import ERAS, PythonAgent
 from askfile import BINARY, Link, Server, environment, free_address, png, sha256, until
-from wire import connect, http, read_answer, request
+from wire import connect, read_answer, request
 
 POST = {"target_type": "post", "target_id": "1"}
 
@@ -90,6 +91,7 @@ class Chat:
         client = {"name": "chat", "version": "1"}
         hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": client}
         self.ask("initialize", hello)
+        self.listen()
         self.took = time.monotonic() - began
         self.say({"method": "notifications/initialized"})
 
@@ -102,12 +104,16 @@ class Chat:
         self.heard.append(json.loads(self.process.stdout.readline()))
         return self.heard[-1]
 
-    def ask(self, method: str, params: dict[str, Any]) -> Any:
+    def ask(self, method: str, params: dict[str, Any]) -> None:
         self.say({"id": len(self.heard), "method": method, "params": params})
-        return self.listen()["result"]
+
+    def begin(self, tool: str, **arguments: Any) -> None:
+        """A call whose answer is listened for later."""
+        self.ask("tools/call", {"name": tool, "arguments": arguments})
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        return self.ask("tools/call", {"name": tool, "arguments": arguments})["structuredContent"]
+        self.begin(tool, **arguments)
+        return self.listen()["result"]["structuredContent"]
 
     def link(self) -> Link:
         return Link.of(self.call("upload_create"))
@@ -123,6 +129,12 @@ class Chat:
         began = time.monotonic()
         self.process.send_signal(signal_number)
         return self.process.wait(20), time.monotonic() - began
+
+    def sleeps(self) -> int:
+        """How often its threads went to sleep so far: each time was woken for something."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/status")
+        count = re.compile(r"^voluntary_ctxt_switches:\s*(\d+)", re.MULTILINE)
+        return sum(int(count.search(task.read_text()).group(1)) for task in tasks)
 
     def memory(self, key: str) -> int:
         """Megabytes."""
@@ -163,6 +175,16 @@ def test_the_first_answer_comes_at_once_and_rest_costs_little(tmp_path: Path) ->
         assert first.memory("RssAnon") < 15
 
 
+def test_a_chat_at_rest_sleeps(tmp_path: Path) -> None:
+    listen = free_address()
+    with chat(tmp_path, listen), chat(tmp_path, listen) as second:
+        second.link()
+        time.sleep(1)
+        before = second.sleeps()
+        time.sleep(2)
+        assert second.sleeps() - before < 5, "it waits for its turn without looking for it"
+
+
 def test_a_second_chat_uses_the_page_of_the_first_and_takes_it_over(tmp_path: Path) -> None:
     listen = free_address()
     with chat(tmp_path, listen) as first, chat(tmp_path, listen) as second:
@@ -171,16 +193,9 @@ def test_a_second_chat_uses_the_page_of_the_first_and_takes_it_over(tmp_path: Pa
         assert links[1].send(png()).status == 201
         assert second.call("upload_status", token=links[1].token)["status"] == "completed"
         assert first.leave()[0] == 0
-        until("the page is back", lambda: answers(links[0].url), 2)
+        until("the page is back", lambda: links[0].is_served, 2)
         assert links[0].send(png()).status == 201
         assert second.call("upload_status", token=links[0].token)["status"] == "completed"
-
-
-def answers(url: str) -> bool:
-    try:
-        return http("GET", url).status == 200
-    except ConnectionError:
-        return False
 
 
 def test_a_chat_beside_a_server_waits_for_its_uploads(tmp_path: Path) -> None:
@@ -188,8 +203,7 @@ def test_a_chat_beside_a_server_waits_for_its_uploads(tmp_path: Path) -> None:
     with chat(tmp_path, server.url.removeprefix("http://")) as one:
         link = one.link()
         assert link.url.startswith(server.url)
-        wait = {"token": link.token, "wait_seconds": 30}
-        one.say({"id": 9, "method": "tools/call", "params": {"name": "upload_status", "arguments": wait}})
+        one.begin("upload_status", token=link.token, wait_seconds=30)
         time.sleep(0.5)
         assert link.send(png()).status == 201
         arrived = time.monotonic()
@@ -224,7 +238,7 @@ def test_links_work_where_another_program_has_the_address(tmp_path: Path) -> Non
             assert links[0].send(png()).status == 201
             # What the first one's page is reached at, the second one knows, and then inherits.
             first.told(signal.SIGKILL)
-            until("the page is back", lambda: answers(links[1].url), 5)
+            until("the page is back", lambda: links[1].is_served, 5)
             assert links[1].send(png()).status == 201
     assert f"{listen} is taken by another program" in (tmp_path / "stderr.log").read_text()
 
@@ -236,10 +250,7 @@ def test_it_ends_with_the_chat_and_answers_who_waits(tmp_path: Path, way: str) -
         if way == "hang up":
             code, took = one.leave()
         else:
-            wait = {"token": link.token, "wait_seconds": 30}
-            one.say(
-                {"id": 9, "method": "tools/call", "params": {"name": "upload_status", "arguments": wait}}
-            )
+            one.begin("upload_status", token=link.token, wait_seconds=30)
             time.sleep(0.3)
             code, took = one.told(getattr(signal, way))
             assert one.listen()["result"]["structuredContent"]["status"] == "pending"

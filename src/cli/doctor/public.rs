@@ -41,7 +41,7 @@ pub(super) async fn check(settings: &Settings, url: &str) -> (Vec<Finding>, Opti
         return (vec![problem], time);
     }
     let mut findings = Vec::new();
-    if url.starts_with("http://") && !http::is_loopback(&host_of(url)) {
+    if url.starts_with("http://") && !http::is_on_this_machine(url) {
         findings.push(Finding::warning(
             CHECK,
             format!("{url}: everybody on the way can read links and files"),
