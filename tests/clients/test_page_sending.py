@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from playwright.sync_api import expect
+from playwright.sync_api import FileChooser, expect
 
 from askfile import Server, png, sha256, until
 from browser import Open, Wire, photo
@@ -181,12 +181,15 @@ def test_a_request_that_is_taken_back_is_seen_at_once(server: Server, browse: Op
 def test_the_keyboard_alone_is_enough(server: Server, browse: Open) -> None:
     link = server.ask()
     tab = browse(link.url)
+    dialogs: list[FileChooser] = []
+    # Long before the first one: until the browser has heard of it, dialogs are the system's.
+    tab.page.on("filechooser", lambda dialog: dialogs.append(dialog))
     press = tab.page.keyboard.press
     press("Tab")
     expect(tab.page.locator("#media")).to_be_focused()
-    with tab.page.expect_file_chooser() as chooser:
-        press("Enter")
-    chooser.value.set_files([{"name": "a.png", "mimeType": "", "buffer": png()}])
+    press("Enter")
+    until("a dialog opens", lambda: tab.page.wait_for_timeout(50) or dialogs)
+    dialogs[0].set_files([{"name": "a.png", "mimeType": "", "buffer": png()}])
     expect(tab.button("Send")).to_be_focused()
     expect(tab.page.get_by_role("status")).to_have_text("a.png is ready. Press Send.")
     press("Shift+Tab")
