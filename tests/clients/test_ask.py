@@ -10,6 +10,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -91,19 +92,21 @@ class Asking:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.env = environment(folder, listen=free_address())
-        self._terminals: list[Terminal] = []
+        self._stack = ExitStack()
 
     def server(self) -> Server:
-        return Server(self.folder, listen=self.env["ASKFILE_LISTEN"])
+        server = Server(self.folder, listen=self.env["ASKFILE_LISTEN"])
+        self._stack.callback(server.stop)
+        return server
 
     def in_terminal(self, *arguments: str) -> Terminal:
         command = shlex.join([str(BINARY), "ask", "A photo of the receipt, please", *arguments])
         terminal = Terminal(self.folder, f"cd {shlex.quote(str(self.folder))}; {command}", self.env)
-        self._terminals.append(terminal)
+        self._stack.callback(terminal.close)
         return terminal
 
     def piped(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [BINARY, "ask", "A photo of the receipt, please", *arguments],
             env=self.env,
             cwd=self.folder,
@@ -112,10 +115,11 @@ class Asking:
             stderr=subprocess.PIPE,
             encoding="utf-8",
         )
+        self._stack.callback(process.kill)
+        return process
 
     def close(self) -> None:
-        for terminal in self._terminals:
-            terminal.close()
+        self._stack.close()
 
 
 @pytest.fixture
@@ -244,7 +248,6 @@ def test_when_the_time_is_over_the_link_is_closed_unless_kept(
     assert link.url.startswith(server.url), "it uses the server that runs"
     assert terminal.exit_code() == TIMED_OUT
     assert state(link) == then
-    server.stop()
 
 
 def test_ctrl_c_closes_the_link(asking: Asking) -> None:
@@ -256,7 +259,6 @@ def test_ctrl_c_closes_the_link(asking: Asking) -> None:
     assert terminal.exit_code() == INTERRUPTED
     assert state(link) == "cancelled"
     assert link.send(png()).json["code"] == "CANCELLED"
-    server.stop()
 
 
 def test_an_upload_through_a_running_server_ends_it(asking: Asking) -> None:
@@ -268,7 +270,6 @@ def test_an_upload_through_a_running_server_ends_it(asking: Asking) -> None:
     # It serves no page of its own that it would have to leave up for the sender.
     out, _ = process.communicate(timeout=1.5)
     assert process.returncode == UPLOADED and json.loads(out)["media"]
-    server.stop()
 
 
 def test_of_two_that_ask_the_second_takes_the_page_over(asking: Asking) -> None:

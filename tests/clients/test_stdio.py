@@ -23,6 +23,12 @@ from wire import connect, read_answer, request
 POST = {"target_type": "post", "target_id": "1"}
 
 
+@pytest.fixture
+def settings() -> dict[str, str]:
+    """A server beside is found by its address."""
+    return {"listen": free_address()}
+
+
 @pytest.fixture(params=ERAS)
 def local(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Agent]:
     """An agent that started askfile itself."""
@@ -198,8 +204,9 @@ def test_a_second_chat_uses_the_page_of_the_first_and_takes_it_over(tmp_path: Pa
         assert second.call("upload_status", token=links[0].token)["status"] == "completed"
 
 
-def test_a_chat_beside_a_server_waits_for_its_uploads(tmp_path: Path) -> None:
-    server = Server(tmp_path, listen=free_address())
+def test_a_chat_beside_a_server_waits_for_its_uploads(
+    tmp_path: Path, server: Server
+) -> None:
     with chat(tmp_path, server.url.removeprefix("http://")) as one:
         link = one.link()
         assert link.url.startswith(server.url)
@@ -209,11 +216,11 @@ def test_a_chat_beside_a_server_waits_for_its_uploads(tmp_path: Path) -> None:
         arrived = time.monotonic()
         assert one.listen()["result"]["structuredContent"]["status"] == "completed"
         assert time.monotonic() - arrived < 1
-    server.stop()
 
 
-def test_a_page_hears_within_a_second_what_a_chat_elsewhere_did(tmp_path: Path) -> None:
-    server = Server(tmp_path, listen=free_address())
+def test_a_page_hears_within_a_second_what_a_chat_elsewhere_did(
+    tmp_path: Path, server: Server
+) -> None:
     with chat(tmp_path, server.url.removeprefix("http://")) as one:
         link = one.link()
         head, _ = request("GET", link.sub("events"))
@@ -226,7 +233,6 @@ def test_a_page_hears_within_a_second_what_a_chat_elsewhere_did(tmp_path: Path) 
                 cancelled = time.monotonic()
                 assert any(b'"cancelled"' in line for line in events)
         assert time.monotonic() - cancelled < 1
-    server.stop()
 
 
 def test_links_work_where_another_program_has_the_address(tmp_path: Path) -> None:
