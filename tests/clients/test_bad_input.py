@@ -146,7 +146,7 @@ def test_the_page_is_private(link: Link) -> None:
 def test_hostile_words_are_only_words_on_the_page(server: Server) -> None:
     words = "<script>alert(1)</script> \"'><img src=x onerror=alert(1)> {{7*7}}"
     page = http("GET", server.ask(prompt=words).url, headers={"accept": "text/html"})
-    assert "<script>alert" not in page.text and "<img" not in page.text
+    assert "<script>alert" not in page.text and "<img src=x" not in page.text
     assert words in Page("http://x/", page.text).text
 
 
