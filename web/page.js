@@ -39,11 +39,12 @@ function say(word, values = {}) {
 function sizeText(bytes) {
   const units = ["bytes", "KB", "MB", "GB"];
   let power = 0;
-  while (bytes >= 1000 && power < units.length - 1) {
+  // Just below a unit, the unit says it better: never 1024 KB.
+  while (bytes >= 1023 && power < units.length - 1) {
     bytes /= 1024;
     power += 1;
   }
-  return `${power && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[power]}`;
+  return `${Number(bytes.toFixed(power && bytes < 99.95 ? 1 : 0))} ${units[power]}`;
 }
 
 function timeText(seconds) {

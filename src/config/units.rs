@@ -84,11 +84,11 @@ pub fn size_text(bytes: u64) -> String {
         let bytes_per_unit = u128::from(*bytes_per_unit);
         // Just below a unit, the unit says it better: never `1024 KB`.
         if u128::from(bytes) * 1024 >= bytes_per_unit * 1023 {
-            let tenths = (u128::from(bytes) * 10 + bytes_per_unit / 2) / bytes_per_unit;
-            let number = match (tenths / 10, tenths % 10) {
-                (whole, 0) => whole.to_string(),
-                (whole, tenth) if whole < 100 => format!("{whole}.{tenth}"),
-                _ => ((tenths + 5) / 10).to_string(),
+            let rounded =
+                |parts: u128| (u128::from(bytes) * parts + bytes_per_unit / 2) / bytes_per_unit;
+            let number = match (rounded(10) / 10, rounded(10) % 10) {
+                (whole, tenth) if whole < 100 && tenth > 0 => format!("{whole}.{tenth}"),
+                _ => rounded(1).to_string(),
             };
             return format!("{number} {unit}");
         }
@@ -212,7 +212,7 @@ mod tests {
         let table = [
             (0, "0 bytes"), (1, "1 byte"), (980, "980 bytes"), (1024, "1 KB"), (1_468_006, "1.4 MB"),
             (50 * MB, "50 MB"), (MB - 1, "1 MB"), (MB - 2048, "1022 KB"), (12 * MB + MB / 2, "12.5 MB"),
-            (150 * MB + MB / 2, "151 MB"), (1536 * MB, "1.5 GB"),
+            (150 * MB + MB / 2, "151 MB"), (116_173, "113 KB"), (1536 * MB, "1.5 GB"),
         ];
         for (bytes, text) in table {
             assert_eq!(size_text(bytes), text, "{bytes}");
