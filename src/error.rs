@@ -47,6 +47,9 @@ pub enum Error {
     /// More files in one body than one.
     #[error("Only one file can be sent at a time.")]
     TooManyFiles,
+    /// The picture has more pixels or frames than are taken.
+    #[error("{0}")]
+    ImageTooLarge(String),
     /// The body cannot be read.
     #[error("{0}")]
     MalformedBody(String),
@@ -95,6 +98,15 @@ pub enum Error {
         /// When to try again, in seconds.
         retry_after: u32,
     },
+    /// The file is not judged yet.
+    #[error("This file is still being checked.")]
+    ScanPending,
+    /// The file did not pass its check; its bytes are gone.
+    #[error("{0}")]
+    ScanBlocked(String),
+    /// Something that we depend on cannot be reached.
+    #[error("{0}")]
+    Unavailable(String),
     /// The disk is nearly full.
     #[error("There is no room for this file at the moment.")]
     InsufficientStorage,
@@ -174,6 +186,9 @@ impl Error {
             Self::TooManyFiles => row("TOO_MANY_FILES", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "Send one file at a time. The link still works.",
                 "Send one file a request; for several files mint the link with max_files."),
+            Self::ImageTooLarge(_) => row("IMAGE_TOO_LARGE", K::ValidationError, S::UNPROCESSABLE_ENTITY,
+                "Make the picture smaller and send it again.",
+                "The link still works: ask the person for a smaller picture."),
             Self::MalformedBody(_) => row("MALFORMED_BODY", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "Try again. The link still works.",
                 "The link still works: send the body again, whole, as multipart/form-data with the field media, or as a raw PUT."),
@@ -213,6 +228,15 @@ impl Error {
             Self::RateLimited { .. } => row("RATE_LIMITED", K::HttpError, S::TOO_MANY_REQUESTS,
                 "Wait a minute and try again. The link still works.",
                 "Wait as long as Retry-After says and try again; the link still works."),
+            Self::ScanPending => row("SCAN_PENDING", K::ValidationError, S::CONFLICT,
+                "Wait a few seconds.",
+                "Try again in a few seconds."),
+            Self::ScanBlocked(_) => row("SCAN_BLOCKED", K::AuthFailed, S::FORBIDDEN,
+                "Send a clean copy of the file, or another one.",
+                "Ask the person for a clean copy of the file."),
+            Self::Unavailable(_) => row("UNAVAILABLE", K::NetworkError, S::SERVICE_UNAVAILABLE,
+                "Try again in a minute.",
+                "Try again in a minute; if it fails again, tell the person who runs the server."),
             Self::InsufficientStorage => row("INSUFFICIENT_STORAGE", K::ServerError, S::INSUFFICIENT_STORAGE,
                 "Try again later. The link still works.",
                 "The server's disk is full: tell the person who runs it."),
@@ -230,6 +254,7 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
         match self {
+            Self::ScanPending => Some(5),
             Self::InUse { retry_after }
             | Self::RateLimited { retry_after }
             | Self::Busy { retry_after } => Some(*retry_after),
@@ -339,6 +364,7 @@ mod tests {
             },
             Error::FileMissing("x"),
             Error::TooManyFiles,
+            Error::ImageTooLarge("x".into()),
             Error::MalformedBody("x".into()),
             Error::NotFound,
             Error::LinkInvalid,
@@ -357,6 +383,9 @@ mod tests {
             Error::Conflict("x".into()),
             Error::PermissionDenied("x".into()),
             Error::RateLimited { retry_after: 1 },
+            Error::ScanPending,
+            Error::ScanBlocked("x".into()),
+            Error::Unavailable("x".into()),
             Error::InsufficientStorage,
             Error::Busy { retry_after: 1 },
             Error::internal("the disk is on fire"),

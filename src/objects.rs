@@ -10,35 +10,30 @@ use std::{
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
-use crate::domain::ids::ClaimId;
-
 /// Keeps bytes. One implementation per kind of store.
 #[async_trait]
 pub trait Objects: fmt::Debug + Send + Sync + 'static {
-    /// Begins to stage bytes under the name of a claim.
+    /// Begins to write bytes under a new key.
     ///
     /// Blocks: call it, and what it returns, from a thread that may.
     ///
     /// # Errors
     /// As the store has them; [`io::ErrorKind::StorageFull`] if there is no room.
-    fn stage(&self, claim: ClaimId) -> io::Result<Box<dyn Staging>>;
+    fn stage(&self, key: &str) -> io::Result<Box<dyn Staging>>;
 
-    /// Gives staged and synced bytes their final name; durable when it returns.
+    /// Gives synced bytes another key; durable when it returns.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotFound`] if the staged bytes are gone, and then nothing was published.
-    async fn publish(&self, claim: ClaimId, key: &str) -> io::Result<()>;
+    /// [`io::ErrorKind::NotFound`] if they are gone, and then nothing was published.
+    async fn publish(&self, from: &str, key: &str) -> io::Result<()>;
 
-    /// Published bytes, from the first to the last.
+    /// The bytes of this key, from the first to the last.
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`] if there are none by that name.
     async fn open(&self, key: &str) -> io::Result<Bytes>;
 
-    /// Deletes what was staged under a claim. Safe to repeat.
-    async fn discard(&self, claim: ClaimId) -> io::Result<()>;
-
-    /// Deletes published bytes. Safe to repeat.
+    /// Deletes the bytes of this key. Safe to repeat.
     async fn delete(&self, key: &str) -> io::Result<()>;
 
     /// How many bytes there is room for; `None` where no limit is known.

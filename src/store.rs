@@ -14,7 +14,7 @@ use crate::{
         attachment::{Attachment, Target},
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         limits::Limits,
-        media::{Content, Media, ScanStatus},
+        media::{Content, Dimensions, Media, ScanStatus},
         session::{IllegalMove, LastError, Metadata, State, Tally, UploadSession},
         workspace::{Workspace, WorkspaceRef},
     },
@@ -123,6 +123,13 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
 
     /// Ends a lost claim whose bytes are gone. Safe to repeat.
     async fn forget_claim(&self, claim: ClaimId) -> Result<()>;
+
+    /// Takes the keys of up to `most` bytes that are nobody's any more; each comes again after
+    /// `lease` unless [`Self::forget_doomed`] ends it.
+    async fn take_doomed(&self, most: u32, lease: SignedDuration) -> Result<Vec<String>>;
+
+    /// The bytes of this key are gone. Safe to repeat.
+    async fn forget_doomed(&self, key: String) -> Result<()>;
 
     /// Forgets up to `most` sessions that ended long ago, and says how many.
     async fn forget_sessions(&self, most: u32) -> Result<u32>;
@@ -274,7 +281,9 @@ pub struct NewMedia {
     pub stored: Content,
     /// The bytes as they came.
     pub original: Content,
-    /// Whether they may be handed out.
+    /// Width and height in pixels, as it is shown; `None` for what has none.
+    pub dimensions: Option<Dimensions>,
+    /// What a scanner said of them.
     pub scan_status: ScanStatus,
     /// The name and value of each handle.
     pub handles: Vec<(String, String)>,
@@ -316,6 +325,8 @@ pub struct Due {
     pub sessions: Vec<UploadId>,
     /// Claims that were lost.
     pub claims: Vec<ClaimId>,
+    /// Keys of bytes that are nobody's any more.
+    pub doomed: Vec<String>,
     /// Sessions that ended so long ago that they are forgotten.
     pub old_sessions: Vec<UploadId>,
 }

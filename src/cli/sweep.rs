@@ -40,6 +40,7 @@ impl Sweep {
         })?;
         println!("expired links:          {}", swept.expired_sessions);
         println!("lost uploads cleaned:   {}", swept.lost_claims);
+        println!("unused files deleted:   {}", swept.deleted_objects);
         println!("old sessions forgotten: {}", swept.forgotten_sessions);
         Ok(())
     }
@@ -53,6 +54,7 @@ fn listing(due: &Due) -> String {
             .iter()
             .map(|id| format!("would clean up lost upload {id}")),
     );
+    lines.extend(due.doomed.iter().map(|key| format!("would delete   {key}")));
     lines.extend(
         due.old_sessions
             .iter()

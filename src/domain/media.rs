@@ -1,9 +1,11 @@
 //! One stored file.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{
-    ids::{AttemptId, MediaId, UploadId, WorkspaceId},
+    ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
     mime::{self, Kind},
 };
 
@@ -44,6 +46,15 @@ pub struct Content {
     pub sha256: [u8; 32],
 }
 
+/// How large a picture is shown, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dimensions {
+    /// From left to right.
+    pub width: u32,
+    /// From top to bottom.
+    pub height: u32,
+}
+
 /// One stored file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
@@ -53,10 +64,12 @@ pub struct Media {
     pub workspace_id: WorkspaceId,
     /// The session that it came by.
     pub upload_id: UploadId,
-    /// Its slot in that session, counted from 0.
-    pub slot: u32,
+    /// Its slot in that session, counted from 0; `None` once it was blocked.
+    pub slot: Option<u32>,
     /// The name of the purpose that it came for.
     pub purpose: String,
+    /// Words to filter by, those of its session.
+    pub labels: BTreeMap<String, String>,
     /// The page's name for the attempt that brought it.
     pub attempt: Option<AttemptId>,
     /// The name that the person's file had: data only, made harmless.
@@ -67,7 +80,9 @@ pub struct Media {
     pub stored: Content,
     /// The bytes as they came.
     pub original: Content,
-    /// Whether they may be handed out.
+    /// Width and height in pixels, as it is shown; `None` for what has none.
+    pub dimensions: Option<Dimensions>,
+    /// What a scanner said of them.
     pub scan_status: ScanStatus,
     /// When it came.
     pub created_at: Timestamp,
@@ -89,6 +104,12 @@ impl Media {
     pub fn urn(&self) -> String {
         format!("urn:askfile:{}:assets:{}", self.workspace_id, self.id)
     }
+}
+
+/// Where bytes are staged under a claim, before they have their final name.
+#[must_use]
+pub fn staging_key(claim: ClaimId) -> String {
+    format!("staging/{claim}")
 }
 
 /// Where the bytes of a media live: a name that the server made, `medias/{media_id}.{ext}`.

@@ -92,6 +92,8 @@ const fn known(mime: &'static str, extension: &'static str, name: &'static str) 
     }
 }
 
+/// What phones of one maker take pictures as, and models cannot read.
+pub const HEIC: &str = "image/heic";
 /// Word, as Office Open XML.
 pub const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 /// Excel, as Office Open XML.
@@ -105,7 +107,7 @@ pub const TYPES: &[KnownType] = &[
     known("image/png", "png", "PNG"),
     known("image/gif", "gif", "GIF"),
     known("image/webp", "webp", "WebP"),
-    known("image/heic", "heic", "HEIC"),
+    known(HEIC, "heic", "HEIC"),
     known("video/mp4", "mp4", "MP4"),
     known("video/quicktime", "mov", "MOV"),
     known("audio/mpeg", "mp3", "MP3"),

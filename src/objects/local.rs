@@ -18,7 +18,6 @@ use tokio_util::io::ReaderStream;
 pub use self::examine::{Examination, examine};
 use self::folder::Folder;
 use super::{Bytes, Objects, ReadSeek, Staging};
-use crate::domain::ids::ClaimId;
 
 const STAGING: &str = "staging";
 const MEDIAS: &str = "medias";
@@ -51,10 +50,6 @@ impl LocalDisk {
         })
     }
 
-    fn staged(&self, claim: ClaimId) -> PathBuf {
-        self.root.join(STAGING).join(claim.to_string())
-    }
-
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
@@ -68,8 +63,8 @@ impl LocalDisk {
 
 #[async_trait]
 impl Objects for LocalDisk {
-    fn stage(&self, claim: ClaimId) -> io::Result<Box<dyn Staging>> {
-        let path = self.staged(claim);
+    fn stage(&self, key: &str) -> io::Result<Box<dyn Staging>> {
+        let path = self.root.join(key);
         let file = OpenOptions::new()
             .create_new(true)
             .read(true)
@@ -83,11 +78,11 @@ impl Objects for LocalDisk {
         }))
     }
 
-    async fn publish(&self, claim: ClaimId, key: &str) -> io::Result<()> {
-        let (from, key) = (self.staged(claim), key.to_owned());
+    async fn publish(&self, from: &str, key: &str) -> io::Result<()> {
+        let (from, key) = (from.to_owned(), key.to_owned());
         let medias = Arc::clone(&self.medias);
         self.run(move |root| {
-            fs::rename(from, root.join(key))?;
+            fs::rename(root.join(from), root.join(key))?;
             medias.sync()
         })
         .await
@@ -96,11 +91,6 @@ impl Objects for LocalDisk {
     async fn open(&self, key: &str) -> io::Result<Bytes> {
         let file = tokio::fs::File::open(self.root.join(key)).await?;
         Ok(ReaderStream::with_capacity(file, READ_PIECE).boxed())
-    }
-
-    async fn discard(&self, claim: ClaimId) -> io::Result<()> {
-        let staged = self.staged(claim);
-        self.run(move |_| remove(&staged)).await
     }
 
     async fn delete(&self, key: &str) -> io::Result<()> {

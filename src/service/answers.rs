@@ -12,7 +12,7 @@ use crate::{
     domain::{
         attachment::Attachment,
         media::Media,
-        mime::Kind,
+        mime::{HEIC, Kind},
         purpose::MediaHandles,
         session::{LastError, Phase, State, Status, UploadSession},
     },
@@ -163,6 +163,15 @@ pub struct MediaAnswer {
     pub original_size_bytes: u64,
     /// SHA-256 of what arrived, in lower-case hexadecimal.
     pub original_sha256: String,
+    /// Width in pixels, as it is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Height in pixels, as it is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// False where models cannot read the format, as with HEIC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_readable: Option<bool>,
     /// skipped, pending, clean or blocked.
     pub scan_status: &'static str,
 }
@@ -299,6 +308,9 @@ impl From<&Media> for MediaAnswer {
             original_mime_type: media.original.mime_type.clone(),
             original_size_bytes: media.original.size_bytes,
             original_sha256: hex(&media.original.sha256),
+            width: media.dimensions.map(|shown| shown.width),
+            height: media.dimensions.map(|shown| shown.height),
+            model_readable: (media.stored.mime_type == HEIC).then_some(false),
             scan_status: media.scan_status.as_str(),
         }
     }

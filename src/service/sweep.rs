@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::Service;
-use crate::{error::Result, store::Due};
+use crate::{domain::media::staging_key, error::Result, store::Due};
 
 /// How often a server sweeps.
 const EVERY: Duration = Duration::from_secs(15);
@@ -21,6 +21,8 @@ pub struct Swept {
     pub expired_sessions: u32,
     /// Claims that were lost, with what they had left in storage.
     pub lost_claims: u32,
+    /// Objects that were nobody's any more and were deleted.
+    pub deleted_objects: u32,
     /// Sessions that ended long ago and were forgotten.
     pub forgotten_sessions: u32,
 }
@@ -39,14 +41,25 @@ impl Service {
             }
             for claim in lost {
                 // Staged bytes first: a writer that wakes late then has nothing to publish.
-                let staged = self.objects.discard(claim.id).await;
-                staged.map_err(crate::Error::internal)?;
-                if let Some(key) = &claim.media_key {
-                    let published = self.objects.delete(key).await;
-                    published.map_err(crate::Error::internal)?;
+                let staged = staging_key(claim.id);
+                for key in std::iter::once(&staged).chain(&claim.media_key) {
+                    let deleted = self.objects.delete(key).await;
+                    deleted.map_err(crate::Error::internal)?;
                 }
                 self.store.forget_claim(claim.id).await?;
                 swept.lost_claims += 1;
+            }
+        }
+        loop {
+            let doomed = self.store.take_doomed(BATCH, LEASE).await?;
+            if doomed.is_empty() {
+                break;
+            }
+            for key in doomed {
+                let deleted = self.objects.delete(&key).await;
+                deleted.map_err(crate::Error::internal)?;
+                self.store.forget_doomed(key).await?;
+                swept.deleted_objects += 1;
             }
         }
         loop {

@@ -76,8 +76,10 @@ impl SqliteStore {
         use_wal(&db)?;
         // The default of WAL, NORMAL, can lose the last commits when the power goes.
         db.pragma_update(None, "synchronous", "FULL")?;
-        db.pragma_update(None, "foreign_keys", "on")?;
+        // A migration may make a table anew that others refer to.
+        db.pragma_update(None, "foreign_keys", "off")?;
         schema::migrate(&mut db)?;
+        db.pragma_update(None, "foreign_keys", "on")?;
         let readers = (0..READERS)
             .map(|_| reader(path).map(Mutex::new))
             .collect::<Result<_>>()?;
@@ -319,6 +321,16 @@ impl UploadStore for SqliteStore {
 
     async fn forget_claim(&self, claim: ClaimId) -> Result<()> {
         self.write(move |db, _| sweeping::forget_claim(db, claim))
+            .await
+    }
+
+    async fn take_doomed(&self, most: u32, lease: SignedDuration) -> Result<Vec<String>> {
+        self.write(move |db, now| sweeping::take_doomed(db, most, lease, now))
+            .await
+    }
+
+    async fn forget_doomed(&self, key: String) -> Result<()> {
+        self.write(move |db, _| sweeping::forget_doomed(db, &key))
             .await
     }
 

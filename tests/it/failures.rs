@@ -126,6 +126,8 @@ pass_on! {
     fn expire_sessions(&self, most: u32) -> Vec<(UploadId, State)>;
     fn take_lost_claims(&self, most: u32, lease: SignedDuration) -> Vec<LostClaim>;
     fn forget_claim(&self, claim: ClaimId) -> ();
+    fn take_doomed(&self, most: u32, lease: SignedDuration) -> Vec<String>;
+    fn forget_doomed(&self, key: String) -> ();
     fn forget_sessions(&self, most: u32) -> u32;
     fn due(&self) -> Due;
     fn ping(&self) -> ();

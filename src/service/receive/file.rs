@@ -9,7 +9,7 @@ use crate::{
     domain::{
         ids::{ClaimId, MediaId, new_handle},
         limits::Limits,
-        media::{Content, ScanStatus, object_key},
+        media::{Content, ScanStatus, object_key, staging_key},
         mime::Kind,
         session::UploadSession,
     },
@@ -88,7 +88,8 @@ impl Service {
             return Err(Error::SizeExceeded { limit: cap }.into());
         }
         let objects = Arc::clone(&self.objects);
-        let mut stage = Stage::start(move || objects.stage(claim.id), sniffed);
+        let staged = staging_key(claim.id);
+        let mut stage = Stage::start(move || objects.stage(&staged), sniffed);
         let description = match self.stream(body, &mut stage, &mut pulse, &head, cap).await {
             Ok(description) => description,
             Err(error) => {
@@ -240,6 +241,7 @@ impl Service {
             description,
             original: content.clone(),
             stored: content,
+            dimensions: None,
             scan_status: ScanStatus::Skipped,
             handles: handles
                 .iter()
@@ -250,7 +252,7 @@ impl Service {
 
     async fn publish(&self, claim: Claim, new: NewMedia) -> Result<SessionView, Failure> {
         let key = object_key(claim.media, &new.stored.mime_type);
-        if let Err(error) = self.objects.publish(claim.id, &key).await {
+        if let Err(error) = self.objects.publish(&staging_key(claim.id), &key).await {
             let error = match error.kind() {
                 io::ErrorKind::NotFound => StoreError::ClaimGone.into(),
                 _ => of_disk(error),
@@ -272,7 +274,7 @@ impl Service {
 
     /// Deletes the bytes of a claim that failed.
     async fn discarded(&self, claim: Claim, key: Option<&str>, error: Error) -> Failure {
-        let mut gone = self.objects.discard(claim.id).await;
+        let mut gone = self.objects.delete(&staging_key(claim.id)).await;
         if let (Ok(()), Some(key)) = (&gone, key) {
             gone = self.objects.delete(key).await;
         }

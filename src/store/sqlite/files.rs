@@ -7,31 +7,39 @@ use super::{
     AttemptId, MediaId, MediaRef, NewAttachment, Result, SessionRef, StoreError, WorkspaceId,
     rows::{self, Col},
     sessions::Current,
+    sweeping,
 };
 use crate::{
     domain::{
         attachment::Attachment,
-        ids::{AttachmentId, UploadId},
-        media::Media,
+        ids::{AttachmentId, ClaimId, UploadId},
+        media::{Media, object_key, staging_key},
+        mime::Kind,
         session::{State, UploadSession},
     },
     store::{NewMedia, later},
 };
 
-const OF_SESSION: &str = "SELECT * FROM media WHERE session_id = ?1 ORDER BY slot";
-const SLOTS: &str = "SELECT slot FROM media WHERE session_id = ?1";
-const OF_ATTEMPT: &str = "SELECT * FROM media WHERE session_id = ?1 AND attempt = ?2";
+const OF_SESSION: &str = "SELECT * FROM media
+    WHERE session_id = ?1 AND slot IS NOT NULL ORDER BY slot";
+const SLOTS: &str = "SELECT slot FROM media WHERE session_id = ?1 AND slot IS NOT NULL";
+const OF_ATTEMPT: &str = "SELECT * FROM media
+    WHERE session_id = ?1 AND attempt = ?2 AND slot IS NOT NULL";
 const BY_ID: &str = "SELECT * FROM media WHERE id = ?1 AND workspace_id = ?2";
 const BY_HANDLE: &str = "SELECT media.* FROM handle JOIN media ON media.id = handle.media_id
     WHERE handle.value = ?1 AND media.workspace_id = ?2";
 const HANDLES: &str = "SELECT name, value FROM handle WHERE media_id = ?1 ORDER BY name";
 const INSERT: &str = "INSERT INTO media
-    (id, workspace_id, session_id, slot, purpose, attempt, original_filename, description, mime_type,
-     size_bytes, sha256, original_mime_type, original_size_bytes, original_sha256, scan_status,
-     created_at, retain_until)
-    VALUES (:id, :workspace_id, :session_id, :slot, :purpose, :attempt, :original_filename, :description,
-     :mime_type, :size_bytes, :sha256, :original_mime_type, :original_size_bytes,
-     :original_sha256, :scan_status, :now, :retain_until)";
+    (id, workspace_id, session_id, slot, purpose, labels, attempt, original_filename, description,
+     kind, mime_type, size_bytes, sha256, original_mime_type, original_size_bytes, original_sha256,
+     width, height, scan_status, created_at, retain_until)
+    VALUES (:id, :workspace_id, :session_id, :slot, :purpose, :labels, :attempt, :original_filename,
+     :description, :kind, :mime_type, :size_bytes, :sha256, :original_mime_type,
+     :original_size_bytes, :original_sha256, :width, :height, :scan_status, :now, :retain_until)";
+const PLACES: &str = "SELECT mime_type, source_key, check_claim FROM media WHERE id = ?1";
+const DELETE: &str = "DELETE FROM media WHERE id = ?1";
+const DELETE_HANDLES: &str = "DELETE FROM handle WHERE media_id = ?1";
+const DELETE_ATTACHMENTS: &str = "DELETE FROM attachment WHERE media_id = ?1";
 const INSERT_HANDLE: &str = "INSERT INTO handle (value, name, media_id) VALUES (?1, ?2, ?3)";
 
 const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM attachment
@@ -112,11 +120,15 @@ pub(super) fn insert(
     });
     db.prepare_cached(INSERT)?.execute(named_params! {
         ":id": Col(id), ":workspace_id": Col(session.workspace_id), ":session_id": Col(session.id),
-        ":slot": slot, ":purpose": session.purpose, ":attempt": attempt.map(Col), ":original_filename": new.original_filename,
-        ":description": new.description, ":mime_type": new.stored.mime_type,
+        ":slot": slot, ":purpose": session.purpose,
+        ":labels": rows::to_json(&session.metadata.labels)?, ":attempt": attempt.map(Col),
+        ":original_filename": new.original_filename, ":description": new.description,
+        ":kind": Kind::of(&new.stored.mime_type).as_str(), ":mime_type": new.stored.mime_type,
         ":size_bytes": new.stored.size_bytes, ":sha256": new.stored.sha256,
         ":original_mime_type": new.original.mime_type,
         ":original_size_bytes": new.original.size_bytes, ":original_sha256": new.original.sha256,
+        ":width": new.dimensions.map(|shown| shown.width),
+        ":height": new.dimensions.map(|shown| shown.height),
         ":scan_status": new.scan_status.as_str(), ":now": Col(now), ":retain_until": retain_until,
     })?;
     let mut insert = db.prepare_cached(INSERT_HANDLE)?;
@@ -124,6 +136,31 @@ pub(super) fn insert(
         insert.execute((value, name, Col(id)))?;
     }
     Ok(())
+}
+
+/// Forgets a media and all that hangs on it; its bytes are nobody's from now on.
+pub(super) fn remove(db: &Connection, id: MediaId, now: Timestamp) -> Result<()> {
+    for key in keys(db, id)? {
+        sweeping::doom(db, &key, now)?;
+    }
+    for sql in [DELETE_ATTACHMENTS, DELETE_HANDLES, DELETE] {
+        db.prepare_cached(sql)?.execute([Col(id)])?;
+    }
+    Ok(())
+}
+
+/// Where bytes of a media may lie.
+pub(super) fn keys(db: &Connection, id: MediaId) -> Result<Vec<String>> {
+    let found = db.prepare_cached(PLACES)?.query_row([Col(id)], |row| {
+        let mime_type: String = row.get("mime_type")?;
+        let check: Option<ClaimId> = rows::get_opt(row, "check_claim")?;
+        Ok([
+            Some(object_key(id, &mime_type)),
+            row.get("source_key")?,
+            check.map(staging_key),
+        ])
+    });
+    Ok(found.optional()?.into_iter().flatten().flatten().collect())
 }
 
 /// Attaches all media of a completed session, once.

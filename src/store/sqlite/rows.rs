@@ -12,7 +12,7 @@ use crate::{
     domain::{
         attachment::{Attachment, Target},
         ids::{AttachmentId, AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
-        media::{Content, Media, ScanStatus},
+        media::{Content, Dimensions, Media, ScanStatus},
         session::{State, UploadSession},
         workspace::Workspace,
     },
@@ -174,12 +174,15 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<UploadSession> {
 
 /// Everything of a media but its handles.
 pub(super) fn media(row: &Row<'_>) -> rusqlite::Result<Media> {
+    let width: Option<u32> = row.get("width")?;
+    let height: Option<u32> = row.get("height")?;
     Ok(Media {
         id: get(row, "id")?,
         workspace_id: get(row, "workspace_id")?,
         upload_id: get(row, "session_id")?,
         slot: row.get("slot")?,
         purpose: row.get("purpose")?,
+        labels: from_json(row.get_ref("labels")?.as_str()?)?,
         attempt: get_opt(row, "attempt")?,
         original_filename: row.get("original_filename")?,
         description: row.get("description")?,
@@ -193,6 +196,9 @@ pub(super) fn media(row: &Row<'_>) -> rusqlite::Result<Media> {
             size_bytes: row.get("original_size_bytes")?,
             sha256: row.get("original_sha256")?,
         },
+        dimensions: width
+            .zip(height)
+            .map(|(width, height)| Dimensions { width, height }),
         scan_status: get(row, "scan_status")?,
         created_at: get(row, "created_at")?,
         retain_until: get_opt(row, "retain_until")?,

@@ -5,7 +5,10 @@ use rusqlite::Connection;
 use super::{Result, StoreError};
 
 /// Each brings the schema from the version before to its own; the first to version 1.
-const MIGRATIONS: &[&str] = &[include_str!("0001_start.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("0001_start.sql"),
+    include_str!("0002_bytes.sql"),
+];
 
 /// The newest version.
 pub(super) fn known() -> i64 {

@@ -222,7 +222,7 @@ impl<'a> Current<'a> {
         first.map_or(SignedDuration::ZERO, |at| at.duration_since(self.now))
     }
 
-    /// Closes the session; bodies on their way lose their claims.
+    /// Closes the session; bodies on their way lose their claims, and what came before is deleted.
     pub(super) fn close(&mut self, event: Event) -> Result<()> {
         let closed = self.session.state.after(event);
         if let Err(illegal) = closed {
@@ -230,6 +230,9 @@ impl<'a> Current<'a> {
         }
         let claims = std::mem::take(&mut self.claims);
         self.lose(claims)?;
+        for media in files::of_session(self.db, self.session.id)? {
+            files::remove(self.db, media.id, self.now)?;
+        }
         self.apply(event).map(drop)
     }
 

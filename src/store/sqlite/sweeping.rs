@@ -1,5 +1,5 @@
-//! What the sweep finds, by index: sessions whose time is over, claims that were lost, sessions
-//! that ended long ago.
+//! What the sweep finds, by index: sessions whose time is over, claims that were lost, bytes that are
+//! nobody's, sessions that ended long ago.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
@@ -22,6 +22,11 @@ const EXPIRED: &str = "SELECT id FROM upload_session
 const LOST: &str = "SELECT id, session_id, slot, media_key FROM claim
     WHERE lease_until <= :now ORDER BY lease_until LIMIT :most";
 const LEASE: &str = "UPDATE claim SET lease_until = :until WHERE id = :id";
+const DOOM: &str = "INSERT INTO doomed (key, due_at) VALUES (:key, :due_at)
+    ON CONFLICT (key) DO NOTHING";
+const DOOMED: &str = "SELECT key FROM doomed WHERE due_at <= :now ORDER BY due_at LIMIT :most";
+const LEASE_DOOMED: &str = "UPDATE doomed SET due_at = :until WHERE key = :key";
+const FORGET_DOOMED: &str = "DELETE FROM doomed WHERE key = ?1";
 const OLD: &str = "SELECT id FROM upload_session
     WHERE ended_at <= :before AND NOT EXISTS
         (SELECT 1 FROM claim WHERE claim.session_id = upload_session.id)
@@ -97,6 +102,40 @@ pub(super) fn forget_claim(db: &Connection, id: ClaimId) -> Result<()> {
     Ok(())
 }
 
+/// The bytes of this key, if there are any, are nobody's from now on.
+pub(super) fn doom(db: &Connection, key: &str, now: Timestamp) -> Result<()> {
+    db.prepare_cached(DOOM)?
+        .execute(named_params! { ":key": key, ":due_at": Col(now) })?;
+    Ok(())
+}
+
+fn doomed(db: &Connection, most: u32, now: Timestamp) -> Result<Vec<String>> {
+    let mut query = db.prepare_cached(DOOMED)?;
+    let keys = query.query_map(named_params! { ":now": Col(now), ":most": most }, |row| {
+        row.get("key")
+    })?;
+    Ok(keys.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn take_doomed(
+    db: &Connection,
+    most: u32,
+    lease: SignedDuration,
+    now: Timestamp,
+) -> Result<Vec<String>> {
+    let keys = doomed(db, most, now)?;
+    for key in &keys {
+        db.prepare_cached(LEASE_DOOMED)?
+            .execute(named_params! { ":key": key, ":until": Col(later(now, lease)) })?;
+    }
+    Ok(keys)
+}
+
+pub(super) fn forget_doomed(db: &Connection, key: &str) -> Result<()> {
+    db.prepare_cached(FORGET_DOOMED)?.execute([key])?;
+    Ok(())
+}
+
 pub(super) fn forget(db: &Connection, most: u32, now: Timestamp) -> Result<u32> {
     let old = ids(db, OLD, later(now, -KEPT_AFTER_END), most)?;
     for id in &old {
@@ -112,6 +151,7 @@ pub(super) fn due(db: &Connection, now: Timestamp) -> Result<Due> {
             .into_iter()
             .map(|lost| lost.claim.id)
             .collect(),
+        doomed: doomed(db, LISTED, now)?,
         old_sessions: ids(db, OLD, later(now, -KEPT_AFTER_END), LISTED)?,
     })
 }

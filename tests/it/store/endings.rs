@@ -17,7 +17,7 @@ pub async fn a_session_completes_when_its_slots_are_full(bench: Bench) {
         (view.session.state, view.tally.stored),
         (State::Completed, 2)
     );
-    let slots: Vec<u32> = view.media.iter().map(|media| media.slot).collect();
+    let slots: Vec<u32> = view.media.iter().filter_map(|media| media.slot).collect();
     assert_eq!(slots, [0, 1]);
     assert!(view.session.ended_at.is_some());
     let refused = bench.try_claim(session).await;

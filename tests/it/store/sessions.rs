@@ -108,7 +108,7 @@ pub async fn what_was_put_in_comes_out(bench: Bench) {
     );
     assert_eq!(
         (got.upload_id, got.slot, got.attempt),
-        (made.id, 0, Some(attempt(1)))
+        (made.id, Some(0), Some(attempt(1)))
     );
     assert_eq!(
         got.retain_until.unwrap().duration_since(got.created_at),

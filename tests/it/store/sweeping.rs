@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::harness::mins;
+use askfile::{domain::media::object_key, store::MediaRef};
 
 pub async fn the_sweep_moves_the_sessions_whose_time_is_over(bench: Bench) {
     let empty = [bench.session(1).await, bench.session(1).await];
@@ -79,6 +80,32 @@ pub async fn a_lost_claim_is_one_sweepers_until_it_is_forgotten(bench: Bench) {
     assert_eq!(take().await.unwrap(), [], "a stored file is no lost claim");
 }
 
+pub async fn what_came_before_a_link_was_closed_is_deleted(bench: Bench) {
+    let (cancelled, declined) = (bench.session(2).await, bench.session(2).await);
+    let files = [bench.file(cancelled).await, bench.file(declined).await];
+    bench.store.cancel(cancelled).await.unwrap();
+    bench.store.decline(declined, None).await.unwrap();
+    for file in &files {
+        let found = MediaRef::Id(file.id);
+        let found = bench.store.media(bench.workspace.id, found).await.unwrap();
+        assert_eq!(found, None);
+    }
+    let mut keys = files.map(|file| object_key(file.id, "image/png")).to_vec();
+    keys.sort_unstable();
+    assert_eq!(bench.store.due().await.unwrap().doomed, keys);
+
+    let take = || bench.store.take_doomed(9, mins(1));
+    assert_eq!(take().await.unwrap(), keys);
+    assert_eq!(take().await.unwrap(), [""; 0], "one sweeper's alone");
+    bench.store.forget_doomed(keys[0].clone()).await.unwrap();
+    bench.advance(mins(1));
+    assert_eq!(
+        take().await.unwrap(),
+        keys[1..],
+        "again, as the sweeper may have died"
+    );
+}
+
 pub async fn a_session_is_forgotten_thirty_days_after_its_end(bench: Bench) {
     let completed = bench.completed().await;
     let file = bench.view(completed).await.media[0].clone();
@@ -96,7 +123,7 @@ pub async fn a_session_is_forgotten_thirty_days_after_its_end(bench: Bench) {
     let gone = bench.store.find(SessionRef::Id(completed)).await.unwrap();
     assert_eq!(gone, None);
     assert_eq!(bench.state(open).await, State::Pending);
-    let kept = askfile::store::MediaRef::Id(file.id);
+    let kept = MediaRef::Id(file.id);
     let kept = bench.store.media(bench.workspace.id, kept).await.unwrap();
     assert_eq!(kept, Some(file), "files are kept until they are deleted");
 }
