@@ -23,15 +23,18 @@ pub use self::{
 use self::{
     forms::{
         Address, Folder, Form, Format, Keys, KindSize, MimeTypes, Number, PageAddress, PublicUrl,
-        Size, Switch, Text, Within,
+        Scanner, Size, Switch, Text, Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
     table::settings,
 };
-use crate::domain::{
-    mime::{Kind, MimePattern},
-    purpose::Purpose,
+use crate::{
+    domain::{
+        mime::{Kind, MimePattern},
+        purpose::Purpose,
+    },
+    intake::scan::Clamd,
 };
 
 settings! {
@@ -79,6 +82,13 @@ settings! {
 
     /// Uploads received at the same time; one more is asked to come back.
     max_concurrent_uploads: usize = Number(1..=1_000_000), "256";
+
+    /// The clamd that looks at every file before it is handed out: the path of its socket, or its
+    /// host and port, such as `127.0.0.1:3310`; `none`: files are not scanned.
+    scan_clamd as "scan.clamd": Option<Clamd> = Scanner, "none";
+
+    /// Longest time that a scan may take, from 1s to 1h; then it is tried again later.
+    scan_timeout as "scan.timeout": Duration = Within(1..=3_600), "2m";
 
     /// Free space to leave on the disk of `data_dir`; an upload that would take it is refused.
     min_free_disk: u64 = Size(0), "256MB";

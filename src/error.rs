@@ -1,7 +1,7 @@
 //! Everything that can go wrong, and the one table that decides how it looks from outside: to a
 //! person (the page), to a program (HTTP) and to a model (MCP).
 
-use std::fmt;
+use std::{fmt, io};
 
 use http::StatusCode;
 use serde::Serialize;
@@ -300,6 +300,17 @@ impl Error {
             State::Expired => Some(Self::LinkExpired),
             State::Declined => Some(Self::Declined),
             State::Cancelled => Some(Self::Cancelled),
+        }
+    }
+
+    /// What the place for bytes failed with.
+    pub(crate) fn of_storage(cause: io::Error) -> Self {
+        match cause.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                tracing::error!(%cause, "the disk is full");
+                Self::InsufficientStorage
+            }
+            _ => Self::internal(cause),
         }
     }
 

@@ -3,5 +3,6 @@
 pub mod body;
 pub mod filename;
 pub mod office;
+pub mod scan;
 pub mod sniff;
 pub mod stage;

@@ -3,6 +3,7 @@
 
 pub mod answers;
 mod attach;
+mod check;
 mod close;
 mod create;
 mod download;

@@ -71,6 +71,34 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError::ClaimGone`] once the claim was lost: the bytes are nobody's.
     async fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> Result<SessionView>;
 
+    /// Takes up to `most` media whose check is due; each comes again after `lease` unless
+    /// [`Self::pass_check`] or [`Self::block`] ends it.
+    async fn take_checks(&self, most: u32, lease: SignedDuration) -> Result<Vec<Check>>;
+
+    /// Keeps a turn for another `lease`; it is somebody else's after that.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`] once the turn was lost: nothing may be published for it any more.
+    async fn renew_check(&self, media: MediaId, turn: ClaimId, lease: SignedDuration)
+    -> Result<()>;
+
+    /// The media is what it should be and its bytes are published.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`] once the turn was lost.
+    async fn pass_check(
+        &self,
+        media: MediaId,
+        turn: ClaimId,
+        passed: Passed,
+    ) -> Result<SessionView>;
+
+    /// The media is not what it should be: its slot is free again, its bytes are nobody's.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`] once the turn was lost.
+    async fn block(&self, media: MediaId, turn: ClaimId, why: LastError) -> Result<()>;
+
     /// Gives a claim back. Its bytes must be gone by then. Safe to repeat.
     async fn release(&self, claim: ClaimId, why: Option<LastError>) -> Result<()>;
 
@@ -287,6 +315,45 @@ pub struct NewMedia {
     pub scan_status: ScanStatus,
     /// The name and value of each handle.
     pub handles: Vec<(String, String)>,
+    /// Whoever stores it judges it first; `None`: there is nothing to judge.
+    pub check: Option<NewCheck>,
+}
+
+/// The first turn to judge a media.
+#[derive(Debug, Clone)]
+pub struct NewCheck {
+    /// Where the bytes lie that came.
+    pub source_key: String,
+    /// The name of the turn; what is made of the bytes is staged under it.
+    pub turn: ClaimId,
+    /// For how long the turn is nobody else's.
+    pub lease: SignedDuration,
+}
+
+/// A turn to judge a media.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The media.
+    pub media: Media,
+    /// Where the bytes lie that came.
+    pub source_key: String,
+    /// The name of the turn; what is made of the bytes is staged under it.
+    pub turn: ClaimId,
+    /// How often it was tried, this time included.
+    pub tries: u32,
+}
+
+/// What a media turned out to be.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// The bytes as they are stored.
+    pub stored: Content,
+    /// Width and height in pixels, as it is shown; `None` for what has none.
+    pub dimensions: Option<Dimensions>,
+    /// What the scanner said.
+    pub scan_status: ScanStatus,
+    /// The stored bytes were made of those that came, which are nobody's now.
+    pub is_remade: bool,
 }
 
 /// An attachment to be made.
@@ -325,6 +392,8 @@ pub struct Due {
     pub sessions: Vec<UploadId>,
     /// Claims that were lost.
     pub claims: Vec<ClaimId>,
+    /// Media whose check is due.
+    pub checks: Vec<MediaId>,
     /// Keys of bytes that are nobody's any more.
     pub doomed: Vec<String>,
     /// Sessions that ended so long ago that they are forgotten.

@@ -112,6 +112,8 @@ impl Host {
         doors.extend(self.page.map(|page| page_door(service, page)).transpose()?);
         let sweeping = service.clone();
         tokio::spawn(async move { sweeping.keep_swept().await });
+        let checking = service.clone();
+        tokio::spawn(async move { checking.keep_checked().await });
         let (closing, turn) = (service.clone(), self.turn);
         tokio::spawn(async move {
             closing.closing().await;

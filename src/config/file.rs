@@ -74,8 +74,8 @@ impl<'t> Document<'t> {
     /// The settings in it, and what else is wrong outside the purposes.
     pub fn settings(&self) -> (Vec<Given>, Vec<String>) {
         let (mut given, mut problems) = (Vec::new(), Vec::new());
-        for (key, value) in in_order(&self.table) {
-            let (at, key) = (key.span().start, key.get_ref().as_ref());
+        for (at, key, value) in in_tables(&self.table) {
+            let key = key.as_str();
             let setting = TABLE.iter().find(|setting| setting.key == key);
             match (setting, text_of(value.get_ref())) {
                 (Some(setting), Ok(text)) => given.push(Given {
@@ -104,6 +104,31 @@ impl<'t> Document<'t> {
         let mut entries = self.table.iter();
         entries.find_map(|(key, value)| (key.get_ref() == PURPOSES).then_some(value))
     }
+}
+
+/// The entries of a table and of the tables in it, in the order of the file: where each is, its dotted
+/// key and its value. What is in the table of purposes is not looked at.
+fn in_tables<'a, 't>(table: &'a DeTable<'t>) -> Vec<(usize, String, &'a Spanned<DeValue<'t>>)> {
+    let mut entries = Vec::new();
+    for (key, value) in in_order(table) {
+        let (at, key) = (key.span().start, key.get_ref().to_string());
+        match value.get_ref().as_table() {
+            Some(inner) if key != PURPOSES && is_table_of_settings(&key) => {
+                let inner = in_tables(inner).into_iter();
+                entries
+                    .extend(inner.map(|(at, below, value)| (at, format!("{key}.{below}"), value)));
+            }
+            _ => entries.push((at, key, value)),
+        }
+    }
+    entries
+}
+
+fn is_table_of_settings(name: &str) -> bool {
+    let mut tables = TABLE
+        .iter()
+        .filter_map(|setting| setting.key.split_once('.'));
+    tables.any(|(table, _)| table == name)
 }
 
 /// A table's entries in the order of the file.

@@ -33,11 +33,12 @@ pub static TABLE: LazyLock<Vec<Setting>> = LazyLock::new(Settings::table);
 /// Makes, from one entry each, the fields of [`Settings`], their readers and the rows of [`TABLE`].
 ///
 /// An entry is `/// meaning`, `field: Type = form, "default";`. Where what is in force is not the
-/// field alone, a function of all settings follows the default and says it.
+/// field alone, a function of all settings follows the default and says it. A setting of a table in
+/// the file has its name there after the field: `scan_clamd as "scan.clamd": …`.
 macro_rules! settings {
     ($(
         $(#[doc = $meaning:literal])+
-        $key:ident: $type:ty = $form:expr, $default:literal $(, $show:expr)?;
+        $key:ident $(as $name:literal)?: $type:ty = $form:expr, $default:literal $(, $show:expr)?;
     )+) => {
         /// What the operator decides.
         #[derive(Clone)]
@@ -50,7 +51,7 @@ macro_rules! settings {
         impl Settings {
             pub(in crate::config) fn table() -> Vec<Setting> {
                 vec![$(Setting {
-                    key: stringify!($key),
+                    key: settings!(@name $key $($name)?),
                     variable: format!("ASKFILE_{}", stringify!($key).to_ascii_uppercase()),
                     flag: stringify!($key).replace('_', "-"),
                     default: $default,
@@ -70,6 +71,8 @@ macro_rules! settings {
             }
         }
     };
+    (@name $key:ident) => { stringify!($key) };
+    (@name $key:ident $name:literal) => { $name };
     (@show $key:ident, $form:expr) => { |settings| $form.show(&settings.$key) };
     (@show $key:ident, $form:expr, $show:expr) => { $show };
 }

@@ -106,6 +106,9 @@ impl Media {
     }
 }
 
+/// What stills are made that change their format.
+pub const REMADE_AS: &str = "image/jpeg";
+
 /// Where bytes are staged under a claim, before they have their final name.
 #[must_use]
 pub fn staging_key(claim: ClaimId) -> String {

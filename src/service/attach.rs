@@ -70,7 +70,11 @@ impl Service {
                 let view = self.status(caller, which).await?;
                 self.must_suit(&view.session.purpose, &wanted.target)?;
                 let attached = self.store.consume(view.session.id, wanted).await?;
-                super::close::log_move(&view.session, crate::domain::session::State::Consumed);
+                super::close::log_move(
+                    view.session.id,
+                    view.session.state,
+                    crate::domain::session::State::Consumed,
+                );
                 Ok((attached, Status::Consumed))
             }
             What::Media(name) => {

@@ -2,10 +2,7 @@
 
 use super::{LinkedSession, Service};
 use crate::{
-    domain::{
-        caller::Caller,
-        session::{State, UploadSession},
-    },
+    domain::{caller::Caller, ids::UploadId, session::State},
     error::{Error, Result},
     intake::filename::harmless_text,
     store::{SessionRef, SessionView},
@@ -22,7 +19,7 @@ impl Service {
     pub async fn cancel(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
         let before = self.status(caller, which).await?;
         self.store.cancel(before.session.id).await?;
-        log_move(&before.session, State::Cancelled);
+        log_move(before.session.id, before.session.state, State::Cancelled);
         self.status(caller, which).await
     }
 
@@ -42,7 +39,7 @@ impl Service {
             )));
         }
         self.store.decline(session.id, reason).await?;
-        log_move(session, State::Declined);
+        log_move(session.id, session.state, State::Declined);
         Ok(())
     }
 
@@ -57,16 +54,16 @@ impl Service {
             return Err(Error::FileMissing("No file was sent yet."));
         }
         let state = self.store.done(session.id).await?;
-        log_move(session, state);
+        log_move(session.id, session.state, state);
         Ok(())
     }
 }
 
 /// One line a move.
-pub(super) fn log_move(session: &UploadSession, to: State) {
-    if session.state != to {
+pub(super) fn log_move(id: UploadId, from: State, to: State) {
+    if from != to {
         tracing::info!(
-            upload.id = %session.id, from = session.state.as_str(), to = to.as_str(),
+            upload.id = %id, from = from.as_str(), to = to.as_str(),
             "the upload session moved",
         );
     }

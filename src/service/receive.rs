@@ -2,6 +2,7 @@
 
 mod file;
 mod pulse;
+mod verdict;
 
 use std::net::IpAddr;
 
@@ -138,11 +139,11 @@ impl Service {
                 });
             }
         };
-        log_move(&session, State::Receiving);
+        log_move(session.id, session.state, State::Receiving);
         hook::reached("claimed");
         // After the claim, so that of a thousand bodies on one link none is told that the server is
         // busy, or that it came too often, when it is the link that is taken.
-        let _permit = match self.admit(sender.from, slot) {
+        let permit = match self.admit(sender.from, slot) {
             Ok(permit) => permit,
             Err(error) => {
                 self.store.release(claim.id, None).await?;
@@ -151,21 +152,11 @@ impl Service {
         };
         let flow = self.flows.begin(session.id, sender.declared_bytes);
         match self.store_file(&session, claim, flow, &mut body).await {
-            Ok(view) => {
+            Ok(stored) => {
                 hook::reached("committed");
-                log_move(
-                    &UploadSession {
-                        state: State::Receiving,
-                        ..session
-                    },
-                    view.session.state,
-                );
-                let stored = view.media.into_iter().find(|media| media.id == claim.media);
-                let media = stored.ok_or_else(|| Error::internal("a stored media is missing"))?;
-                Ok(Received {
-                    session: view.session,
-                    media,
-                })
+                log_move(session.id, State::Receiving, stored.view.session.state);
+                drop(permit);
+                self.judged(stored, claim.media).await
             }
             Err(failure) => {
                 tracing::info!(

@@ -5,7 +5,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::Service;
-use crate::{domain::media::staging_key, error::Result, store::Due};
+use crate::{
+    domain::media::staging_key,
+    error::{Error, Result},
+    store::Due,
+};
 
 /// How often a server sweeps.
 const EVERY: Duration = Duration::from_secs(15);
@@ -31,7 +35,7 @@ impl Service {
     /// Does all that is due. Safe to run at any time, by any number of processes.
     ///
     /// # Errors
-    /// [`crate::Error::Internal`]; what was not done is due again a minute later.
+    /// [`Error::Internal`]; what was not done is due again a minute later.
     pub async fn sweep(&self) -> Result<Swept> {
         let mut swept = Swept::default();
         loop {
@@ -44,24 +48,13 @@ impl Service {
                 let staged = staging_key(claim.id);
                 for key in std::iter::once(&staged).chain(&claim.media_key) {
                     let deleted = self.objects.delete(key).await;
-                    deleted.map_err(crate::Error::internal)?;
+                    deleted.map_err(Error::of_storage)?;
                 }
                 self.store.forget_claim(claim.id).await?;
                 swept.lost_claims += 1;
             }
         }
-        loop {
-            let doomed = self.store.take_doomed(BATCH, LEASE).await?;
-            if doomed.is_empty() {
-                break;
-            }
-            for key in doomed {
-                let deleted = self.objects.delete(&key).await;
-                deleted.map_err(crate::Error::internal)?;
-                self.store.forget_doomed(key).await?;
-                swept.deleted_objects += 1;
-            }
-        }
+        swept.deleted_objects = self.delete_doomed().await?;
         loop {
             let moved = self.store.expire_sessions(BATCH).await?;
             if moved.is_empty() {
@@ -82,10 +75,27 @@ impl Service {
         Ok(swept)
     }
 
+    /// Deletes bytes that are nobody's any more; says how many objects that were.
+    pub(super) async fn delete_doomed(&self) -> Result<u32> {
+        let mut count = 0;
+        loop {
+            let doomed = self.store.take_doomed(BATCH, LEASE).await?;
+            if doomed.is_empty() {
+                return Ok(count);
+            }
+            for key in doomed {
+                let deleted = self.objects.delete(&key).await;
+                deleted.map_err(Error::of_storage)?;
+                self.store.forget_doomed(key).await?;
+                count += 1;
+            }
+        }
+    }
+
     /// What [`Self::sweep`] would find to do.
     ///
     /// # Errors
-    /// [`crate::Error::Internal`].
+    /// [`Error::Internal`].
     pub async fn due(&self) -> Result<Due> {
         Ok(self.store.due().await?)
     }

@@ -1,5 +1,6 @@
 //! [`UploadStore`] in one SQLite file.
 
+mod checking;
 mod examine;
 mod files;
 mod rows;
@@ -29,8 +30,8 @@ use tokio::sync::broadcast;
 pub use self::examine::{Examination, examine};
 use self::{rows::Col, writer::Writer};
 use super::{
-    Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
-    NewSession, Result, SessionRef, SessionView, StoreError, UploadStore, Watching,
+    Change, Check, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
+    NewSession, Passed, Result, SessionRef, SessionView, StoreError, UploadStore, Watching,
 };
 use crate::{
     clock::Clock,
@@ -248,6 +249,42 @@ impl UploadStore for SqliteStore {
             .await?;
         self.changed(view.session.id);
         Ok(view)
+    }
+
+    async fn take_checks(&self, most: u32, lease: SignedDuration) -> Result<Vec<Check>> {
+        self.write(move |db, now| checking::take(db, most, lease, now))
+            .await
+    }
+
+    async fn renew_check(
+        &self,
+        media: MediaId,
+        turn: ClaimId,
+        lease: SignedDuration,
+    ) -> Result<()> {
+        self.write(move |db, now| checking::renew(db, media, turn, lease, now))
+            .await
+    }
+
+    async fn pass_check(
+        &self,
+        media: MediaId,
+        turn: ClaimId,
+        passed: Passed,
+    ) -> Result<SessionView> {
+        let view = self
+            .write(move |db, now| checking::pass(db, media, turn, &passed, now))
+            .await?;
+        self.changed(view.session.id);
+        Ok(view)
+    }
+
+    async fn block(&self, media: MediaId, turn: ClaimId, why: LastError) -> Result<()> {
+        let session = self
+            .write(move |db, now| checking::block(db, media, turn, &why, now))
+            .await?;
+        self.changed(session);
+        Ok(())
     }
 
     async fn release(&self, claim: ClaimId, why: Option<LastError>) -> Result<()> {

@@ -25,9 +25,9 @@ use askfile::{
     objects::local::LocalDisk,
     service::{AskedLink, CreateRequest, Foundations, Incoming, LinkedSession, Received, Service},
     store::{
-        Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
-        NewSession, Result, SessionRef, SessionView, StoreError, UploadStore, Watching,
-        sqlite::SqliteStore,
+        Change, Check, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment,
+        NewMedia, NewSession, Passed, Result, SessionRef, SessionView, StoreError, UploadStore,
+        Watching, sqlite::SqliteStore,
     },
 };
 use async_trait::async_trait;
@@ -116,6 +116,10 @@ pass_on! {
     fn claim(&self, request: ClaimRequest) -> ClaimOutcome;
     fn heartbeat(&self, claim: ClaimId, lease: SignedDuration, media_key: Option<String>) -> ();
     fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> SessionView;
+    fn take_checks(&self, most: u32, lease: SignedDuration) -> Vec<Check>;
+    fn renew_check(&self, media: MediaId, turn: ClaimId, lease: SignedDuration) -> ();
+    fn pass_check(&self, media: MediaId, turn: ClaimId, passed: Passed) -> SessionView;
+    fn block(&self, media: MediaId, turn: ClaimId, why: LastError) -> ();
     fn release(&self, claim: ClaimId, why: Option<LastError>) -> ();
     fn done(&self, id: UploadId) -> State;
     fn decline(&self, id: UploadId, reason: Option<String>) -> ();

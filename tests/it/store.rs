@@ -1,6 +1,7 @@
 //! What every `UploadStore` promises, run against every one of them.
 
 mod attaching;
+mod checking;
 mod claims;
 mod endings;
 mod sessions;
@@ -62,6 +63,13 @@ every_store_keeps_its_promises! {
         of_fifty_claims_at_once_as_many_win_as_there_are_slots,
         a_claim_that_is_given_back_says_why_and_leaves_the_link_as_it_was,
         no_claim_is_taken_after_the_expiry_even_while_another_one_lives,
+    }
+    checking {
+        a_file_completes_its_session_once_it_has_passed,
+        a_blocked_file_gives_its_slot_back_and_says_why,
+        a_file_that_is_blocked_after_the_expiry_leaves_ten_minutes,
+        a_turn_that_is_over_is_somebody_elses,
+        a_link_that_is_closed_takes_the_file_with_it,
     }
     endings {
         a_session_completes_when_its_slots_are_full,
@@ -229,6 +237,7 @@ pub fn media() -> NewMedia {
         dimensions: None,
         scan_status: ScanStatus::Skipped,
         handles: Vec::new(),
+        check: None,
     }
 }
 

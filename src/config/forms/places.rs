@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use directories::{BaseDirs, ProjectDirs};
 
 use super::Form;
+use crate::intake::scan::Clamd;
 
 /// An IP address with a port.
 pub struct Address;
@@ -87,6 +88,30 @@ impl Form for PublicUrl {
 
     fn show(&self, url: &Option<String>) -> String {
         url.clone().unwrap_or_else(|| "none".to_owned())
+    }
+}
+
+/// Where a scanner listens, or `none`.
+pub struct Scanner;
+
+impl Form for Scanner {
+    type Value = Option<Clamd>;
+
+    fn placeholder(&self) -> &'static str {
+        "CLAMD"
+    }
+
+    fn read(&self, text: &str) -> Result<Option<Clamd>, String> {
+        match text {
+            "none" => Ok(None),
+            text => text.parse().map(Some).map_err(str::to_owned),
+        }
+    }
+
+    fn show(&self, clamd: &Option<Clamd>) -> String {
+        clamd
+            .as_ref()
+            .map_or_else(|| "none".to_owned(), ToString::to_string)
     }
 }
 

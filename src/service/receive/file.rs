@@ -22,7 +22,7 @@ use crate::{
         stage::{NotAsPromised, Stage, Written},
     },
     service::{Service, progress::Flow, signed},
-    store::{NewMedia, SessionView, StoreError},
+    store::{NewCheck, NewMedia, SessionView, StoreError},
 };
 
 /// The slowest disk that a sync is waited for, in bytes a second.
@@ -41,6 +41,13 @@ struct Head {
     start: Vec<u8>,
     pieces: Vec<Bytes>,
     bytes: u64,
+}
+
+/// A file that is a media now.
+pub(super) struct Stored {
+    pub view: SessionView,
+    /// The turn to judge it, where there is something to judge.
+    pub check: Option<NewCheck>,
 }
 
 /// Why a file was not stored.
@@ -78,7 +85,7 @@ impl Service {
         claim: Claim,
         flow: Arc<Flow>,
         body: &mut FileBody,
-    ) -> Result<SessionView, Failure> {
+    ) -> Result<Stored, Failure> {
         let mut pulse = Pulse::of(self, claim.id, flow);
         let (head, name) = self.head(body, &session.limits, &mut pulse).await?;
         let name = name.unwrap_or_default();
@@ -97,7 +104,7 @@ impl Service {
                 return Err(match error {
                     StreamError::Disk => match stage.finish().await {
                         Ok(_) => Error::internal("the disk failed without a reason"),
-                        Err(cause) => of_disk(cause),
+                        Err(cause) => Error::of_storage(cause),
                     },
                     StreamError::Other(error) => {
                         stage.abandon().await;
@@ -109,12 +116,12 @@ impl Service {
         };
         let written = self.sync(stage, claim, sniffed).await?;
         hook::reached("staged");
-        let new = self.judged(session, written, &name, description);
+        let new = self.described(session, claim, written, &name, description);
         let new = match new {
             Ok(new) => new,
             Err(error) => return Err(self.discarded(claim, None, error).await),
         };
-        self.publish(claim, new).await
+        self.commit(claim, new).await
     }
 
     /// The first kilobytes, and what the sender calls the file.
@@ -202,7 +209,7 @@ impl Service {
             Sniffed::Zip | Sniffed::Unknown => None,
         };
         let (written, sealed) = tokio::join!(stage.finish(), seal(promised));
-        let written = written.map_err(of_disk)?;
+        let written = written.map_err(Error::of_storage)?;
         let sealed = match (sealed, &written.content) {
             (Ok(()), Ok(content)) if promised.is_none() => seal(Some(&content.mime_type)).await,
             (sealed, _) => sealed,
@@ -214,9 +221,10 @@ impl Service {
     }
 
     /// The media to be, if the whole file is what is wanted.
-    fn judged(
+    fn described(
         &self,
         session: &UploadSession,
+        claim: Claim,
         written: Written,
         name: &str,
         description: Option<String>,
@@ -234,6 +242,7 @@ impl Service {
             return Err(Error::SizeExceeded { limit });
         }
         let now = self.clock.now();
+        let check = self.first_turn(staging_key(claim.id));
         let specs = self.settings.purpose(&session.purpose);
         let handles = specs.map_or(&[][..], |purpose| &purpose.handles);
         Ok(NewMedia {
@@ -242,26 +251,27 @@ impl Service {
             original: content.clone(),
             stored: content,
             dimensions: None,
-            scan_status: ScanStatus::Skipped,
+            scan_status: match check {
+                Some(_) => ScanStatus::Pending,
+                None => ScanStatus::Skipped,
+            },
             handles: handles
                 .iter()
                 .map(|spec| (spec.name.clone(), new_handle(&spec.prefix, now)))
                 .collect(),
+            check,
         })
     }
 
-    async fn publish(&self, claim: Claim, new: NewMedia) -> Result<SessionView, Failure> {
+    /// Makes the bytes a media; what has to be judged is published after that.
+    async fn commit(&self, claim: Claim, new: NewMedia) -> Result<Stored, Failure> {
         let key = object_key(claim.media, &new.stored.mime_type);
-        if let Err(error) = self.objects.publish(&staging_key(claim.id), &key).await {
-            let error = match error.kind() {
-                io::ErrorKind::NotFound => StoreError::ClaimGone.into(),
-                _ => of_disk(error),
-            };
-            return Err(self.discarded(claim, Some(&key), error).await);
+        let check = new.check.clone();
+        if check.is_none() {
+            self.publish(claim, &key).await?;
         }
-        hook::reached("published");
         match self.store.commit_upload(claim.id, new).await {
-            Ok(view) => Ok(view),
+            Ok(view) => Ok(Stored { view, check }),
             // Whether it was committed is not known. If not, the claim is still there and the sweep
             // finds the bytes by it; if it was, they are a media's.
             Err(error @ StoreError::Database(_)) => Err(Failure {
@@ -270,6 +280,18 @@ impl Service {
             }),
             Err(error) => Err(self.discarded(claim, Some(&key), error.into()).await),
         }
+    }
+
+    async fn publish(&self, claim: Claim, key: &str) -> Result<(), Failure> {
+        if let Err(error) = self.objects.publish(&staging_key(claim.id), key).await {
+            let error = match error.kind() {
+                io::ErrorKind::NotFound => StoreError::ClaimGone.into(),
+                _ => Error::of_storage(error),
+            };
+            return Err(self.discarded(claim, Some(key), error).await);
+        }
+        hook::reached("published");
+        Ok(())
     }
 
     /// Deletes the bytes of a claim that failed.
@@ -299,14 +321,4 @@ fn cap_for(sniffed: Sniffed, limits: &Limits) -> Result<u64> {
             },
             allowed: limits.allowed_mime_types.clone(),
         })
-}
-
-fn of_disk(error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            tracing::error!(cause = %error, "the disk is full");
-            Error::InsufficientStorage
-        }
-        _ => Error::internal(error),
-    }
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{
     AttemptId, MediaId, MediaRef, NewAttachment, Result, SessionRef, StoreError, WorkspaceId,
-    rows::{self, Col},
+    rows::{self, Col, get},
     sessions::Current,
     sweeping,
 };
@@ -13,7 +13,7 @@ use crate::{
     domain::{
         attachment::Attachment,
         ids::{AttachmentId, ClaimId, UploadId},
-        media::{Media, object_key, staging_key},
+        media::{Media, REMADE_AS, ScanStatus, object_key, staging_key},
         mime::Kind,
         session::{State, UploadSession},
     },
@@ -22,7 +22,8 @@ use crate::{
 
 const OF_SESSION: &str = "SELECT * FROM media
     WHERE session_id = ?1 AND slot IS NOT NULL ORDER BY slot";
-const SLOTS: &str = "SELECT slot FROM media WHERE session_id = ?1 AND slot IS NOT NULL";
+const SLOTS: &str = "SELECT slot, scan_status FROM media
+    WHERE session_id = ?1 AND slot IS NOT NULL";
 const OF_ATTEMPT: &str = "SELECT * FROM media
     WHERE session_id = ?1 AND attempt = ?2 AND slot IS NOT NULL";
 const BY_ID: &str = "SELECT * FROM media WHERE id = ?1 AND workspace_id = ?2";
@@ -36,7 +37,8 @@ const INSERT: &str = "INSERT INTO media
     VALUES (:id, :workspace_id, :session_id, :slot, :purpose, :labels, :attempt, :original_filename,
      :description, :kind, :mime_type, :size_bytes, :sha256, :original_mime_type,
      :original_size_bytes, :original_sha256, :width, :height, :scan_status, :now, :retain_until)";
-const PLACES: &str = "SELECT mime_type, source_key, check_claim FROM media WHERE id = ?1";
+const PLACES: &str = "SELECT mime_type, source_key, check_claim, check_due_at
+    FROM media WHERE id = ?1";
 const DELETE: &str = "DELETE FROM media WHERE id = ?1";
 const DELETE_HANDLES: &str = "DELETE FROM handle WHERE media_id = ?1";
 const DELETE_ATTACHMENTS: &str = "DELETE FROM attachment WHERE media_id = ?1";
@@ -68,9 +70,12 @@ pub(super) fn of_session(db: &Connection, id: UploadId) -> Result<Vec<Media>> {
         .collect::<Result<_, _>>()
 }
 
-pub(super) fn slots(db: &Connection, id: UploadId) -> Result<Vec<u32>> {
+/// The slots that have a file, judged or not.
+pub(super) fn slots(db: &Connection, id: UploadId) -> Result<Vec<(u32, ScanStatus)>> {
     let mut query = db.prepare_cached(SLOTS)?;
-    let slots = query.query_map([Col(id)], |row| row.get(0))?;
+    let slots = query.query_map([Col(id)], |row| {
+        Ok((row.get("slot")?, get(row, "scan_status")?))
+    })?;
     Ok(slots.collect::<Result<_, _>>()?)
 }
 
@@ -140,27 +145,52 @@ pub(super) fn insert(
 
 /// Forgets a media and all that hangs on it; its bytes are nobody's from now on.
 pub(super) fn remove(db: &Connection, id: MediaId, now: Timestamp) -> Result<()> {
-    for key in keys(db, id)? {
-        sweeping::doom(db, &key, now)?;
-    }
-    for sql in [DELETE_ATTACHMENTS, DELETE_HANDLES, DELETE] {
+    doom_bytes(db, id, now)?;
+    forget_handles(db, id)?;
+    for sql in [DELETE_ATTACHMENTS, DELETE] {
         db.prepare_cached(sql)?.execute([Col(id)])?;
     }
     Ok(())
 }
 
-/// Where bytes of a media may lie.
-pub(super) fn keys(db: &Connection, id: MediaId) -> Result<Vec<String>> {
-    let found = db.prepare_cached(PLACES)?.query_row([Col(id)], |row| {
-        let mime_type: String = row.get("mime_type")?;
-        let check: Option<ClaimId> = rows::get_opt(row, "check_claim")?;
-        Ok([
-            Some(object_key(id, &mime_type)),
-            row.get("source_key")?,
-            check.map(staging_key),
-        ])
+/// Whoever has a handle of it has nothing any more.
+pub(super) fn forget_handles(db: &Connection, id: MediaId) -> Result<()> {
+    db.prepare_cached(DELETE_HANDLES)?.execute([Col(id)])?;
+    Ok(())
+}
+
+/// The bytes of a media, wherever they may lie, are nobody's from now on.
+pub(super) fn doom_bytes(db: &Connection, id: MediaId, now: Timestamp) -> Result<()> {
+    let places = db.prepare_cached(PLACES)?.query_row([Col(id)], |row| {
+        Ok(Places {
+            mime_type: row.get("mime_type")?,
+            source_key: row.get("source_key")?,
+            turn: rows::get_opt(row, "check_claim")?,
+            turn_ends: rows::get_opt(row, "check_due_at")?,
+        })
     });
-    Ok(found.optional()?.into_iter().flatten().flatten().collect())
+    let Some(places) = places.optional()? else {
+        return Ok(());
+    };
+    let staged = [places.source_key, places.turn.map(staging_key)];
+    for key in staged.into_iter().flatten() {
+        sweeping::doom(db, &key, now)?;
+    }
+    // Whoever has the turn may be publishing just now.
+    let published_by = places.turn_ends.map_or(now, |turn_ends| turn_ends.max(now));
+    let published = [places.mime_type.as_str(), REMADE_AS].map(|mime| object_key(id, mime));
+    let remade = usize::from(places.turn_ends.is_some());
+    for key in published.iter().take(1 + remade) {
+        sweeping::doom(db, key, published_by)?;
+    }
+    Ok(())
+}
+
+struct Places {
+    mime_type: String,
+    source_key: Option<String>,
+    turn: Option<ClaimId>,
+    turn_ends: Option<Timestamp>,
 }
 
 /// Attaches all media of a completed session, once.

@@ -5,12 +5,13 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{
     AttemptId, ClaimId, ClaimOutcome, ClaimRequest, MediaId, NewSession, Result, SessionRef,
-    SessionView, StoreError, files,
+    SessionView, StoreError, checking, files,
     rows::{self, Col, get},
 };
 use crate::{
     domain::{
         ids::UploadId,
+        media::ScanStatus,
         session::{CLAIM_MAX_AGE, Event, LastError, State, Tally, UploadSession},
     },
     store::{NewMedia, later},
@@ -119,7 +120,8 @@ pub(super) fn view(
         Vec::new()
     };
     let (lost, live): (Vec<_>, Vec<_>) = claims.iter().partition(|claim| claim.lease_until <= now);
-    let tally = tally(&session, live.len(), stored.len());
+    let statuses = stored.iter().map(|media| media.scan_status);
+    let tally = tally(&session, live.len(), statuses);
     for claim in lost {
         session.redeem_by = session.redeem_by_after_failure(claim.began_at, claim.lease_until);
     }
@@ -133,13 +135,15 @@ pub(super) fn view(
     }))
 }
 
-fn tally(session: &UploadSession, live: usize, stored: usize) -> Tally {
+fn tally(session: &UploadSession, live: usize, files: impl Iterator<Item = ScanStatus>) -> Tally {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let (checking, stored): (Vec<_>, Vec<_>) =
+        files.partition(|status| *status == ScanStatus::Pending);
     Tally {
         slots: session.limits.max_files,
         receiving: count(live),
-        checking: 0,
-        stored: count(stored),
+        checking: count(checking.len()),
+        stored: count(stored.len()),
     }
 }
 
@@ -148,7 +152,8 @@ pub(super) struct Current<'a> {
     db: &'a Connection,
     pub(super) session: UploadSession,
     claims: Vec<Held>,
-    stored_slots: Vec<u32>,
+    /// The slots that have a file, judged or not.
+    files: Vec<(u32, ScanStatus)>,
     pub(super) now: Timestamp,
 }
 
@@ -159,7 +164,7 @@ impl<'a> Current<'a> {
         let mut current = Self {
             db,
             claims: held_claims(db, session.id)?,
-            stored_slots: files::slots(db, session.id)?,
+            files: files::slots(db, session.id)?,
             session,
             now,
         };
@@ -174,8 +179,18 @@ impl<'a> Current<'a> {
         Ok(current)
     }
 
-    fn tally(&self) -> Tally {
-        tally(&self.session, self.claims.len(), self.stored_slots.len())
+    pub(super) fn tally(&self) -> Tally {
+        let statuses = self.files.iter().map(|(_, status)| *status);
+        tally(&self.session, self.claims.len(), statuses)
+    }
+
+    /// As readers see it.
+    pub(super) fn view(self) -> Result<SessionView> {
+        Ok(SessionView {
+            media: files::of_session(self.db, self.session.id)?,
+            tally: self.tally(),
+            session: self.session,
+        })
     }
 
     /// Takes the slots from these claims. Their rows stay until the sweep has deleted their bytes.
@@ -195,7 +210,13 @@ impl<'a> Current<'a> {
         Ok(())
     }
 
-    fn apply(&mut self, event: Event) -> Result<State> {
+    /// A body or a file that began at `began_at` came to nothing; its slot is free.
+    pub(super) fn refused(&mut self, began_at: Timestamp) -> Result<State> {
+        self.session.redeem_by = self.session.redeem_by_after_failure(began_at, self.now);
+        self.apply(Event::ClaimLost(self.tally()))
+    }
+
+    pub(super) fn apply(&mut self, event: Event) -> Result<State> {
         self.session.state = self.session.state.after(event)?;
         if !self.session.state.is_open() && self.session.ended_at.is_none() {
             self.session.ended_at = Some(self.now);
@@ -269,7 +290,8 @@ pub(super) fn claim(
         return Err(StoreError::Closed(State::Expired));
     }
     let taken = |slot: &u32| {
-        current.stored_slots.contains(slot) || current.claims.iter().any(|c| c.slot == *slot)
+        current.files.iter().any(|(used, _)| used == slot)
+            || current.claims.iter().any(|c| c.slot == *slot)
     };
     let Some(slot) = (0..current.session.limits.max_files).find(|slot| !taken(slot)) else {
         return Err(StoreError::AllTaken {
@@ -333,17 +355,26 @@ pub(super) fn commit_upload(
         new,
         now,
     )?;
-    current.stored_slots.push(claim.slot);
+    current.files.push((claim.slot, new.scan_status));
     let tally = current.tally();
-    current.apply(Event::Stored(tally))?;
-    db.prepare_cached(SET_ERROR)?
-        .execute(named_params! { ":id": Col(current.session.id), ":last_error": None::<String> })?;
+    if let Some(check) = &new.check {
+        let turn = (check.source_key.as_str(), check.turn, check.lease);
+        checking::begin(db, claim.media, turn, now)?;
+        current.apply(Event::Staged(tally))?;
+    } else {
+        current.apply(Event::Stored(tally))?;
+    }
+    set_error(db, current.session.id, None)?;
     current.session.last_error = None;
-    Ok(SessionView {
-        media: files::of_session(db, current.session.id)?,
-        session: current.session,
-        tally,
-    })
+    current.view()
+}
+
+/// Why the last try was refused, if it was.
+pub(super) fn set_error(db: &Connection, id: UploadId, why: Option<&LastError>) -> Result<()> {
+    db.prepare_cached(SET_ERROR)?.execute(named_params! {
+        ":id": Col(id), ":last_error": why.map(rows::to_json).transpose()?,
+    })?;
+    Ok(())
 }
 
 /// Gives a claim back; says whose it was.
@@ -364,17 +395,13 @@ pub(super) fn release(
     let mut current = Current {
         db,
         claims: held_claims(db, session.id)?,
-        stored_slots: files::slots(db, session.id)?,
+        files: files::slots(db, session.id)?,
         session,
         now,
     };
-    current.session.redeem_by = current.session.redeem_by_after_failure(claim.began_at, now);
-    let tally = current.tally();
-    current.apply(Event::ClaimLost(tally))?;
-    if let Some(why) = why {
-        db.prepare_cached(SET_ERROR)?.execute(named_params! {
-            ":id": Col(claim.session), ":last_error": rows::to_json(why)?,
-        })?;
+    current.refused(claim.began_at)?;
+    if why.is_some() {
+        set_error(db, claim.session, why)?;
     }
     Ok(Some(claim.session))
 }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 
 use super::{
-    ClaimId, Due, LostClaim, Result, SessionRef,
+    ClaimId, Due, LostClaim, Result, SessionRef, checking,
     rows::{Col, get},
     sessions::{Current, DELETE_CLAIM},
 };
@@ -151,6 +151,7 @@ pub(super) fn due(db: &Connection, now: Timestamp) -> Result<Due> {
             .into_iter()
             .map(|lost| lost.claim.id)
             .collect(),
+        checks: checking::waiting(db, LISTED, now)?,
         doomed: doomed(db, LISTED, now)?,
         old_sessions: ids(db, OLD, later(now, -KEPT_AFTER_END), LISTED)?,
     })

@@ -1,0 +1,238 @@
+//! Judging files that came: each is scanned and published, or its bytes go. Nothing is handed out
+//! before that.
+
+use std::{io, time::Duration};
+
+use jiff::SignedDuration;
+
+use super::{Service, close::log_move, signed};
+use crate::{
+    domain::{
+        media::{Media, ScanStatus, object_key},
+        session::State,
+    },
+    error::{Error, Result},
+    hook,
+    intake::scan::Verdict,
+    store::{Check, MediaRef, NewCheck, Passed, SessionView, StoreError},
+};
+
+/// How often it is looked whose check is due: what a crash or a silent scanner has left.
+const EVERY: Duration = Duration::from_secs(5);
+/// How many are taken at once.
+const BATCH: u32 = 4;
+/// What publishing may take, and all that comes beside the scan.
+const BESIDE_SCAN: Duration = Duration::from_secs(60);
+/// The pause after the first try that brought no verdict; each one after is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest of those pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// For how long a verdict is tried for; a file without one is refused then.
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// What came of a check.
+#[derive(Debug)]
+pub(super) enum Checked {
+    /// The file is stored for good.
+    Passed(Box<SessionView>),
+    /// It is not what it should be; its bytes are gone.
+    Refused(Error),
+    /// There is no verdict yet; it is tried again.
+    Later,
+    /// Somebody else has judged it, or its session was closed.
+    Lost,
+}
+
+/// Why a file has not passed.
+enum Stop {
+    Refused(Error),
+    Later(String),
+    Lost,
+    Failed(Error),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ClaimGone => Self::Lost,
+            error => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl Service {
+    /// The first turn to judge a file, for who stores it; `None` where there is nothing to judge.
+    pub(super) fn first_turn(&self, source_key: String) -> Option<NewCheck> {
+        self.settings.scan_clamd.is_some().then(|| NewCheck {
+            source_key,
+            turn: crate::domain::ids::ClaimId::random(),
+            lease: self.turn_lease(),
+        })
+    }
+
+    fn turn_lease(&self) -> SignedDuration {
+        signed(self.settings.scan_timeout + BESIDE_SCAN)
+    }
+
+    /// Judges a file and remembers what came of it.
+    ///
+    /// # Errors
+    /// Ours; the check comes again then.
+    pub(super) async fn check(&self, check: Check) -> Result<Checked> {
+        let id = check.media.upload_id;
+        match self.judge(&check).await {
+            Ok(view) => {
+                log_move(id, State::Checking, view.session.state);
+                self.delete_doomed().await?;
+                Ok(Checked::Passed(Box::new(view)))
+            }
+            Err(Stop::Refused(error)) => self.block(&check, error).await,
+            Err(Stop::Later(why)) => self.put_off(&check, &why).await,
+            Err(Stop::Lost) => {
+                self.take_back(&check).await?;
+                Ok(Checked::Lost)
+            }
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn judge(&self, check: &Check) -> Result<SessionView, Stop> {
+        let source = self.source_of(check).await?;
+        let scan_status = self.scan(&source).await?;
+        hook::reached("scanned");
+        let (media, turn) = (&check.media, check.turn);
+        // Only who has the turn publishes; whoever takes the next one waits until the lease is over.
+        let lease = signed(BESIDE_SCAN);
+        self.store.renew_check(media.id, turn, lease).await?;
+        let key = object_key(media.id, &media.stored.mime_type);
+        if source != key {
+            let published = self.objects.publish(&source, &key).await;
+            published.map_err(|error| Stop::Failed(Error::of_storage(error)))?;
+        }
+        hook::reached("published");
+        let passed = Passed {
+            stored: media.stored.clone(),
+            dimensions: None,
+            scan_status,
+            is_remade: false,
+        };
+        let view = self.store.pass_check(media.id, turn, passed).await?;
+        hook::reached("passed");
+        Ok(view)
+    }
+
+    /// Where the bytes are: a turn before this one may have published them and died.
+    async fn source_of(&self, check: &Check) -> Result<String, Stop> {
+        let published = object_key(check.media.id, &check.media.stored.mime_type);
+        for key in [&check.source_key, &published] {
+            match self.objects.open(key).await {
+                Ok(_) => return Ok(key.clone()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Stop::Failed(Error::of_storage(error))),
+            }
+        }
+        tracing::error!(media.id = %check.media.id, "a file was lost before its check");
+        Err(Stop::Refused(Error::ScanBlocked(
+            "This file was lost on our side before it could be checked.".into(),
+        )))
+    }
+
+    async fn scan(&self, source: &str) -> Result<ScanStatus, Stop> {
+        let Some(clamd) = &self.settings.scan_clamd else {
+            return Ok(ScanStatus::Skipped);
+        };
+        let bytes = self.objects.open(source).await;
+        let bytes = bytes.map_err(|error| Stop::Failed(Error::of_storage(error)))?;
+        let blocked = |why: &str| Err(Stop::Refused(Error::ScanBlocked(why.into())));
+        match clamd.scan(bytes, self.settings.scan_timeout).await {
+            Ok(Verdict::Clean) => Ok(ScanStatus::Clean),
+            Ok(Verdict::Found) => {
+                blocked("The virus scanner found something in this file, so it was deleted.")
+            }
+            Ok(Verdict::TooLarge) => blocked(
+                "This file is more than the virus scanner can look through, so it was deleted.",
+            ),
+            Err(error) => Err(Stop::Later(error.to_string())),
+        }
+    }
+
+    async fn block(&self, check: &Check, error: Error) -> Result<Checked> {
+        let (media, why) = (&check.media, error.to_last_error());
+        tracing::info!(
+            upload.id = %media.upload_id, media.id = %media.id, code = why.code,
+            "a file was blocked",
+        );
+        match self.store.block(media.id, check.turn, why).await {
+            Ok(()) => {
+                self.delete_doomed().await?;
+                Ok(Checked::Refused(error))
+            }
+            Err(StoreError::ClaimGone) => Ok(Checked::Lost),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn put_off(&self, check: &Check, why: &str) -> Result<Checked> {
+        let media = &check.media;
+        if self.clock.now().duration_since(media.created_at) >= GIVE_UP_AFTER {
+            let error = "This file could not be checked for viruses, so it was deleted.";
+            return self.block(check, Error::ScanBlocked(error.into())).await;
+        }
+        let pause = FIRST_PAUSE * 2_u32.saturating_pow(check.tries.min(10));
+        let pause = pause.min(LONGEST_PAUSE);
+        tracing::warn!(
+            upload.id = %media.upload_id, media.id = %media.id, cause = why,
+            again_in_seconds = pause.as_secs(), "the virus scanner gave no verdict",
+        );
+        match self
+            .store
+            .renew_check(media.id, check.turn, signed(pause))
+            .await
+        {
+            Ok(()) => Ok(Checked::Later),
+            Err(StoreError::ClaimGone) => Ok(Checked::Lost),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What this turn may have published after it was lost, unless another turn published the same.
+    async fn take_back(&self, check: &Check) -> Result<()> {
+        let Media {
+            id, workspace_id, ..
+        } = check.media;
+        let now = self.store.media(workspace_id, MediaRef::Id(id)).await?;
+        let is_wanted = now.is_some_and(|media| media.scan_status != ScanStatus::Blocked);
+        if !is_wanted {
+            let key = object_key(id, &check.media.stored.mime_type);
+            let deleted = self.objects.delete(&key).await;
+            deleted.map_err(Error::of_storage)?;
+        }
+        Ok(())
+    }
+
+    /// Judges what is due until [`Self::close`].
+    pub async fn keep_checked(&self) {
+        while !self.closing.is_cancelled() {
+            if let Err(error) = self.check_due().await {
+                error.log();
+            }
+            tokio::select! {
+                () = self.closing.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+
+    async fn check_due(&self) -> Result<()> {
+        loop {
+            let due = self.store.take_checks(BATCH, self.turn_lease()).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            let checks = due.into_iter().map(|check| self.check(check));
+            for checked in futures_util::future::join_all(checks).await {
+                checked?;
+            }
+        }
+    }
+}
