@@ -21,8 +21,8 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(5);
 /// How many are taken at once.
 const BATCH: u32 = 4;
-/// What publishing may take, and all that comes beside the scan.
-const BESIDE_SCAN: Duration = Duration::from_secs(60);
+/// What a turn may come late, on a machine that has much to do.
+const SLACK: Duration = Duration::from_secs(10);
 /// The pause after the first try that brought no verdict; each one after is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest of those pauses.
@@ -70,8 +70,9 @@ impl Service {
         })
     }
 
+    /// How long a turn is nobody else's: publishing may take as long as the scan.
     fn turn_lease(&self) -> SignedDuration {
-        signed(self.settings.scan_timeout + BESIDE_SCAN)
+        signed(2 * self.settings.scan_timeout + SLACK)
     }
 
     /// Judges a file and remembers what came of it.
@@ -102,7 +103,7 @@ impl Service {
         hook::reached("scanned");
         let (media, turn) = (&check.media, check.turn);
         // Only who has the turn publishes; whoever takes the next one waits until the lease is over.
-        let lease = signed(BESIDE_SCAN);
+        let lease = self.turn_lease();
         self.store.renew_check(media.id, turn, lease).await?;
         let key = object_key(media.id, &media.stored.mime_type);
         if source != key {

@@ -86,12 +86,17 @@ def node_folder() -> Path:
 class Server:
     """`askfile serve` on a free port and a data folder of its own, without the rate limit."""
 
-    def __init__(self, folder: Path, *flags: str, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *flags: str, stop_at: str | None = None, **settings: str
+    ) -> None:
+        """Stops for good at the step `stop_at`, as a crash could."""
         self.data = folder / "data"
         self._output = folder / "output.log"
         self._is_asked_to_stop = False
         # Not port 0: an `askfile stdio` beside it must know whose page there is.
         self._env = environment(folder, **({"listen": free_address()} | settings))
+        if stop_at:
+            self._env["TEST_STOP_AT"] = stop_at
         self._flags = flags
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
@@ -133,6 +138,11 @@ class Server:
         assert self._process.poll() is None, f"the server died:\n{self.output}"
         self._process.send_signal(signal.SIGTERM)
         self._is_asked_to_stop = True
+
+    def kill(self) -> None:
+        """Ends it as a crash does."""
+        self._process.kill()
+        self._process.wait()
 
     def stop(self) -> None:
         """Sees it end in order, when asked to."""
