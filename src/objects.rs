@@ -33,6 +33,14 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
     /// [`io::ErrorKind::NotFound`] if there are none by that name.
     async fn open(&self, key: &str) -> io::Result<Bytes>;
 
+    /// The bytes of this key, to be read from anywhere.
+    ///
+    /// Blocks: call it, and what it returns, from a thread that may.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there are none by that name.
+    fn read(&self, key: &str) -> io::Result<Box<dyn ReadSeek>>;
+
     /// Deletes the bytes of this key. Safe to repeat.
     async fn delete(&self, key: &str) -> io::Result<()>;
 

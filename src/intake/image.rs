@@ -67,13 +67,13 @@ pub enum Output {
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// Its structure is broken.
-    #[error("The image is damaged: {0}. Export or save it again, and send that.")]
+    #[error("This image is damaged: {0}. Export or save it again, and send that.")]
     Damaged(&'static str),
     /// Its structure holds, but not its pixels.
-    #[error("The image is damaged: it cannot be decoded. Export or save it again, and send that.")]
+    #[error("This image is damaged: it cannot be decoded. Export or save it again, and send that.")]
     Undecodable(#[source] image::ImageError),
     /// Decoding it would take more than is allowed.
-    #[error("The image is too large: {0}. Make it smaller and send it again.")]
+    #[error("This image is too large: {0}.")]
     TooLarge(String),
     /// It is of a kind that is not decoded here.
     #[error("Images of this kind cannot be shown. Send it as JPEG or PNG.")]

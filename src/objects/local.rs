@@ -93,6 +93,10 @@ impl Objects for LocalDisk {
         Ok(ReaderStream::with_capacity(file, READ_PIECE).boxed())
     }
 
+    fn read(&self, key: &str) -> io::Result<Box<dyn ReadSeek>> {
+        Ok(Box::new(File::open(self.root.join(key))?))
+    }
+
     async fn delete(&self, key: &str) -> io::Result<()> {
         let key = key.to_owned();
         self.run(move |root| remove(&root.join(key))).await

@@ -162,13 +162,13 @@ def test_several_files_are_judged_each_on_its_own(server: Server) -> None:
     assert [file["original_filename"] for file in media] == ["0.txt", "2.txt", "c.txt"]
 
 
-@pytest.mark.parametrize("step", ["committed", "scanned", "published", "passed"])
+@pytest.mark.parametrize("step", ["committed", "scanned", "remade", "published", "passed"])
 def test_a_check_that_was_cut_off_is_taken_up_again(
     tmp_path: Path, clamd: Clamd, step: str
 ) -> None:
     settings = {"scan_clamd": clamd.address, "scan_timeout": "1s"}
     server = Server(tmp_path, stop_at=step, **settings)
-    link = server.ask()
+    link = server.ask(purpose="post_media")
     sending = threading.Thread(target=ignoring(ConnectionError, OSError)(link.send), args=[png()])
     sending.start()
     until("it stops there", lambda: f"stopped at {step}" in server.output)
@@ -178,7 +178,7 @@ def test_a_check_that_was_cut_off_is_taken_up_again(
     try:
         until("the file is judged", lambda: completed(server, link), 2 * PATIENCE)
         [media] = server.status(link)["result"]["media"]
-        assert media["scan_status"] == "clean"
+        assert (media["scan_status"], media["mime_type"]) == ("clean", "image/jpeg")
         until("the check left nothing", lambda: len(server.stored) == 1, 2 * PATIENCE)
         assert "nothing to do" in run(tmp_path, "sweep", "--dry-run").stdout
     finally:

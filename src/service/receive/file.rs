@@ -242,7 +242,7 @@ impl Service {
             return Err(Error::SizeExceeded { limit });
         }
         let now = self.clock.now();
-        let check = self.first_turn(staging_key(claim.id));
+        let check = self.first_turn(&content.mime_type, staging_key(claim.id));
         let specs = self.settings.purpose(&session.purpose);
         let handles = specs.map_or(&[][..], |purpose| &purpose.handles);
         Ok(NewMedia {
