@@ -198,3 +198,15 @@ def ignoring(*errors: type[Exception]):
         return quiet
 
     return wrap
+
+
+def test_the_doctor_tries_the_scanner(tmp_path: Path, clamd: Clamd) -> None:
+    def says(**settings: str) -> str:
+        settings = {"scan_clamd": clamd.address, "scan_timeout": "5s"} | settings
+        return run(tmp_path, "doctor", **settings).stdout
+
+    assert "does not take files of 50 MB" in says()
+    assert "✓ scanner" in says(max_file_size="900KB")
+    assert "off: files are not scanned" in says(scan_clamd="none")
+    clamd.stop()
+    assert "✗ scanner        clamd at" in says()
