@@ -87,9 +87,14 @@ class Server:
     """`askfile serve` on a free port and a data folder of its own, without the rate limit."""
 
     def __init__(
-        self, folder: Path, *flags: str, stop_at: str | None = None, **settings: str
+        self,
+        folder: Path,
+        *flags: str,
+        stop_at: str | None = None,
+        inside: tuple[str, ...] = (),
+        **settings: str,
     ) -> None:
-        """Stops for good at the step `stop_at`, as a crash could."""
+        """Stops for good at the step `stop_at`, as a crash could; `inside` is a command to run it."""
         self.data = folder / "data"
         self._output = folder / "output.log"
         self._is_asked_to_stop = False
@@ -100,7 +105,7 @@ class Server:
         self._flags = flags
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                [BINARY, "serve", *flags],
+                [*inside, BINARY, "serve", *flags],
                 cwd=folder,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
@@ -180,7 +185,9 @@ class Server:
     @property
     def stored(self) -> list[Path]:
         """Every file that was received, whole or in part."""
-        folders = (self.data / "medias", self.data / "staging")
+        # As the process sees it: it may have a disk of its own.
+        data = Path(f"/proc/{self._process.pid}/root{self.data}")
+        folders = (data / "medias", data / "staging")
         return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
 
     def ask(self, **arguments: Any) -> Link:

@@ -66,7 +66,11 @@ impl Service {
 impl From<ImageError> for Stop {
     fn from(error: ImageError) -> Self {
         match error {
-            ImageError::Io(cause) => Self::Failed(Error::of_storage(cause)),
+            ImageError::Io(cause) => match Error::of_storage(cause) {
+                // Waiting with the file would only keep the room that is missing.
+                full @ Error::InsufficientStorage => Self::Refused(full),
+                other => Self::Failed(other),
+            },
             ImageError::TooLarge(_) => Self::Refused(Error::ImageTooLarge(error.to_string())),
             ImageError::Damaged(_) | ImageError::Undecodable(_) | ImageError::Unsupported => {
                 Self::Refused(Error::MalformedBody(error.to_string()))
