@@ -16,10 +16,15 @@ use crate::{
     error::Error,
     host::PublicUrl,
     link::{BadKeys, KeyRing},
-    objects::local::LocalDisk,
+    objects::{Objects, local::LocalDisk},
     service::{Foundations, Service},
     store::{StoreError, sqlite::SqliteStore},
 };
+
+/// The database's name in the data folder.
+pub const DATABASE: &str = "askfile.db";
+/// The name of the file with the keys there.
+pub const KEYS: &str = "link.keys";
 
 /// Why a service could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -83,18 +88,15 @@ pub async fn start_at(
     let folder = settings.data_dir.clone();
     make_folder(&folder)?;
     let keys = keys(&settings)?;
-    let objects = LocalDisk::open(&folder).map_err(|cause| StartError::Folder {
-        path: folder.clone(),
-        cause,
-    })?;
-    let path = folder.join("askfile.db");
+    let objects = objects(&settings)?;
+    let path = folder.join(DATABASE);
     let store = SqliteStore::open(&path, Arc::clone(&clock))
         .map_err(|cause| StartError::Store { path, cause })?;
     let foundations = Foundations {
         settings,
         public_url: public_url.into(),
         store: Arc::new(store),
-        objects: Arc::new(objects),
+        objects,
         clock,
         keys,
     };
@@ -116,9 +118,22 @@ pub fn make_folder(folder: &Path) -> Result<(), StartError> {
         })
 }
 
+/// Where bytes live.
+///
+/// # Errors
+/// [`StartError::Folder`].
+pub fn objects(settings: &Settings) -> Result<Arc<dyn Objects>, StartError> {
+    let folder = &settings.data_dir;
+    let disk = LocalDisk::open(folder).map_err(|cause| StartError::Folder {
+        path: folder.clone(),
+        cause,
+    })?;
+    Ok(Arc::new(disk))
+}
+
 /// The keys of the settings, or those of the data folder, made there at first start.
 fn keys(settings: &Settings) -> Result<KeyRing, StartError> {
-    let path = settings.data_dir.join("link.keys");
+    let path = settings.data_dir.join(KEYS);
     let ring = if settings.link_keys.is_empty() {
         let text = read_or_make(&path).map_err(|cause| StartError::Folder {
             path: path.clone(),
