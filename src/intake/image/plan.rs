@@ -30,18 +30,29 @@ pub(super) struct Plan {
 impl Plan {
     /// What is told to others.
     pub(super) fn facts(&self) -> Facts {
-        let size = self.size.map(|(width, height)| match self.orientation {
-            Orientation::Rotate90
-            | Orientation::Rotate270
-            | Orientation::Rotate90FlipH
-            | Orientation::Rotate270FlipH => (height, width),
-            _ => (width, height),
+        let size = self.size.map(|(width, height)| {
+            if self.is_turned() {
+                (height, width)
+            } else {
+                (width, height)
+            }
         });
         Facts {
             size,
             frames: self.frames,
             animated: self.animated,
         }
+    }
+
+    /// Whether it is shown a quarter turned, so that what was its width is its height.
+    pub(super) fn is_turned(&self) -> bool {
+        matches!(
+            self.orientation,
+            Orientation::Rotate90
+                | Orientation::Rotate270
+                | Orientation::Rotate90FlipH
+                | Orientation::Rotate270FlipH
+        )
     }
 }
 
