@@ -47,6 +47,8 @@ pub(super) fn decode(
         Format::Gif => Box::new(GifDecoder::new(reader)?),
         Format::Heic => return Err(ImageError::Unsupported),
     };
+    // The limits were held against what the walk found; a decoder that reads another size is not
+    // followed.
     if plan.size != Some(decoder.dimensions()) {
         return Err(ImageError::Damaged("it says two different sizes"));
     }

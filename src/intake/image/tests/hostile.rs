@@ -21,6 +21,8 @@ fn a_bomb_is_refused_before_it_is_decoded() {
         "The image is too large: it is 11000 × 11000 pixels, and at most 100 megapixels are taken. \
          Make it smaller and send it again."
     );
+    png[16..20].copy_from_slice(&[0; 4]);
+    assert!(refused(&png, "image/png").contains("no width or no height"));
     png[16..20].copy_from_slice(&70_000_u32.to_be_bytes());
     assert!(refused(&png, "image/png").contains("no side may be longer than 65500"));
     let mut jpeg = jpeg();
@@ -58,7 +60,24 @@ fn an_animation_of_too_many_frames_is_refused() {
 }
 
 #[test]
+fn frames_are_counted_in_every_format() {
+    let limits = Limits {
+        max_frames: 1,
+        ..Limits::default()
+    };
+    for (mime_type, bytes) in [
+        ("image/png", apng()),
+        ("image/webp", animated_webp()),
+        ("image/gif", gif_of(2)),
+    ] {
+        let found = inspect(&mut Cursor::new(bytes), mime_type, &limits);
+        assert!(matches!(found, Err(ImageError::TooLarge(_))), "{mime_type}");
+    }
+}
+
+#[test]
 fn a_frame_cannot_be_larger_than_the_image_says() {
+    let picture = webp()[12..].to_vec();
     let mut webp = animated_webp();
     let frame = webp.windows(4).position(|four| four == b"ANMF").unwrap();
     webp[frame + 8 + 6] = 0x30;
@@ -67,14 +86,54 @@ fn a_frame_cannot_be_larger_than_the_image_says() {
     let frame = apng.windows(4).position(|four| four == b"fcTL").unwrap();
     apng[frame + 4 + 7] = 49;
     assert!(refused(&apng, "image/png").contains("larger than the image"));
+    apng[frame + 4 + 7] = 48;
+    apng[frame + 4 + 11] = 33;
+    assert!(refused(&apng, "image/png").contains("larger than the image"));
+    let mut gif = gif();
+    let frame = head_of_gif(&gif) + 19 + 8;
+    assert_eq!(gif[frame], 0x2c);
+    gif[frame + 5..frame + 9].copy_from_slice(b"\xff\xf0\xff\xf0");
+    assert!(refused(&gif, "image/gif").contains("61695 × 61695"));
     // The header of an extended WebP says one pixel, its picture says more.
     let tiny = riff_chunk(*b"VP8X", &[0; 10]);
-    let webp = riff(&[tiny, webp_picture()]);
+    let webp = riff(&[tiny, picture]);
+    assert!(refused(&webp, "image/webp").contains("two different sizes"));
+    let mut webp = animated_webp();
+    let frame = webp.windows(4).position(|four| four == b"ANMF").unwrap();
+    webp[frame + 8 + 6] = 0x2e;
     assert!(refused(&webp, "image/webp").contains("two different sizes"));
 }
 
-fn webp_picture() -> Vec<u8> {
-    super::samples::webp()[12..].to_vec()
+#[test]
+fn an_image_without_pixels_is_refused() {
+    let pixels = png().windows(4).position(|four| four == b"IDAT").unwrap();
+    let end = chunk(*b"IEND", b"");
+    let png = [&png()[..pixels - 4], &end].concat();
+    let gif = b"GIF89a\x01\0\x01\0\0\0\0\x3b";
+    let webp = riff(&[riff_chunk(*b"VP8X", &[0; 10])]);
+    let scan = jpeg()
+        .windows(2)
+        .position(|two| two == b"\xff\xda")
+        .unwrap();
+    let jpeg = [&jpeg()[..scan], b"\xff\xd9"].concat();
+    for (bytes, mime_type) in [
+        (&jpeg[..], "image/jpeg"),
+        (&png, "image/png"),
+        (&webp, "image/webp"),
+        (gif, "image/gif"),
+    ] {
+        assert!(
+            refused(bytes, mime_type).contains("no pixels"),
+            "{mime_type}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_shown_without_an_unknown_part_is_refused() {
+    let mut png = png();
+    insert(&mut png, 33, &chunk(*b"CgBI", b"\x50\0\x20\x06"));
+    assert!(refused(&png, "image/png").contains("an unknown kind"));
 }
 
 #[test]
@@ -90,6 +149,20 @@ fn what_decoding_takes_is_counted_before() {
         let refused = matches!(copy, Err(ImageError::TooLarge(_)));
         assert_eq!(refused, !small, "{name}");
     }
+}
+
+#[test]
+fn a_progressive_jpeg_takes_more_than_another() {
+    let limits = Limits {
+        max_alloc_bytes: 12_000,
+        ..Limits::default()
+    };
+    let copy = |bytes: &[u8]| {
+        let mut source = Cursor::new(bytes);
+        fit_within(&mut source, "image/jpeg", 512, None, &limits).is_ok()
+    };
+    assert!(copy(&jpeg()));
+    assert!(!copy(&progressive_jpeg()));
 }
 
 #[test]
@@ -119,9 +192,8 @@ fn an_image_of_endless_pieces_is_refused() {
     let scans = segment(0xda, b"\x01\x01\0\0\x3f\0").repeat(501);
     insert(&mut jpeg, scan, &scans);
     assert!(refused(&jpeg, "image/jpeg").contains("too many scans"));
-    let nested = (0..3_000).fold(Vec::new(), |inner, _| {
-        boxed(*b"meta", &[&[0; 4], &inner[..]].concat())
-    });
+    // Each box says that it goes on to the end, and so holds the next.
+    let nested = b"\0\0\0\0meta\0\0\0\0".repeat(200_000);
     assert_eq!(inspected(&nested, "image/heic").unwrap().size, None);
 }
 

@@ -92,6 +92,16 @@ fn a_gif_keeps_its_frames_its_loop_and_its_profile() {
 }
 
 #[test]
+fn how_a_text_of_a_gif_is_shown_goes_with_the_text() {
+    let head = b"GIF89a\x01\0\x01\0\0\0\0";
+    let picture = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
+    let text = b"\x21\xf9\x04\0\xff\xff\0\0\x21\x01\x0cgrid of text\x06SECRET\0";
+    let before = [&head[..], text, picture].concat();
+    let (_, after) = made(&before, "image/gif", Images::Keep).unwrap();
+    assert_eq!(after, [&head[..], picture].concat());
+}
+
+#[test]
 fn what_moves_keeps_its_format_and_loses_its_metadata() {
     for (mime_type, before) in [("image/png", apng()), ("image/webp", animated_webp())] {
         let facts = inspected(&before, mime_type).unwrap();
