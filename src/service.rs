@@ -7,6 +7,7 @@ mod close;
 mod create;
 mod download;
 mod link;
+mod preview;
 mod progress;
 mod rate;
 mod receive;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     attach::{AttachRequest, What},
     create::CreateRequest,
+    download::Signed,
     link::{AskedLink, LinkedSession},
     progress::{Progress, Watch},
     receive::{Incoming, Received},
@@ -59,10 +61,12 @@ pub struct Parts {
     receipt_keys: KeyRing,
     handle_keys: KeyRing,
     download_keys: KeyRing,
+    preview_keys: KeyRing,
     waiters: Arc<Waiters>,
     flows: Flows,
     rate: RateLimit,
     bodies: Semaphore,
+    decoders: Semaphore,
     closing: CancellationToken,
     default_workspace: Workspace,
 }
@@ -112,10 +116,12 @@ impl Service {
             flows: Flows::default(),
             rate: RateLimit::new(settings.rate_limit_uploads_per_minute, Arc::clone(&clock)),
             bodies: Semaphore::new(settings.max_concurrent_uploads),
+            decoders: Semaphore::new(most_decoders()),
             closing: CancellationToken::new(),
             receipt_keys: keys.derive("askfile-receipt-v1"),
             handle_keys: keys.derive("askfile-handle-v1"),
             download_keys: keys.derive("askfile-download-v1"),
+            preview_keys: keys.derive("askfile-preview-v1"),
             link_keys: keys,
             settings,
             public_url,
@@ -195,6 +201,11 @@ impl Service {
             .filter(|workspace| workspace.id == caller.workspace.id)
             .ok_or(Error::NotFound)
     }
+}
+
+/// How many images may be decoded at once: one a processor, within what memory bears.
+fn most_decoders() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().min(8))
 }
 
 /// A program's name of itself, fit to be shown: it is hostile input.

@@ -99,6 +99,24 @@ impl Media {
         Kind::of(&self.stored.mime_type)
     }
 
+    /// The name to save it under: the person's, with the extension of what is stored where that is
+    /// of another type than what came.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let name = &self.original_filename;
+        if self.stored.mime_type == self.original.mime_type {
+            return name.clone();
+        }
+        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+        format!("{stem}.{}", mime::extension(&self.stored.mime_type))
+    }
+
+    /// Whether its pixels can be shown smaller, for a preview or a model.
+    #[must_use]
+    pub fn can_be_scaled(&self) -> bool {
+        self.kind() == Kind::Image && self.stored.mime_type != mime::HEIC
+    }
+
     /// Its stable URN.
     #[must_use]
     pub fn urn(&self) -> String {
