@@ -7,6 +7,7 @@ mod close;
 mod create;
 mod download;
 mod link;
+pub mod media;
 mod preview;
 mod progress;
 mod rate;
@@ -23,6 +24,7 @@ pub use self::{
     attach::{AttachRequest, What},
     create::CreateRequest,
     download::Signed,
+    download::LINK_LIFE,
     link::{AskedLink, LinkedSession},
     progress::{Progress, Watch},
     receive::{Incoming, Received},
@@ -34,6 +36,7 @@ use crate::{
     clock::Clock,
     config::Settings,
     domain::{
+        attachment::Target,
         caller::Caller,
         workspace::{Workspace, WorkspaceRef},
     },
@@ -217,6 +220,18 @@ fn named_agent(name: &str) -> String {
         .collect()
 }
 
+/// Says what a file is attached to, so that nobody deletes it by mistake.
+fn attached_text(to: &[Target]) -> String {
+    const NAMED: usize = 5;
+    let named = to.iter().map(|target| format!("{} {}", target.kind, target.id));
+    let mut named: Vec<String> = named.take(NAMED).collect();
+    if to.len() > NAMED {
+        named.push(format!("{} more", to.len() - NAMED));
+    }
+    let named = named.join(", ");
+    format!("This file is attached to {named}. To delete it there too, call again with force.")
+}
+
 /// How long the settings say, as the store counts.
 fn signed(duration: Duration) -> jiff::SignedDuration {
     jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
@@ -236,6 +251,12 @@ impl From<StoreError> for Error {
             },
             StoreError::NotReady => Self::NotReady,
             StoreError::AlreadyConsumed(by) => Self::AlreadyConsumed { by },
+            StoreError::StillOpen => Self::Conflict(
+                "The upload that brought this file is still open: wait until it is completed, or \
+                 close it with upload_cancel, which deletes its files."
+                    .into(),
+            ),
+            StoreError::Attached(to) => Self::Conflict(attached_text(&to)),
             StoreError::ClaimGone => Self::Conflict(
                 "This upload was overtaken by another one or was silent for too long, so it was \
                  not stored."

@@ -5,7 +5,6 @@ use crate::{
     domain::{
         attachment::{Attachment, Target},
         caller::Caller,
-        ids::MediaId,
         media::media_of_key,
         session::Status,
     },
@@ -74,11 +73,8 @@ impl Service {
                 Ok((attached, Status::Consumed))
             }
             What::Media(name) => {
-                let which = match name.parse::<MediaId>() {
-                    Ok(id) => MediaRef::Id(id),
-                    Err(_) => MediaRef::Handle(name),
-                };
-                self.attach_one(caller, which, wanted).await
+                self.attach_one(caller, MediaRef::named(&name), wanted)
+                    .await
             }
             What::UploadKey(key) => {
                 let id = media_of_key(&key).ok_or(Error::NotFound)?;

@@ -21,6 +21,8 @@ pub struct Swept {
     pub expired_sessions: u32,
     /// Claims that were lost, with what they had left in storage.
     pub lost_claims: u32,
+    /// Files that were to be kept no longer.
+    pub retired_media: u32,
     /// Objects that were nobody's any more and were deleted.
     pub deleted_objects: u32,
     /// Sessions that ended long ago and were forgotten.
@@ -51,18 +53,6 @@ impl Service {
             }
         }
         loop {
-            let doomed = self.store.take_doomed(BATCH, LEASE).await?;
-            if doomed.is_empty() {
-                break;
-            }
-            for key in doomed {
-                let deleted = self.objects.delete(&key).await;
-                deleted.map_err(crate::Error::internal)?;
-                self.store.forget_doomed(key).await?;
-                swept.deleted_objects += 1;
-            }
-        }
-        loop {
             let moved = self.store.expire_sessions(BATCH).await?;
             if moved.is_empty() {
                 break;
@@ -73,6 +63,17 @@ impl Service {
             }
         }
         loop {
+            let retired = self.store.retire_media(BATCH).await?;
+            if retired.is_empty() {
+                break;
+            }
+            for media in retired {
+                tracing::info!(media.id = %media, "a file was kept as long as it should be");
+                swept.retired_media += 1;
+            }
+        }
+        swept.deleted_objects = self.delete_doomed().await?;
+        loop {
             let forgotten = self.store.forget_sessions(BATCH).await?;
             swept.forgotten_sessions += forgotten;
             if forgotten < BATCH {
@@ -80,6 +81,23 @@ impl Service {
             }
         }
         Ok(swept)
+    }
+
+    /// Deletes bytes that are nobody's any more; says how many objects that were.
+    pub(super) async fn delete_doomed(&self) -> Result<u32> {
+        let mut count = 0;
+        loop {
+            let doomed = self.store.take_doomed(BATCH, LEASE).await?;
+            if doomed.is_empty() {
+                return Ok(count);
+            }
+            for key in doomed {
+                let deleted = self.objects.delete(&key).await;
+                deleted.map_err(crate::Error::internal)?;
+                self.store.forget_doomed(key).await?;
+                count += 1;
+            }
+        }
     }
 
     /// What [`Self::sweep`] would find to do.

@@ -1,7 +1,9 @@
 //! [`UploadStore`] in one SQLite file.
 
+mod deleting;
 mod examine;
 mod files;
+mod listing;
 mod rows;
 mod schema;
 mod sessions;
@@ -29,8 +31,8 @@ use tokio::sync::broadcast;
 pub use self::examine::{Examination, examine};
 use self::{rows::Col, writer::Writer};
 use super::{
-    Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
-    NewSession, Result, SessionRef, SessionView, StoreError, UploadStore, Watching,
+    Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaPage, MediaQuery, MediaRef,
+    NewAttachment, NewMedia, NewSession, Result, SessionRef, SessionView, StoreError, UploadStore, Watching,
 };
 use crate::{
     clock::Clock,
@@ -302,6 +304,35 @@ impl UploadStore for SqliteStore {
 
     async fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Result<Option<Media>> {
         self.read(|db, _| files::find(db, workspace, &which))
+    }
+
+    async fn list_media(&self, workspace: WorkspaceId, query: MediaQuery) -> Result<MediaPage> {
+        self.read(|db, _| listing::page(db, workspace, &query))
+    }
+
+    async fn delete_media(
+        &self,
+        workspace: WorkspaceId,
+        media: MediaId,
+        force: bool,
+    ) -> Result<()> {
+        let session = self
+            .write(move |db, now| deleting::delete(db, workspace, media, force, now))
+            .await?;
+        self.changed(session);
+        Ok(())
+    }
+
+    async fn retire_media(&self, most: u32) -> Result<Vec<MediaId>> {
+        let retired = self
+            .write(move |db, now| deleting::retire(db, most, now))
+            .await?;
+        let mut media = Vec::with_capacity(retired.len());
+        for (id, session) in retired {
+            self.changed(session);
+            media.push(id);
+        }
+        Ok(media)
     }
 
     async fn expire_sessions(&self, most: u32) -> Result<Vec<(UploadId, State)>> {

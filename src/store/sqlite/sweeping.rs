@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 
 use super::{
-    ClaimId, Due, LostClaim, Result, SessionRef,
+    ClaimId, Due, LostClaim, Result, SessionRef, deleting,
     rows::{Col, get},
     sessions::{Current, DELETE_CLAIM},
 };
@@ -150,6 +150,10 @@ pub(super) fn due(db: &Connection, now: Timestamp) -> Result<Due> {
         claims: lost(db, LISTED, now)?
             .into_iter()
             .map(|lost| lost.claim.id)
+            .collect(),
+        media: deleting::retired(db, LISTED, now)?
+            .into_iter()
+            .map(|(media, _)| media)
             .collect(),
         doomed: doomed(db, LISTED, now)?,
         old_sessions: ids(db, OLD, later(now, -KEPT_AFTER_END), LISTED)?,
