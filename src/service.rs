@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     attach::{AttachRequest, What},
     create::CreateRequest,
-    download::Signed,
     download::LINK_LIFE,
+    download::Signed,
     link::{AskedLink, LinkedSession},
     progress::{Progress, Watch},
     receive::{Incoming, Received},
@@ -223,7 +223,9 @@ fn named_agent(name: &str) -> String {
 /// Says what a file is attached to, so that nobody deletes it by mistake.
 fn attached_text(to: &[Target]) -> String {
     const NAMED: usize = 5;
-    let named = to.iter().map(|target| format!("{} {}", target.kind, target.id));
+    let named = to
+        .iter()
+        .map(|target| format!("{} {}", target.kind, target.id));
     let mut named: Vec<String> = named.take(NAMED).collect();
     if to.len() > NAMED {
         named.push(format!("{} more", to.len() - NAMED));

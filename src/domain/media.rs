@@ -116,9 +116,15 @@ impl Filter {
         let part = self.name_contains.as_deref();
         self.since.is_none_or(|since| media.created_at >= since)
             && self.kind.is_none_or(|kind| media.kind() == kind)
-            && self.mime_type.as_ref().is_none_or(|wanted| wanted.matches(mime_type))
+            && self
+                .mime_type
+                .as_ref()
+                .is_none_or(|wanted| wanted.matches(mime_type))
             && part.is_none_or(|part| name().contains(&part.to_lowercase()))
-            && self.labels.iter().all(|(key, value)| media.labels.get(key) == Some(value))
+            && self
+                .labels
+                .iter()
+                .all(|(key, value)| media.labels.get(key) == Some(value))
     }
 }
 
@@ -137,7 +143,9 @@ impl Media {
         if self.stored.mime_type == self.original.mime_type {
             return name.clone();
         }
-        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+        let stem = name
+            .rsplit_once('.')
+            .map_or(name.as_str(), |(stem, _)| stem);
         format!("{stem}.{}", mime::extension(&self.stored.mime_type))
     }
 

@@ -94,14 +94,14 @@ mod tests {
             let asked = asked(&[(header::RANGE, range)]);
             assert_eq!(wanted(&asked, "\"e\"", 10), part, "{range}");
         }
-        let twice = [
-            (header::RANGE, "bytes=0-1"),
-            (header::RANGE, "bytes=2-3"),
-        ];
-        let twice: HeaderMap = twice.into_iter().fold(HeaderMap::new(), |mut all, (name, value)| {
-            all.append(name, HeaderValue::from_static(value));
-            all
-        });
+        let twice = [(header::RANGE, "bytes=0-1"), (header::RANGE, "bytes=2-3")];
+        let twice: HeaderMap =
+            twice
+                .into_iter()
+                .fold(HeaderMap::new(), |mut all, (name, value)| {
+                    all.append(name, HeaderValue::from_static(value));
+                    all
+                });
         assert_eq!(wanted(&twice, "\"e\"", 10), Wanted::All);
     }
 

@@ -32,7 +32,8 @@ pub use self::examine::{Examination, examine};
 use self::{rows::Col, writer::Writer};
 use super::{
     Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaPage, MediaQuery, MediaRef,
-    NewAttachment, NewMedia, NewSession, Result, SessionRef, SessionView, StoreError, UploadStore, Watching,
+    NewAttachment, NewMedia, NewSession, Result, SessionRef, SessionView, StoreError, UploadStore,
+    Watching,
 };
 use crate::{
     clock::Clock,

@@ -25,9 +25,9 @@ use askfile::{
     objects::local::LocalDisk,
     service::{AskedLink, CreateRequest, Foundations, Incoming, LinkedSession, Received, Service},
     store::{
-        Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
-        NewSession, Result, SessionRef, SessionView, StoreError, UploadStore, Watching,
-        sqlite::SqliteStore,
+        Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaPage, MediaQuery, MediaRef,
+        NewAttachment, NewMedia, NewSession, Result, SessionRef, SessionView, StoreError,
+        UploadStore, Watching, sqlite::SqliteStore,
     },
 };
 use async_trait::async_trait;
@@ -123,6 +123,9 @@ pass_on! {
     fn consume(&self, id: UploadId, wanted: NewAttachment) -> Vec<Attachment>;
     fn attach(&self, workspace: WorkspaceId, media: MediaId, wanted: NewAttachment) -> Attachment;
     fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Option<Media>;
+    fn list_media(&self, workspace: WorkspaceId, query: MediaQuery) -> MediaPage;
+    fn delete_media(&self, workspace: WorkspaceId, media: MediaId, force: bool) -> ();
+    fn retire_media(&self, most: u32) -> Vec<MediaId>;
     fn expire_sessions(&self, most: u32) -> Vec<(UploadId, State)>;
     fn take_lost_claims(&self, most: u32, lease: SignedDuration) -> Vec<LostClaim>;
     fn forget_claim(&self, claim: ClaimId) -> ();

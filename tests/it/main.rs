@@ -4,6 +4,7 @@
 
 mod arguments;
 mod attach;
+mod downloads;
 mod events;
 mod failures;
 mod files;
@@ -13,6 +14,8 @@ mod handles;
 mod harness;
 mod life;
 mod links;
+mod listing;
+mod media;
 mod pages;
 mod rate;
 mod several;

@@ -18,7 +18,7 @@ const RETIRED: &str = "SELECT id, session_id FROM media
             AND state IN ('pending', 'receiving', 'checking'))
     ORDER BY retain_until LIMIT :most";
 const TARGETS: &str = "SELECT target_type, target_id FROM attachment
-    WHERE media_id = ?1 ORDER BY id";
+    WHERE media_id = ?1 ORDER BY created_at, rowid";
 
 /// Deletes a media of this workspace; says whose it was.
 ///
@@ -34,7 +34,9 @@ pub(super) fn delete(
     let found = files::find(db, workspace, &MediaRef::Id(id))?;
     let media = found.ok_or(StoreError::NotFound)?;
     let mut session = session(db, media.upload_id, now)?;
-    let is_open = session.as_ref().is_some_and(|of| of.session.state.is_open());
+    let is_open = session
+        .as_ref()
+        .is_some_and(|of| of.session.state.is_open());
     if is_open && media.slot.is_some() {
         return Err(StoreError::StillOpen);
     }
@@ -47,7 +49,11 @@ pub(super) fn delete(
 }
 
 /// What time alone has brought: nothing is attached to them, and they are kept no longer.
-pub(super) fn retired(db: &Connection, most: u32, now: Timestamp) -> Result<Vec<(MediaId, UploadId)>> {
+pub(super) fn retired(
+    db: &Connection,
+    most: u32,
+    now: Timestamp,
+) -> Result<Vec<(MediaId, UploadId)>> {
     let mut query = db.prepare_cached(RETIRED)?;
     let found = query.query_map(named_params! { ":now": Col(now), ":most": most }, |row| {
         Ok((get(row, "id")?, get(row, "session_id")?))
@@ -55,7 +61,11 @@ pub(super) fn retired(db: &Connection, most: u32, now: Timestamp) -> Result<Vec<
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn retire(db: &Connection, most: u32, now: Timestamp) -> Result<Vec<(MediaId, UploadId)>> {
+pub(super) fn retire(
+    db: &Connection,
+    most: u32,
+    now: Timestamp,
+) -> Result<Vec<(MediaId, UploadId)>> {
     let retired = retired(db, most, now)?;
     for (id, of) in &retired {
         remove(db, *id, session(db, *of, now)?.as_mut(), now)?;
