@@ -175,7 +175,7 @@ async fn copy_files(
 }
 
 async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::Result<()> {
-    let mut pieces = from.open(&stock.key).await?;
+    let mut pieces = from.open(&stock.key, 0..stock.content.size_bytes).await?;
     let staged = staging_key(ClaimId::random());
     let mut staging = to.stage(&staged)?;
     while let Some(piece) = pieces.next().await {
@@ -190,7 +190,7 @@ async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::R
 }
 
 async fn is_there(objects: &dyn Objects, key: &str) -> Result<bool, BackupError> {
-    match objects.open(key).await {
+    match objects.size(key).await {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(of_object(key)(error)),

@@ -8,6 +8,8 @@ mod close;
 mod create;
 mod download;
 mod link;
+pub mod media;
+mod preview;
 mod progress;
 mod rate;
 mod receive;
@@ -23,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     attach::{AttachRequest, What},
     create::CreateRequest,
+    download::LINK_LIFE,
+    download::Signed,
     link::{AskedLink, LinkedSession},
     progress::{Progress, Watch},
     receive::{Incoming, Received},
@@ -35,6 +39,7 @@ use crate::{
     clock::Clock,
     config::Settings,
     domain::{
+        attachment::Target,
         caller::Caller,
         workspace::{Workspace, WorkspaceRef},
     },
@@ -62,6 +67,7 @@ pub struct Parts {
     receipt_keys: KeyRing,
     handle_keys: KeyRing,
     download_keys: KeyRing,
+    preview_keys: KeyRing,
     waiters: Arc<Waiters>,
     flows: Flows,
     rate: RateLimit,
@@ -121,6 +127,7 @@ impl Service {
             receipt_keys: keys.derive("askfile-receipt-v1"),
             handle_keys: keys.derive("askfile-handle-v1"),
             download_keys: keys.derive("askfile-download-v1"),
+            preview_keys: keys.derive("askfile-preview-v1"),
             link_keys: keys,
             settings,
             public_url,
@@ -216,6 +223,20 @@ fn named_agent(name: &str) -> String {
         .collect()
 }
 
+/// Says what a file is attached to, so that nobody deletes it by mistake.
+fn attached_text(to: &[Target]) -> String {
+    const NAMED: usize = 5;
+    let named = to
+        .iter()
+        .map(|target| format!("{} {}", target.kind, target.id));
+    let mut named: Vec<String> = named.take(NAMED).collect();
+    if to.len() > NAMED {
+        named.push(format!("{} more", to.len() - NAMED));
+    }
+    let named = named.join(", ");
+    format!("This file is attached to {named}. To delete it there too, call again with force.")
+}
+
 /// How long the settings say, as the store counts.
 fn signed(duration: Duration) -> jiff::SignedDuration {
     jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
@@ -235,6 +256,12 @@ impl From<StoreError> for Error {
             },
             StoreError::NotReady => Self::NotReady,
             StoreError::AlreadyConsumed(by) => Self::AlreadyConsumed { by },
+            StoreError::StillOpen => Self::Conflict(
+                "The upload that brought this file is still open: wait until it is completed, or \
+                 close it with upload_cancel, which deletes its files."
+                    .into(),
+            ),
+            StoreError::Attached(to) => Self::Conflict(attached_text(&to)),
             StoreError::ClaimGone => Self::Conflict(
                 "This upload was overtaken by another one or was silent for too long, so it was \
                  not stored."
