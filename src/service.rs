@@ -6,6 +6,7 @@ mod attach;
 mod check;
 mod close;
 mod create;
+mod decoders;
 mod download;
 mod link;
 pub mod media;
@@ -34,7 +35,7 @@ pub use self::{
     sweep::Swept,
     verify::{Fault, Verified},
 };
-use self::{progress::Flows, rate::RateLimit};
+use self::{decoders::Decoders, progress::Flows, rate::RateLimit};
 use crate::{
     clock::Clock,
     config::Settings,
@@ -72,7 +73,7 @@ pub struct Parts {
     flows: Flows,
     rate: RateLimit,
     bodies: Semaphore,
-    decoders: Semaphore,
+    decoders: Decoders,
     closing: CancellationToken,
     default_workspace: Workspace,
 }
@@ -122,7 +123,7 @@ impl Service {
             flows: Flows::default(),
             rate: RateLimit::new(settings.rate_limit_uploads_per_minute, Arc::clone(&clock)),
             bodies: Semaphore::new(settings.max_concurrent_uploads),
-            decoders: Semaphore::new(most_decoders()),
+            decoders: Decoders::new(),
             closing: CancellationToken::new(),
             receipt_keys: keys.derive("askfile-receipt-v1"),
             handle_keys: keys.derive("askfile-handle-v1"),
@@ -207,11 +208,6 @@ impl Service {
             .filter(|workspace| workspace.id == caller.workspace.id)
             .ok_or(Error::NotFound)
     }
-}
-
-/// How many images may be decoded at once: one a processor, within what memory bears.
-fn most_decoders() -> usize {
-    std::thread::available_parallelism().map_or(1, |processors| processors.get().min(8))
 }
 
 /// A program's name of itself, fit to be shown: it is hostile input.

@@ -55,6 +55,14 @@ pub struct Dimensions {
     pub height: u32,
 }
 
+impl Dimensions {
+    /// How many pixels that are.
+    #[must_use]
+    pub fn area(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
 /// One stored file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {

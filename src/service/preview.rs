@@ -10,7 +10,7 @@ use super::{
     download::{must_be_passed, unreadable},
 };
 use crate::{
-    domain::media::{Media, object_key},
+    domain::media::{Dimensions, Media, object_key},
     error::{Error, Result},
     intake::image::{ImageError, Limits, fit_within},
 };
@@ -64,10 +64,11 @@ impl Service {
         must_be_passed(media)?;
         let mime_type = media.stored.mime_type.clone();
         let key = object_key(media.id, &mime_type);
+        let pixels = media.dimensions.map_or(0, Dimensions::area);
         let service = self.clone();
         // A task of its own: decoding goes on when the caller goes away, and keeps its place.
         let scaling = tokio::spawn(async move {
-            let _place = service.decoders.acquire().await.map_err(Error::internal)?;
+            let _place = service.decoders.place(pixels).await?;
             let objects = Arc::clone(&service.objects);
             let scaling = tokio::task::spawn_blocking(move || {
                 let mut source = objects.read(&key)?;
