@@ -65,6 +65,12 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
         media_key: Option<String>,
     ) -> Result<()>;
 
+    /// Remembers what [`crate::objects::Objects::begin`] gave for a claim's bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`] once the claim was lost: what was begun must be deleted.
+    async fn note_begun(&self, claim: ClaimId, begun: String) -> Result<()>;
+
     /// Turns a claim into a stored media.
     ///
     /// # Errors
@@ -383,6 +389,8 @@ pub struct LostClaim {
     pub id: ClaimId,
     /// Where its bytes may have been published.
     pub media_key: Option<String>,
+    /// What was begun for its bytes.
+    pub begun: Option<String>,
 }
 
 /// What the sweep would find to do.

@@ -17,7 +17,7 @@ use tokio_util::io::ReaderStream;
 
 pub use self::examine::{Examination, examine};
 use self::folder::Folder;
-use super::{Bytes, Objects, ReadSeek, Staging};
+use super::{Bytes, Coming, Download, Objects, ReadSeek, Staging};
 
 const STAGING: &str = "staging";
 const MEDIAS: &str = "medias";
@@ -63,8 +63,12 @@ impl LocalDisk {
 
 #[async_trait]
 impl Objects for LocalDisk {
-    fn stage(&self, key: &str) -> io::Result<Box<dyn Staging>> {
-        let path = self.root.join(key);
+    async fn begin(&self, _: &Coming) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
+    fn stage(&self, coming: &Coming) -> io::Result<Box<dyn Staging>> {
+        let path = self.root.join(&coming.key);
         let file = OpenOptions::new()
             .create_new(true)
             .read(true)
@@ -76,6 +80,10 @@ impl Objects for LocalDisk {
             path,
             kept: false,
         }))
+    }
+
+    async fn abandon(&self, _: &str) -> io::Result<()> {
+        Ok(())
     }
 
     async fn publish(&self, from: &str, key: &str) -> io::Result<()> {
@@ -91,6 +99,10 @@ impl Objects for LocalDisk {
     async fn open(&self, key: &str) -> io::Result<Bytes> {
         let file = tokio::fs::File::open(self.root.join(key)).await?;
         Ok(ReaderStream::with_capacity(file, READ_PIECE).boxed())
+    }
+
+    async fn download_url(&self, _: &str, _: &Download<'_>) -> io::Result<Option<String>> {
+        Ok(None)
     }
 
     async fn delete(&self, key: &str) -> io::Result<()> {

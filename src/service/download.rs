@@ -1,6 +1,8 @@
 //! Handing out bytes: by a handle's signed address, which leads to a download link that lives for
 //! minutes only.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Service;
@@ -11,12 +13,15 @@ use crate::{
         media::{Media, ScanStatus, object_key},
     },
     error::{Error, Result},
-    objects::Bytes,
+    objects::{Bytes, Download},
     store::{MediaRef, later},
 };
 
 /// How long a download link lives.
 const DOWNLOAD_LIFE: SignedDuration = SignedDuration::from_mins(5);
+/// How long the store's own address lives at least, and at most.
+const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(1);
+const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 impl Service {
     /// The address, without expiry, by which other programs fetch a media by its handle.
@@ -53,7 +58,7 @@ impl Service {
         ))
     }
 
-    /// The bytes that a download link is for.
+    /// What a download link is for, and until when.
     ///
     /// # Errors
     /// [`Error::LinkInvalid`], [`Error::LinkExpired`]; [`Error::NotFound`] once the media is
@@ -64,7 +69,7 @@ impl Service {
         media: MediaId,
         expires: i64,
         signature: &str,
-    ) -> Result<(Media, Bytes)> {
+    ) -> Result<(Media, Timestamp)> {
         let message = download_message(workspace, media, expires);
         if !self.download_keys.verify(&message, signature) {
             return Err(Error::LinkInvalid);
@@ -73,7 +78,29 @@ impl Service {
         if self.clock.now() >= expires_at {
             return Err(Error::LinkExpired);
         }
-        self.bytes(workspace, media).await
+        Ok((self.harmless(workspace, media).await?, expires_at))
+    }
+
+    /// Where the store itself hands a file out until then; `None` where we do.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn download_url(
+        &self,
+        media: &Media,
+        disposition: &str,
+        until: Timestamp,
+    ) -> Result<Option<String>> {
+        let now = self.clock.now();
+        let lives = until.duration_since(now).clamp(SHORTEST_LIFE, LONGEST_LIFE);
+        let download = Download {
+            content_type: &media.stored.mime_type,
+            disposition,
+            now,
+            lives: Duration::try_from(lives).unwrap_or_default(),
+        };
+        let url = self.objects.download_url(&key_of(media), &download).await;
+        url.map_err(Error::of_storage)
     }
 
     /// A file of the caller's own workspace, and its bytes.
@@ -81,18 +108,30 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`] once the media is deleted, and for what no scanner has passed.
     pub async fn open_media(&self, caller: &Caller, media: MediaId) -> Result<(Media, Bytes)> {
-        self.bytes(caller.workspace.id, media).await
-    }
-
-    async fn bytes(&self, workspace: WorkspaceId, media: MediaId) -> Result<(Media, Bytes)> {
-        let found = self.store.media(workspace, MediaRef::Id(media)).await?;
-        let media = found
-            .filter(|media| matches!(media.scan_status, ScanStatus::Skipped | ScanStatus::Clean))
-            .ok_or(Error::NotFound)?;
-        let key = object_key(media.id, &media.stored.mime_type);
-        let bytes = self.objects.open(&key).await.map_err(Error::internal)?;
+        let media = self.harmless(caller.workspace.id, media).await?;
+        let bytes = self.bytes(&media).await?;
         Ok((media, bytes))
     }
+
+    /// The bytes of a media that may be handed out.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Internal`].
+    pub async fn bytes(&self, media: &Media) -> Result<Bytes> {
+        let bytes = self.objects.open(&key_of(media)).await;
+        bytes.map_err(Error::of_storage)
+    }
+
+    async fn harmless(&self, workspace: WorkspaceId, media: MediaId) -> Result<Media> {
+        let found = self.store.media(workspace, MediaRef::Id(media)).await?;
+        found
+            .filter(|media| matches!(media.scan_status, ScanStatus::Skipped | ScanStatus::Clean))
+            .ok_or(Error::NotFound)
+    }
+}
+
+fn key_of(media: &Media) -> String {
+    object_key(media.id, &media.stored.mime_type)
 }
 
 fn handle_path(workspace: WorkspaceId, handle: &str) -> String {

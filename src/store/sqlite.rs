@@ -243,6 +243,11 @@ impl UploadStore for SqliteStore {
             .await
     }
 
+    async fn note_begun(&self, claim: ClaimId, begun: String) -> Result<()> {
+        self.write(move |db, _| sessions::note_begun(db, claim, &begun))
+            .await
+    }
+
     async fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> Result<SessionView> {
         let view = self
             .write(move |db, now| sessions::commit_upload(db, claim, &media, now))

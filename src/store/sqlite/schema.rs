@@ -8,6 +8,7 @@ use super::{Result, StoreError};
 const MIGRATIONS: &[&str] = &[
     include_str!("0001_start.sql"),
     include_str!("0002_bytes.sql"),
+    include_str!("0003_begun.sql"),
 ];
 
 /// The newest version.
