@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod filename;
+pub mod image;
 pub mod office;
 pub mod scan;
 pub mod sniff;

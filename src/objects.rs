@@ -20,8 +20,8 @@ pub use self::place::{Place, Reach};
 /// Keeps bytes. One implementation per kind of store.
 #[async_trait]
 pub trait Objects: fmt::Debug + Send + Sync + 'static {
-    /// Gets ready for bytes that are about to be staged. What it gives must be remembered before
-    /// that: after a crash [`Self::abandon`] finds by it what no key leads to.
+    /// Gets ready for bytes that are about to be staged, or synced. What it gives is a further key to
+    /// be deleted, to be remembered before that: after a crash nothing else leads to what was begun.
     ///
     /// # Errors
     /// As the store has them.
@@ -35,9 +35,6 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
     /// As the store has them; [`io::ErrorKind::StorageFull`] if there is no room.
     fn stage(&self, coming: &Coming) -> io::Result<Box<dyn Staging>>;
 
-    /// Throws away what another process began, unless it was published. Safe to repeat.
-    async fn abandon(&self, begun: &str) -> io::Result<()>;
-
     /// Gives synced bytes another key; durable when it returns.
     ///
     /// # Errors
@@ -49,6 +46,14 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] if there are none by that name.
     async fn open(&self, key: &str) -> io::Result<Bytes>;
+
+    /// The bytes of this key, to be read from anywhere.
+    ///
+    /// Blocks: call it, and what it returns, from a thread that may.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there are none by that name.
+    fn read(&self, key: &str) -> io::Result<Box<dyn ReadSeek>>;
 
     /// The address where whoever knows it fetches the bytes from the store itself, for a while;
     /// `None` where we hand them out.

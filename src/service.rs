@@ -64,6 +64,7 @@ pub struct Parts {
     flows: Flows,
     rate: RateLimit,
     bodies: Semaphore,
+    decoders: Semaphore,
     closing: CancellationToken,
     default_workspace: Workspace,
 }
@@ -113,6 +114,7 @@ impl Service {
             flows: Flows::default(),
             rate: RateLimit::new(settings.rate_limit_uploads_per_minute, Arc::clone(&clock)),
             bodies: Semaphore::new(settings.max_concurrent_uploads),
+            decoders: Semaphore::new(most_decoders()),
             closing: CancellationToken::new(),
             receipt_keys: keys.derive("askfile-receipt-v1"),
             handle_keys: keys.derive("askfile-handle-v1"),
@@ -196,6 +198,11 @@ impl Service {
             .filter(|workspace| workspace.id == caller.workspace.id)
             .ok_or(Error::NotFound)
     }
+}
+
+/// How many images may be decoded at once: one a processor, within what memory bears.
+fn most_decoders() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().min(8))
 }
 
 /// A program's name of itself, fit to be shown: it is hostile input.

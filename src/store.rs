@@ -65,7 +65,7 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
         media_key: Option<String>,
     ) -> Result<()>;
 
-    /// Remembers what [`crate::objects::Objects::begin`] gave for a claim's bytes.
+    /// Remembers the key of what was begun in the object store for a claim's bytes.
     ///
     /// # Errors
     /// [`StoreError::ClaimGone`] once the claim was lost: what was begun must be deleted.
@@ -157,6 +157,9 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
 
     /// Ends a lost claim whose bytes are gone. Safe to repeat.
     async fn forget_claim(&self, claim: ClaimId) -> Result<()>;
+
+    /// What is at this key will be nobody's after so long.
+    async fn doom(&self, key: String, after: SignedDuration) -> Result<()>;
 
     /// Takes the keys of up to `most` bytes that are nobody's any more; each comes again after
     /// `lease` unless [`Self::forget_doomed`] ends it.
@@ -389,7 +392,7 @@ pub struct LostClaim {
     pub id: ClaimId,
     /// Where its bytes may have been published.
     pub media_key: Option<String>,
-    /// What was begun for its bytes.
+    /// The key of what was begun for its bytes.
     pub begun: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 mod machine;
 mod public;
+mod scanner;
 mod trial;
 
 use clap::Args;
@@ -143,6 +144,7 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
             None
         }
     };
+    findings.push(scanner::check(settings).await);
     findings.push(machine::clock(clock));
     findings
 }

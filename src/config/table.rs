@@ -117,6 +117,9 @@ mod tests {
         assert_eq!(setting.variable, "ASKFILE_MAX_FILE_SIZE");
         assert_eq!(setting.flag, "max-file-size");
         assert_eq!((setting.default, setting.placeholder), ("50MB", "SIZE"));
+        let setting = TABLE.iter().find(|s| s.key == "scan.clamd").unwrap();
+        assert_eq!(setting.variable, "ASKFILE_SCAN_CLAMD");
+        assert_eq!(setting.flag, "scan-clamd");
     }
 
     #[test]

@@ -31,6 +31,7 @@ struct ProgressAnswer {
     status: Status,
     phase: Option<Phase>,
     files: Files,
+    media: Vec<FileAnswer>,
     received_bytes: u64,
     size_bytes: Option<u64>,
     last_error: Option<LastError>,
@@ -40,20 +41,34 @@ struct ProgressAnswer {
 struct Files {
     stored: u32,
     receiving: u32,
+    checking: u32,
     max: u32,
+}
+
+/// A file that came. One that was blocked is none any more.
+#[derive(Serialize)]
+struct FileAnswer {
+    media_id: String,
+    scan_status: &'static str,
 }
 
 impl From<Progress> for ProgressAnswer {
     fn from(progress: Progress) -> Self {
         let (session, tally) = (progress.view.session, progress.view.tally);
+        let media = progress.view.media.iter().map(|media| FileAnswer {
+            media_id: media.id.to_string(),
+            scan_status: media.scan_status.as_str(),
+        });
         Self {
             status: session.state.status(),
             phase: session.phase(),
             files: Files {
                 stored: tally.stored,
                 receiving: tally.receiving,
+                checking: tally.checking,
                 max: tally.slots,
             },
+            media: media.collect(),
             received_bytes: progress.received_bytes,
             size_bytes: progress.size_bytes,
             last_error: session.last_error,

@@ -82,10 +82,6 @@ impl Objects for LocalDisk {
         }))
     }
 
-    async fn abandon(&self, _: &str) -> io::Result<()> {
-        Ok(())
-    }
-
     async fn publish(&self, from: &str, key: &str) -> io::Result<()> {
         let (from, key) = (from.to_owned(), key.to_owned());
         let medias = Arc::clone(&self.medias);
@@ -103,6 +99,10 @@ impl Objects for LocalDisk {
 
     async fn download_url(&self, _: &str, _: &Download<'_>) -> io::Result<Option<String>> {
         Ok(None)
+    }
+
+    fn read(&self, key: &str) -> io::Result<Box<dyn ReadSeek>> {
+        Ok(Box::new(File::open(self.root.join(key))?))
     }
 
     async fn delete(&self, key: &str) -> io::Result<()> {

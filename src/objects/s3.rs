@@ -13,7 +13,7 @@ mod trouble;
 use std::{
     collections::HashMap,
     fs::File,
-    io,
+    io::{self, Seek, Write},
     path::{Path as FilePath, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -36,7 +36,7 @@ use self::{
     presign::{Permit, Signer},
     trouble::to_io,
 };
-use super::{Bytes, Coming, Download, Objects, Staging};
+use super::{Bytes, Coming, Download, Objects, ReadSeek, Staging};
 
 /// Bytes as objects: `staging/{claim}` where they are judged first, `medias/{media_id}.{ext}` for
 /// good.
@@ -71,16 +71,14 @@ struct Upload {
 }
 
 impl Upload {
-    /// As it is remembered.
-    fn to_text(&self) -> String {
-        format!("{} {}", self.id, self.path)
+    /// The key to delete it by; no object's key begins like this.
+    fn key(&self) -> String {
+        format!("upload {} {}", self.id, self.path)
     }
 
-    fn from_text(text: &str) -> io::Result<Self> {
-        let (id, path) = text
-            .split_once(' ')
-            .ok_or_else(|| io::Error::other("this is no multipart upload"))?;
-        Ok(Self {
+    fn of_key(key: &str) -> Option<Self> {
+        let (id, path) = key.strip_prefix("upload ")?.split_once(' ')?;
+        Some(Self {
             path: Path::from(path),
             id: id.to_owned(),
         })
@@ -115,6 +113,14 @@ impl S3 {
 
     fn store(&self) -> &AmazonS3 {
         &self.0.connection.store
+    }
+
+    /// The upload that was begun for the bytes that are staged under this key.
+    fn begun(&self, key: &str) -> Option<Upload> {
+        match self.unpublished().get(key) {
+            Some(Unpublished::Begun(upload)) => Some(upload.clone()),
+            _ => None,
+        }
     }
 
     fn unpublished(&self) -> MutexGuard<'_, HashMap<String, Unpublished>> {
@@ -179,23 +185,15 @@ impl Objects for S3 {
         let path = self.path(coming.meant_for.as_ref().unwrap_or(&coming.key));
         let id = self.store().create_multipart(&path).await.map_err(to_io)?;
         let upload = Upload { path, id };
-        let begun = upload.to_text();
+        let begun = upload.key();
         let key = coming.key.clone();
         self.unpublished().insert(key, Unpublished::Begun(upload));
         Ok(Some(begun))
     }
 
     fn stage(&self, coming: &Coming) -> io::Result<Box<dyn Staging>> {
-        let upload = match self.unpublished().get(&coming.key) {
-            Some(Unpublished::Begun(upload)) => Some(upload.clone()),
-            _ => None,
-        };
-        let outgoing = Outgoing::new(self, Handle::current(), coming.clone(), upload)?;
+        let outgoing = Outgoing::new(self, Handle::current(), coming.clone())?;
         Ok(Box::new(outgoing))
-    }
-
-    async fn abandon(&self, begun: &str) -> io::Result<()> {
-        self.abort(&Upload::from_text(begun)?).await
     }
 
     async fn publish(&self, from: &str, key: &str) -> io::Result<()> {
@@ -214,6 +212,19 @@ impl Objects for S3 {
     async fn open(&self, key: &str) -> io::Result<Bytes> {
         let found = self.store().get(&self.path(key)).await.map_err(to_io)?;
         Ok(found.into_stream().map_err(to_io).boxed())
+    }
+
+    fn read(&self, key: &str) -> io::Result<Box<dyn ReadSeek>> {
+        let mut file = tempfile::tempfile_in(&self.0.scratch)?;
+        Handle::current().block_on(async {
+            let mut bytes = self.open(key).await?;
+            while let Some(piece) = bytes.next().await {
+                file.write_all(&piece?)?;
+            }
+            io::Result::Ok(())
+        })?;
+        file.rewind()?;
+        Ok(Box::new(file))
     }
 
     async fn download_url(&self, key: &str, download: &Download<'_>) -> io::Result<Option<String>> {
@@ -240,6 +251,9 @@ impl Objects for S3 {
     }
 
     async fn delete(&self, key: &str) -> io::Result<()> {
+        if let Some(upload) = Upload::of_key(key) {
+            return self.abort(&upload).await;
+        }
         let unpublished = self.unpublished().remove(key);
         match unpublished {
             Some(Unpublished::Begun(upload) | Unpublished::Parts(upload, _)) => {

@@ -1,5 +1,7 @@
-//! Judging files that came: each is scanned and published, or its bytes go. Nothing is handed out
-//! before that.
+//! Judging files that came: each is scanned, made uniform and published, or its bytes go. Nothing is
+//! handed out before that.
+
+mod uniform;
 
 use std::{io, time::Duration};
 
@@ -8,7 +10,9 @@ use jiff::SignedDuration;
 use super::{Service, close::log_move, signed};
 use crate::{
     domain::{
-        media::{Media, ScanStatus, object_key},
+        ids::ClaimId,
+        media::{REMADE_AS, ScanStatus, object_key, staging_key},
+        mime::Kind,
         session::State,
     },
     error::{Error, Result},
@@ -17,12 +21,12 @@ use crate::{
     store::{Check, MediaRef, NewCheck, Passed, SessionView, StoreError},
 };
 
-/// How often it is looked whose check is due: what a crash or a silent scanner has left.
+/// How often it is looked whose check is due.
 const EVERY: Duration = Duration::from_secs(5);
 /// How many are taken at once.
 const BATCH: u32 = 4;
-/// What publishing may take, and all that comes beside the scan.
-const BESIDE_SCAN: Duration = Duration::from_secs(60);
+/// What a turn may come late, on a machine that has much to do.
+const SLACK: Duration = Duration::from_secs(10);
 /// The pause after the first try that brought no verdict; each one after is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest of those pauses.
@@ -61,17 +65,20 @@ impl From<StoreError> for Stop {
 }
 
 impl Service {
-    /// The first turn to judge a file, for who stores it; `None` where there is nothing to judge.
-    pub(super) fn first_turn(&self, source_key: String) -> Option<NewCheck> {
-        self.settings.scan_clamd.is_some().then(|| NewCheck {
+    /// The first turn to judge a file of this type, for who stores it; `None` where there is nothing
+    /// to judge.
+    pub(super) fn first_turn(&self, mime_type: &str, source_key: String) -> Option<NewCheck> {
+        let is_image = Kind::of(mime_type) == Kind::Image;
+        (is_image || self.settings.scan_clamd.is_some()).then(|| NewCheck {
             source_key,
-            turn: crate::domain::ids::ClaimId::random(),
+            turn: ClaimId::random(),
             lease: self.turn_lease(),
         })
     }
 
+    /// How long a turn is nobody else's: publishing may take as long as the scan.
     fn turn_lease(&self) -> SignedDuration {
-        signed(self.settings.scan_timeout + BESIDE_SCAN)
+        signed(2 * self.settings.scan_timeout + SLACK)
     }
 
     /// Judges a file and remembers what came of it.
@@ -83,7 +90,7 @@ impl Service {
         match self.judge(&check).await {
             Ok(view) => {
                 log_move(id, State::Checking, view.session.state);
-                self.delete_doomed().await?;
+                self.delete_leftovers().await;
                 Ok(Checked::Passed(Box::new(view)))
             }
             Err(Stop::Refused(error)) => self.block(&check, error).await,
@@ -101,20 +108,27 @@ impl Service {
         let scan_status = self.scan(&source).await?;
         hook::reached("scanned");
         let (media, turn) = (&check.media, check.turn);
+        let uniform = self.uniform(media, turn, &source).await?;
+        hook::reached("remade");
         // Only who has the turn publishes; whoever takes the next one waits until the lease is over.
-        let lease = signed(BESIDE_SCAN);
+        let lease = self.turn_lease();
         self.store.renew_check(media.id, turn, lease).await?;
-        let key = object_key(media.id, &media.stored.mime_type);
-        if source != key {
-            let published = self.objects.publish(&source, &key).await;
+        let (is_remade, from) = match &uniform.remade {
+            Some(_) => (true, staging_key(turn)),
+            None => (false, source),
+        };
+        let stored = uniform.remade.unwrap_or_else(|| media.stored.clone());
+        let key = object_key(media.id, &stored.mime_type);
+        if from != key {
+            let published = self.objects.publish(&from, &key).await;
             published.map_err(|error| Stop::Failed(Error::of_storage(error)))?;
         }
         hook::reached("published");
         let passed = Passed {
-            stored: media.stored.clone(),
-            dimensions: None,
+            stored,
+            dimensions: uniform.dimensions,
             scan_status,
-            is_remade: false,
+            is_remade,
         };
         let view = self.store.pass_check(media.id, turn, passed).await?;
         hook::reached("passed");
@@ -164,7 +178,7 @@ impl Service {
         );
         match self.store.block(media.id, check.turn, why).await {
             Ok(()) => {
-                self.delete_doomed().await?;
+                self.delete_leftovers().await;
                 Ok(Checked::Refused(error))
             }
             Err(StoreError::ClaimGone) => Ok(Checked::Lost),
@@ -195,15 +209,25 @@ impl Service {
         }
     }
 
+    /// Deletes at once what the sweep would find.
+    async fn delete_leftovers(&self) {
+        if let Err(error) = self.delete_doomed().await {
+            error.log();
+        }
+    }
+
     /// What this turn may have published after it was lost, unless another turn published the same.
     async fn take_back(&self, check: &Check) -> Result<()> {
-        let Media {
-            id, workspace_id, ..
-        } = check.media;
-        let now = self.store.media(workspace_id, MediaRef::Id(id)).await?;
-        let is_wanted = now.is_some_and(|media| media.scan_status != ScanStatus::Blocked);
-        if !is_wanted {
-            let key = object_key(id, &check.media.stored.mime_type);
+        let media = &check.media;
+        let now = self.store.media(media.workspace_id, MediaRef::Id(media.id));
+        let is_wanted = now
+            .await?
+            .is_some_and(|media| media.scan_status != ScanStatus::Blocked);
+        if is_wanted {
+            return Ok(());
+        }
+        for mime_type in [media.stored.mime_type.as_str(), REMADE_AS] {
+            let key = object_key(media.id, mime_type);
             let deleted = self.objects.delete(&key).await;
             deleted.map_err(Error::of_storage)?;
         }
@@ -223,7 +247,11 @@ impl Service {
         }
     }
 
-    async fn check_due(&self) -> Result<()> {
+    /// Judges what is due: what a crash or a silent scanner has left.
+    ///
+    /// # Errors
+    /// Ours; what was not judged is due again later.
+    pub async fn check_due(&self) -> Result<()> {
         loop {
             let due = self.store.take_checks(BATCH, self.turn_lease()).await?;
             if due.is_empty() {

@@ -366,6 +366,11 @@ impl UploadStore for SqliteStore {
             .await
     }
 
+    async fn doom(&self, key: String, after: SignedDuration) -> Result<()> {
+        self.write(move |db, now| sweeping::doom(db, &key, crate::store::later(now, after)))
+            .await
+    }
+
     async fn take_doomed(&self, most: u32, lease: SignedDuration) -> Result<Vec<String>> {
         self.write(move |db, now| sweeping::take_doomed(db, most, lease, now))
             .await

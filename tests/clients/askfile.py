@@ -86,16 +86,26 @@ def node_folder() -> Path:
 class Server:
     """`askfile serve` on a free port and a data folder of its own, without the rate limit."""
 
-    def __init__(self, folder: Path, *flags: str, **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *flags: str,
+        stop_at: str | None = None,
+        inside: tuple[str, ...] = (),
+        **settings: str,
+    ) -> None:
+        """Stops for good at the step `stop_at`, as a crash could; `inside` is a command to run it."""
         self.data = folder / "data"
         self._output = folder / "output.log"
         self._is_asked_to_stop = False
         # Not port 0: an `askfile stdio` beside it must know whose page there is.
         self._env = environment(folder, **({"listen": free_address()} | settings))
+        if stop_at:
+            self._env["TEST_STOP_AT"] = stop_at
         self._flags = flags
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                [BINARY, "serve", *flags],
+                [*inside, BINARY, "serve", *flags],
                 cwd=folder,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
@@ -134,6 +144,11 @@ class Server:
         self._process.send_signal(signal.SIGTERM)
         self._is_asked_to_stop = True
 
+    def kill(self) -> None:
+        """Ends it as a crash does."""
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> None:
         """Sees it end in order, when asked to."""
         if not self._is_asked_to_stop:
@@ -170,7 +185,9 @@ class Server:
     @property
     def stored(self) -> list[Path]:
         """Every file that was received, whole or in part."""
-        folders = (self.data / "medias", self.data / "staging")
+        # As the process sees it: it may have a disk of its own.
+        data = Path(f"/proc/{self._process.pid}/root{self.data}")
+        folders = (data / "medias", data / "staging")
         return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
 
     def ask(self, **arguments: Any) -> Link:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 
 # All that is talked to is on this machine, whatever proxy the machine has.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
+
+
+
+
+def may_mount() -> bool:
+    """Whether this account may have disks of its own; inside some containers nobody may."""
+    mount = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(mount, capture_output=True).returncode == 0
+
+
+collect_ignore = [] if may_mount() else ["test_disk.py"]
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ async fn a_page_hears_how_it_stands_then_each_change_until_the_end() {
     let mut events = askfile.follow(&link).await;
     let first = json!({
         "status": "pending", "phase": "waiting",
-        "files": { "stored": 0, "receiving": 0, "max": 1 },
+        "files": { "stored": 0, "receiving": 0, "checking": 0, "max": 1 }, "media": [],
         "received_bytes": 0, "size_bytes": null, "last_error": null,
     });
     assert_eq!(events.next().await, Some(first));
@@ -73,8 +73,9 @@ async fn a_page_hears_how_it_stands_then_each_change_until_the_end() {
     let end = events.until("/status", json!("completed")).await;
     assert_eq!(
         end["files"],
-        json!({ "stored": 1, "receiving": 0, "max": 1 })
+        json!({ "stored": 1, "receiving": 0, "checking": 0, "max": 1 })
     );
+    assert_eq!(end["media"][0]["scan_status"], "skipped");
     assert_eq!((&end["phase"], events.next().await), (&json!(null), None));
 }
 

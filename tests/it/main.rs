@@ -11,6 +11,7 @@ mod forms;
 mod guards;
 mod handles;
 mod harness;
+mod images;
 mod life;
 mod links;
 mod pages;

@@ -85,6 +85,43 @@ async fn a_file_goes_to_the_bucket_and_comes_back() {
     );
 }
 
+/// A picture of noise, as PNG: larger than a part, and so is the JPEG of it.
+fn picture() -> File {
+    let (width, height) = (2400, 1600);
+    let noise = File::pdf(1, 12 * MB).bytes();
+    let pixels = noise[..width as usize * height as usize * 3].to_vec();
+    let picture = image::RgbImage::from_raw(width, height, pixels).unwrap();
+    let mut png = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let png = Bytes::from(png.into_inner());
+    let size = png.len();
+    File::starting(png, size)
+}
+
+#[tokio::test]
+async fn a_picture_is_made_uniform_in_the_bucket() {
+    let store = Store::start().await;
+    let home = store.home().await;
+    let server = Server::start(&home, &SETTINGS).await;
+    let link = server.link(json!({ "purpose": "post_media" })).await;
+    let png = picture();
+    let answer = server.put(&link, &png).await.unwrap();
+    assert!([201, 202].contains(&answer.status), "{:?}", answer.json());
+    let wait = json!({ "upload_id": link.upload_id, "wait_seconds": 30 });
+    let status = server.call("upload_status", wait).await;
+    let media = &status["result"]["media"][0];
+    assert_eq!(media["mime_type"], "image/jpeg", "{status}");
+    assert_eq!(media["original_sha256"], png.sha256());
+    assert!(media["size_bytes"].as_u64().unwrap() > 8 << 20, "{media}");
+    until("only the picture is left", async || {
+        home.sweep();
+        (store.objects().len() == 1).then_some(())
+    })
+    .await;
+    store.holds_only(&server, &[&link.upload_id]).await;
+    assert_eq!(home.rows("doomed"), 0);
+}
+
 #[tokio::test]
 async fn askfile_hands_out_what_others_cannot_reach() {
     let store = Store::start().await;

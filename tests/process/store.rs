@@ -127,6 +127,7 @@ impl Store {
                 let extension = match text("mime_type").as_str() {
                     "application/pdf" => "pdf",
                     "video/mp4" => "mp4",
+                    "image/jpeg" => "jpg",
                     other => panic!("{other}"),
                 };
                 let key = format!("medias/{}.{extension}", text("media_id"));

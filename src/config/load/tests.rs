@@ -259,3 +259,27 @@ fn the_example_makes_both_the_default_purpose() {
     assert!(matches!(loaded.purpose_origin("both"), Origin::File(_)));
     assert_eq!(loaded.purpose_origin("general"), Origin::Default);
 }
+
+#[test]
+fn a_setting_of_a_table_is_written_with_a_dot_or_in_its_table() {
+    for toml in [
+        "scan.clamd = '/run/clamd.sock'",
+        "[scan]\nclamd = '/run/clamd.sock'",
+    ] {
+        let loaded = start(&folder(toml), "", "").unwrap();
+        let clamd = loaded.settings.scan_clamd.map(|clamd| clamd.to_string());
+        assert_eq!(clamd.as_deref(), Some("/run/clamd.sock"));
+    }
+    assert_eq!(
+        problems("[scan]\nclam = 'x'\nclamd = 'nowhere'", "", ""),
+        [
+            "askfile.toml:2: unknown setting `scan.clam`; did you mean `scan.clamd`?",
+            "askfile.toml:3: scan.clamd: \"nowhere\" is neither the path of a socket nor a host \
+             with a port"
+        ]
+    );
+    assert_eq!(
+        problems("[scam]\nclamd = 'x'", "", ""),
+        ["askfile.toml:1: unknown setting `scam`; did you mean `scan.timeout`?"]
+    );
+}

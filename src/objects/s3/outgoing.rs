@@ -19,64 +19,56 @@ use super::{
 };
 use crate::objects::{Coming, Objects, ReadSeek, Staging};
 
-/// Collects each part in a nameless file, which costs no memory however slowly it fills, and sends it
-/// once it is whole.
+/// Collects bytes in a nameless file, which costs no memory however slowly they come. Once an upload
+/// is begun for them, each part is sent as soon as it is whole.
 pub(super) struct Outgoing {
     s3: S3,
     runtime: Handle,
     coming: Coming,
-    upload: Option<Upload>,
     scratch: Arc<File>,
-    /// Where the part that is being collected begins in that file, and how long it is.
-    begins_at: u64,
-    length: u64,
+    /// Where in that file is what was not sent yet, and how long it is.
+    unsent_at: u64,
+    unsent: u64,
     sending: JoinSet<(usize, Result<PartId>)>,
     parts: Vec<Option<PartId>>,
 }
 
 impl Outgoing {
-    pub(super) fn new(
-        s3: &S3,
-        runtime: Handle,
-        coming: Coming,
-        upload: Option<Upload>,
-    ) -> io::Result<Self> {
+    pub(super) fn new(s3: &S3, runtime: Handle, coming: Coming) -> io::Result<Self> {
         Ok(Self {
             scratch: Arc::new(tempfile::tempfile_in(&s3.0.scratch)?),
             s3: s3.clone(),
             runtime,
             coming,
-            upload,
-            begins_at: 0,
-            length: 0,
+            unsent_at: 0,
+            unsent: 0,
             sending: JoinSet::new(),
             parts: Vec::new(),
         })
     }
 
-    /// Sends what was collected as the next part; waits for a place in memory.
+    /// Sends the next part; waits for a place in memory.
     fn send(&mut self, upload: &Upload) -> io::Result<()> {
         while let Some(sent) = self.sending.try_join_next() {
             self.note(sent.map_err(io::Error::other)?)?;
         }
+        let length = self.unsent.min(PART);
         let slot = self.runtime.block_on(self.s3.0.slots.take());
-        let bytes = read_slice(&self.scratch, self.begins_at, self.length)?;
+        let bytes = read_slice(&self.scratch, self.unsent_at, length)?;
         let (index, s3, upload) = (self.parts.len(), self.s3.clone(), upload.clone());
         let send = async move {
             let Upload { path, id } = &upload;
-            let part = s3
-                .store()
-                .put_part(path, id, index, PutPayload::from(bytes));
-            let part = part.await;
+            let part = PutPayload::from(bytes);
+            let part = s3.store().put_part(path, id, index, part).await;
             drop(slot);
             (index, part)
         };
         self.sending.spawn_on(send, &self.runtime);
         self.parts.push(None);
-        self.begins_at += self.length;
-        self.length = 0;
-        if !self.coming.is_read_back {
-            self.begins_at = 0;
+        self.unsent_at += length;
+        self.unsent -= length;
+        if self.unsent == 0 && !self.coming.is_read_back {
+            self.unsent_at = 0;
             (&*self.scratch).rewind()?;
         }
         Ok(())
@@ -89,7 +81,7 @@ impl Outgoing {
 
     /// Sends the rest and waits until all parts are there.
     fn send_rest(&mut self, upload: &Upload) -> io::Result<Vec<PartId>> {
-        if self.length > 0 {
+        while self.unsent > 0 {
             self.send(upload)?;
         }
         while let Some(sent) = self.runtime.block_on(self.sending.join_next()) {
@@ -112,16 +104,20 @@ impl Drop for Outgoing {
 
 impl Staging for Outgoing {
     fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        let upload = self.s3.begun(&self.coming.key);
         while !bytes.is_empty() {
-            let room = usize::try_from(PART - self.length).unwrap_or(usize::MAX);
+            let room = match upload {
+                Some(_) => usize::try_from(PART - self.unsent).unwrap_or(usize::MAX),
+                None => bytes.len(),
+            };
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             (&*self.scratch).write_all(now)?;
-            self.length += now.len() as u64;
+            self.unsent += now.len() as u64;
             bytes = later;
-            if self.length == PART
-                && let Some(upload) = self.upload.clone()
+            if self.unsent == PART
+                && let Some(upload) = &upload
             {
-                self.send(&upload)?;
+                self.send(upload)?;
             }
         }
         Ok(())
@@ -134,12 +130,12 @@ impl Staging for Outgoing {
     }
 
     fn sync(mut self: Box<Self>) -> io::Result<()> {
-        let staged = match self.upload.clone() {
+        let staged = match self.s3.begun(&self.coming.key) {
             Some(upload) => {
                 let parts = self.send_rest(&upload)?;
                 Unpublished::Parts(upload, parts)
             }
-            None => Unpublished::Whole(Arc::clone(&self.scratch), self.length),
+            None => Unpublished::Whole(Arc::clone(&self.scratch), self.unsent),
         };
         let key = &self.coming.key;
         self.s3.unpublished().insert(key.clone(), staged);

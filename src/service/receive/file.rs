@@ -130,11 +130,11 @@ impl Service {
     /// What is known of a file's bytes before they are staged.
     fn coming(&self, claim: Claim, sniffed: Sniffed, most_bytes: u64) -> Coming {
         let key = staging_key(claim.id);
-        let is_judged = self.first_turn(key.clone()).is_some();
-        let promised = sniffed.promised().filter(|_| !is_judged);
+        let is_judged = |mime: &&str| self.first_turn(mime, key.clone()).is_some();
+        let certain = sniffed.promised().filter(|mime| !is_judged(mime));
         Coming {
+            meant_for: certain.map(|mime| object_key(claim.media, mime)),
             key,
-            meant_for: promised.map(|mime| object_key(claim.media, mime)),
             most_bytes,
             is_read_back: sniffed == Sniffed::Zip,
         }
@@ -284,7 +284,7 @@ impl Service {
             return Err(Error::SizeExceeded { limit });
         }
         let now = self.clock.now();
-        let check = self.first_turn(staging_key(claim.id));
+        let check = self.first_turn(&content.mime_type, staging_key(claim.id));
         let specs = self.settings.purpose(&session.purpose);
         let handles = specs.map_or(&[][..], |purpose| &purpose.handles);
         Ok(NewMedia {

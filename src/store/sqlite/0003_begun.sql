@@ -1,2 +1,2 @@
--- What was begun in the object store for a claim's bytes, and is found by no key.
+-- The key of what was begun in the object store for a claim's bytes.
 ALTER TABLE claim ADD COLUMN begun TEXT;

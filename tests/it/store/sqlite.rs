@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use askfile::store::StoreError;
+use askfile::store::{MediaRef, StoreError};
 
 use super::*;
 
@@ -62,6 +62,51 @@ async fn a_newer_schema_is_refused_and_left_alone() {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert_eq!(version(&file, None), known + 1);
+}
+
+/// The schema before files were checked, with a completed session of one file that is attached.
+const VERSION_1: &str = concat!(
+    include_str!("../../../src/store/sqlite/0001_start.sql"),
+    "INSERT INTO workspace VALUES (x'00000000000000000000000000000001', 'w-abc', 'W', 1, 0);
+     INSERT INTO upload_session
+        (id, token, workspace_id, asked_by, purpose, metadata, limits, max_files, state,
+         created_at, expires_at, redeem_by, ended_at)
+        VALUES (x'01', x'02', x'00000000000000000000000000000001', 'Claude', 'general',
+         '{\"labels\":{\"a\":\"b\"}}', '{}', 1, 'completed', 0, 0, 0, 0);
+     INSERT INTO media
+        (id, workspace_id, session_id, slot, purpose, original_filename, mime_type, size_bytes,
+         sha256, original_mime_type, original_size_bytes, original_sha256, scan_status, created_at)
+        VALUES (x'00000000000070008000000000000003', x'00000000000000000000000000000001', \
+         x'00000000000000000000000000000001', 0, 'general', 'a.pdf', 'application/pdf', 9, \
+         zeroblob(32), 'application/pdf', 9, zeroblob(32), 'skipped', 0);
+     UPDATE upload_session SET id = x'00000000000000000000000000000001';
+     INSERT INTO handle VALUES ('md_1', 'media', x'00000000000070008000000000000003');
+     INSERT INTO attachment VALUES (x'04', x'00000000000000000000000000000001',
+         x'00000000000070008000000000000003', 'post', '7', NULL, 0, 0);
+     PRAGMA user_version = 1;"
+);
+
+#[tokio::test]
+async fn files_of_before_files_were_checked_are_kept_with_all_that_hangs_on_them() {
+    let sqlite = Sqlite::new();
+    let file = sqlite.folder.path().join("askfile.db");
+    let db = rusqlite::Connection::open(&file).unwrap();
+    db.execute_batch(VERSION_1).unwrap();
+    let store = sqlite.open().await;
+    let workspace = store.default_workspace().await.unwrap();
+    let by_handle = MediaRef::Handle("md_1".into());
+    let media = store.media(workspace.id, by_handle).await.unwrap().unwrap();
+    assert_eq!(media.original_filename, "a.pdf");
+    assert_eq!(media.slot, Some(0));
+    assert_eq!(media.labels, [("a".to_owned(), "b".to_owned())].into());
+    let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM attachment"), 1);
+    assert_eq!(
+        count("SELECT count(*) FROM media WHERE kind = 'document'"),
+        1
+    );
+    let broken = count("SELECT count(*) FROM pragma_foreign_key_check");
+    assert_eq!(broken, 0);
 }
 
 #[tokio::test]
