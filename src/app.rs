@@ -23,6 +23,11 @@ use crate::{
     store::{StoreError, sqlite::SqliteStore},
 };
 
+/// The database's name in the data folder.
+pub const DATABASE: &str = "askfile.db";
+/// The name of the file with the keys there.
+pub const KEYS: &str = "link.keys";
+
 /// Why a service could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -96,7 +101,7 @@ pub async fn start_at(
     make_folder(&folder)?;
     let keys = keys(&settings)?;
     let objects = objects(&settings).await?;
-    let path = folder.join("askfile.db");
+    let path = folder.join(DATABASE);
     let store = SqliteStore::open(&path, Arc::clone(&clock))
         .map_err(|cause| StartError::Store { path, cause })?;
     let foundations = Foundations {
@@ -125,8 +130,11 @@ pub fn make_folder(folder: &Path) -> Result<(), StartError> {
         })
 }
 
-/// Where the settings say that bytes live.
-async fn objects(settings: &Settings) -> Result<Arc<dyn Objects>, StartError> {
+/// Where the settings say that bytes live; a bucket is tried first.
+///
+/// # Errors
+/// [`StartError::Folder`] or [`StartError::Bucket`].
+pub async fn objects(settings: &Settings) -> Result<Arc<dyn Objects>, StartError> {
     match &settings.objects {
         Place::Disk => {
             let folder = &settings.data_dir;
@@ -170,7 +178,7 @@ pub async fn bucket(settings: &Settings) -> Result<S3, String> {
 
 /// The keys of the settings, or those of the data folder, made there at first start.
 fn keys(settings: &Settings) -> Result<KeyRing, StartError> {
-    let path = settings.data_dir.join("link.keys");
+    let path = settings.data_dir.join(KEYS);
     let ring = if settings.link_keys.is_empty() {
         if settings.objects != Place::Disk {
             return Err(StartError::KeysOfItsOwn);

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 pub mod ask;
+pub mod backup;
 pub mod client;
 pub mod config;
 pub mod doctor;
@@ -11,6 +12,7 @@ pub mod serve;
 pub mod stdio;
 mod stop;
 pub mod sweep;
+pub mod verify;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -26,7 +28,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::config::{Flags, Loaded, LogFormat, Origin, Settings, load};
+use crate::{
+    app,
+    config::{Flags, Loaded, LogFormat, Origin, Settings, load},
+    service::Service,
+};
 
 /// The missing upload button for AI agents: gets a file from a person through a short-lived signed
 /// link.
@@ -60,6 +66,12 @@ enum Command {
     Config(config::Config),
     /// Clean up what is over: expired links, lost uploads and what they left on disk
     Sweep(sweep::Sweep),
+    /// Read every stored file again and say what is missing, altered or nobody's
+    Verify(verify::Verify),
+    /// Copy everything to a folder, while askfile runs or not
+    Backup(backup::Backup),
+    /// Put a backup into an empty data folder
+    Restore(backup::Restore),
     /// Print what lets a shell complete askfile's commands and flags
     Completions {
         /// The shell that reads it
@@ -101,12 +113,42 @@ pub fn run() -> ExitCode {
         Command::Sweep(sweep) => with_settings(&sweep.flags, |loaded| {
             in_runtime(loaded, |settings| sweep.run(settings))
         }),
+        Command::Verify(verify) => with_settings(&verify.flags.clone(), |loaded| {
+            in_runtime(&quieter(loaded, "warn"), |settings| verify.run(settings))
+        }),
+        Command::Backup(backup) => with_settings(&backup.flags.clone(), |loaded| {
+            in_runtime(&quieter(loaded, "warn"), |settings| backup.run(settings))
+        }),
+        Command::Restore(restore) => with_settings(&restore.flags.clone(), |loaded| {
+            in_runtime(&quieter(loaded, "warn"), |settings| restore.run(settings))
+        }),
         Command::Completions { shell } => {
             say(&manual::completions(shell));
             ExitCode::SUCCESS
         }
         Command::Man(man) => ended(man.run()),
     }
+}
+
+/// A service on data that is there already, for what the operator does beside the server.
+async fn open(settings: Settings) -> Result<Service, String> {
+    must_have_data(&settings)?;
+    // No link is made here, so the page's address does not matter.
+    let service = app::start(settings, String::new()).await;
+    service.map_err(|error| error.to_string())
+}
+
+/// # Errors
+/// A sentence, where nothing was ever stored.
+fn must_have_data(settings: &Settings) -> Result<(), String> {
+    let folder = &settings.data_dir;
+    if folder.join(app::DATABASE).exists() {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: there is no askfile data here",
+        folder.display()
+    ))
 }
 
 /// Runs a command on the settings that are in force.

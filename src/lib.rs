@@ -34,6 +34,7 @@
 //! | [`config`], [`error`], [`clock`] | the settings, the one error table, the time |
 //! | [`host`] | which process of a data folder serves the page, and where |
 //! | [`app`] | putting the parts together |
+//! | [`backup`] | copies of a whole installation |
 //!
 //! Beside `src/`: `tools/` is what models read, `web/` the pages, `tests/it` the stories in process,
 //! `tests/process` those on the real binary, `tests/clients` those with other people's clients.
@@ -58,6 +59,7 @@
 //! - **Tokens, signatures and file names are never logged.**
 
 pub mod app;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

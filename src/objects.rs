@@ -65,6 +65,10 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
     /// Deletes the bytes of this key, staged ones and what was begun for them too. Safe to repeat.
     async fn delete(&self, key: &str) -> io::Result<()>;
 
+    /// The key of every object, in any order: for whoever looks for what is nobody's. Nothing else
+    /// lists.
+    fn keys(&self) -> BoxStream<'static, io::Result<String>>;
+
     /// How many bytes there is room for; `None` where no limit is known.
     async fn free_bytes(&self) -> io::Result<Option<u64>>;
 }

@@ -13,6 +13,7 @@ mod rate;
 mod receive;
 mod status;
 mod sweep;
+mod verify;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -27,6 +28,7 @@ pub use self::{
     receive::{Incoming, Received},
     status::Turn,
     sweep::Swept,
+    verify::{Fault, Verified},
 };
 use self::{progress::Flows, rate::RateLimit};
 use crate::{

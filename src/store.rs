@@ -168,6 +168,12 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// The bytes of this key are gone. Safe to repeat.
     async fn forget_doomed(&self, key: String) -> Result<()>;
 
+    /// Up to `most` files that there should be, after this one, by their ids.
+    async fn stock(&self, after: Option<MediaId>, most: u32) -> Result<Vec<Stock>>;
+
+    /// Whether bytes of this key are somebody's, or known to be nobody's.
+    async fn is_owned(&self, key: &str) -> Result<bool>;
+
     /// Forgets up to `most` sessions that ended long ago, and says how many.
     async fn forget_sessions(&self, most: u32) -> Result<u32>;
 
@@ -394,6 +400,17 @@ pub struct LostClaim {
     pub media_key: Option<String>,
     /// The key of what was begun for its bytes.
     pub begun: Option<String>,
+}
+
+/// A file that there should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stock {
+    /// Its media.
+    pub id: MediaId,
+    /// Where its bytes are.
+    pub key: String,
+    /// What they are.
+    pub content: Content,
 }
 
 /// What the sweep would find to do.

@@ -1,7 +1,6 @@
 //! `askfile sweep`: cleans up once, beside or without a running server.
 
 use crate::{
-    app,
     config::{Flags, Settings},
     store::Due,
 };
@@ -18,17 +17,7 @@ pub struct Sweep {
 
 impl Sweep {
     pub(super) async fn run(&self, settings: Settings) -> Result<(), String> {
-        let database = settings.data_dir.join("askfile.db");
-        if !database.exists() {
-            return Err(format!(
-                "{}: there is no askfile data here",
-                settings.data_dir.display()
-            ));
-        }
-        // No link is made here, so the page's address does not matter.
-        let service = app::start(settings, String::new())
-            .await
-            .map_err(|error| error.to_string())?;
+        let service = super::open(settings).await?;
         if self.dry_run {
             let due = service.due().await.map_err(|error| error.to_string())?;
             print!("{}", listing(&due));

@@ -115,6 +115,12 @@ pub fn staging_key(claim: ClaimId) -> String {
     format!("staging/{claim}")
 }
 
+/// The claim under which bytes of this key were staged.
+#[must_use]
+pub fn staged_claim(key: &str) -> Option<ClaimId> {
+    key.strip_prefix("staging/")?.parse().ok()
+}
+
 /// Where the bytes of a media live: a name that the server made, `medias/{media_id}.{ext}`.
 #[must_use]
 pub fn object_key(id: MediaId, mime_type: &str) -> String {

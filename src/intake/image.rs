@@ -5,9 +5,9 @@
 //! caller says how many images may be decoded at once.
 //!
 //! Metadata is taken out without touching a pixel. Each format's own file walks an image to its end
-//! and plans which of its bytes stay ([`plan`]); what is not known to matter for how it looks is
-//! left out. Decoders see an image only through such a plan, so text and other blocks that swell in
-//! memory never reach them.
+//! and plans which of its bytes stay; what is not known to matter for how it looks is left out. What
+//! moves loses its metadata too, but never its format. Decoders see an image only through such a
+//! plan, so text and other blocks that swell in memory never reach them.
 //!
 //! An image that keeps its format is walked, not decoded: what its pixels hold changes nothing for
 //! askfile, and decoding would cost a second of work and up to [`Limits::max_alloc_bytes`] for each.
@@ -157,11 +157,11 @@ pub fn inspect(
 /// Takes out what an image tells about its sender, and turns stills of PNG and WebP into JPEG where
 /// `images` says so.
 ///
-/// HEIC, and types that are not known here, stay as they came. After an error, what was written is
-/// of no use.
+/// HEIC, and types that are not known here, stay as they came, with all that they tell. After an
+/// error, what was written is of no use.
 ///
 /// # Errors
-/// Any [`ImageError`] but [`ImageError::Unsupported`].
+/// Any [`ImageError`].
 pub fn make_uniform(
     source: &mut dyn ReadSeek,
     mime_type: &str,

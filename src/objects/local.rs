@@ -12,7 +12,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use tokio_util::io::ReaderStream;
 
 pub use self::examine::{Examination, examine};
@@ -108,6 +111,21 @@ impl Objects for LocalDisk {
     async fn delete(&self, key: &str) -> io::Result<()> {
         let key = key.to_owned();
         self.run(move |root| remove(&root.join(key))).await
+    }
+
+    fn keys(&self) -> BoxStream<'static, io::Result<String>> {
+        let folders = [STAGING, MEDIAS].map(|name| (name, fs::read_dir(self.root.join(name))));
+        let keys = folders.into_iter().flat_map(|(folder, entries)| {
+            let (entries, error) = match entries {
+                Ok(entries) => (Some(entries), None),
+                Err(error) => (None, Some(Err(error))),
+            };
+            let named = move |entry: io::Result<fs::DirEntry>| {
+                Ok(format!("{folder}/{}", entry?.file_name().to_string_lossy()))
+            };
+            entries.into_iter().flatten().map(named).chain(error)
+        });
+        stream::iter(keys).boxed()
     }
 
     async fn free_bytes(&self) -> io::Result<Option<u64>> {

@@ -19,9 +19,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use object_store::{
-    Error, ObjectStoreExt, PutPayload,
+    Error, ObjectStore, ObjectStoreExt, PutPayload,
     aws::AmazonS3,
     multipart::{MultipartStore, PartId},
     path::Path,
@@ -266,6 +269,17 @@ impl Objects for S3 {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(to_io(error)),
         }
+    }
+
+    fn keys(&self) -> BoxStream<'static, io::Result<String>> {
+        let keys = ["staging", "medias"].map(|folder| {
+            let objects = self.store().list(Some(&self.path(folder)));
+            objects.map_ok(move |object| {
+                let name = object.location.filename().unwrap_or_default();
+                format!("{folder}/{name}")
+            })
+        });
+        stream::iter(keys).flatten().map_err(to_io).boxed()
     }
 
     async fn free_bytes(&self) -> io::Result<Option<u64>> {

@@ -1,8 +1,10 @@
 //! [`UploadStore`] in one SQLite file.
 
 mod checking;
+mod copy;
 mod examine;
 mod files;
+mod inventory;
 mod rows;
 mod schema;
 mod sessions;
@@ -27,11 +29,14 @@ use rusqlite::{
 };
 use tokio::sync::broadcast;
 
-pub use self::examine::{Examination, examine};
+pub use self::{
+    copy::copy,
+    examine::{Examination, examine},
+};
 use self::{rows::Col, writer::Writer};
 use super::{
     Change, Check, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
-    NewSession, Passed, Result, SessionRef, SessionView, StoreError, UploadStore, Watching,
+    NewSession, Passed, Result, SessionRef, SessionView, Stock, StoreError, UploadStore, Watching,
 };
 use crate::{
     clock::Clock,
@@ -379,6 +384,14 @@ impl UploadStore for SqliteStore {
     async fn forget_doomed(&self, key: String) -> Result<()> {
         self.write(move |db, _| sweeping::forget_doomed(db, &key))
             .await
+    }
+
+    async fn stock(&self, after: Option<MediaId>, most: u32) -> Result<Vec<Stock>> {
+        self.read(|db, _| inventory::stock(db, after, most))
+    }
+
+    async fn is_owned(&self, key: &str) -> Result<bool> {
+        self.read(|db, _| inventory::is_owned(db, key))
     }
 
     async fn forget_sessions(&self, most: u32) -> Result<u32> {

@@ -1,14 +1,20 @@
 //! Benchmarks on the real binary, each against something real in the same run. They print ratios;
-//! run them by hand with `tests/bench/run [large|slow|small|status]`, on a machine at rest.
+//! run them by hand with `tests/bench/run [images|large|slow|small|status]`, on a machine at rest.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod client;
+mod images;
 mod large;
 mod server;
 mod small;
 mod status;
+
+use std::{
+    process::{Command, Stdio},
+    time::Instant,
+};
 
 fn main() {
     let wanted: Vec<String> = std::env::args()
@@ -23,12 +29,21 @@ fn main() {
         // What the benchmark of `upload_status` starts itself as, to compare with.
         return runtime.block_on(status::bare());
     }
+    if let [first, input, output, copies] = &wanted[..]
+        && first == "make"
+    {
+        // What the benchmark of images starts itself as, to see the memory that it takes.
+        return images::make(input, output, copies.parse().unwrap());
+    }
     let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
     if runs("status") {
         runtime.block_on(status::run());
     }
     if runs("small") {
         runtime.block_on(small::run());
+    }
+    if runs("images") {
+        images::run();
     }
     if runs("slow") {
         runtime.block_on(large::slow());
@@ -42,4 +57,17 @@ fn main() {
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
+}
+
+/// Seconds that a command takes.
+fn timed(program: &str, arguments: &[&str]) -> f64 {
+    let began = Instant::now();
+    let mut command = Command::new(program);
+    let status = command
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    assert!(status.unwrap().success(), "{program} {arguments:?}");
+    began.elapsed().as_secs_f64()
 }

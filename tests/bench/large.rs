@@ -4,32 +4,18 @@ use std::{
     fs::File,
     io::{Read, Write},
     path::Path,
-    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use tokio::task::JoinSet;
 
-use crate::{median, server::Server};
+use crate::{median, server::Server, timed};
 
 const GIB: u64 = 1024 * 1024 * 1024;
 const ROUNDS: usize = 3;
 const SLOW_AT_ONCE: usize = 64;
 const SLOW_FOR: Duration = Duration::from_secs(15);
 const START: &[u8] = b"%PDF-1.7\n\0";
-
-/// Seconds that a command takes.
-fn timed(program: &str, arguments: &[&str]) -> f64 {
-    let began = Instant::now();
-    let mut command = Command::new(program);
-    let status = command
-        .args(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    assert!(status.unwrap().success(), "{program} {arguments:?}");
-    began.elapsed().as_secs_f64()
-}
 
 fn make(path: &Path, bytes: u64) {
     let mut file = File::create(path).unwrap();

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
 
 
-
-
 def may_mount() -> bool:
     """Whether this account may have disks of its own; inside some containers nobody may."""
     mount = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]

@@ -26,8 +26,8 @@ use askfile::{
     service::{AskedLink, CreateRequest, Foundations, Incoming, LinkedSession, Received, Service},
     store::{
         Change, Check, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment,
-        NewMedia, NewSession, Passed, Result, SessionRef, SessionView, StoreError, UploadStore,
-        Watching, sqlite::SqliteStore,
+        NewMedia, NewSession, Passed, Result, SessionRef, SessionView, Stock, StoreError,
+        UploadStore, Watching, sqlite::SqliteStore,
     },
 };
 use async_trait::async_trait;
@@ -134,6 +134,8 @@ pass_on! {
     fn doom(&self, key: String, after: SignedDuration) -> ();
     fn take_doomed(&self, most: u32, lease: SignedDuration) -> Vec<String>;
     fn forget_doomed(&self, key: String) -> ();
+    fn stock(&self, after: Option<MediaId>, most: u32) -> Vec<Stock>;
+    fn is_owned(&self, key: &str) -> bool;
     fn forget_sessions(&self, most: u32) -> u32;
     fn due(&self) -> Due;
     fn ping(&self) -> ();

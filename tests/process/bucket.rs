@@ -123,6 +123,31 @@ async fn a_picture_is_made_uniform_in_the_bucket() {
 }
 
 #[tokio::test]
+async fn what_is_in_a_bucket_is_verified_backed_up_and_restored_to_another_one() {
+    let store = Store::start().await;
+    let home = store.home().await;
+    let mut server = Server::start(&home, &SETTINGS).await;
+    let mut ids = Vec::new();
+    for size in [SMALL, LARGE] {
+        let link = server.link(json!({})).await;
+        server.put(&link, &film(size)).await.unwrap();
+        ids.push(link.upload_id);
+    }
+    assert!(home.run("verify", &[]).starts_with("2 files"));
+    let backup = home.data().with_file_name("backup");
+    home.run("backup", &[backup.to_str().unwrap()]);
+    server.crash();
+
+    let another = Store::start().await;
+    let home = another.home().await;
+    let told = home.run("restore", &[backup.to_str().unwrap()]);
+    assert!(told.contains("2 files are restored"), "{told}");
+    let server = Server::start(&home, &SETTINGS).await;
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    another.holds_only(&server, &ids).await;
+}
+
+#[tokio::test]
 async fn askfile_hands_out_what_others_cannot_reach() {
     let store = Store::start().await;
     let home = store.home().await;

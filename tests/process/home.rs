@@ -95,9 +95,16 @@ impl Home {
 
     /// `askfile sweep`
     pub fn sweep(&self) {
-        let swept = self.command("sweep", &[]).output().unwrap();
-        let said = String::from_utf8_lossy(&swept.stderr);
-        assert!(swept.status.success(), "{said}");
+        self.run("sweep", &[]);
+    }
+
+    /// A command that succeeds; gives what it prints.
+    pub fn run(&self, subcommand: &str, arguments: &[&str]) -> String {
+        let ran = self.command(subcommand, &[]).args(arguments).output();
+        let ran = ran.unwrap();
+        let (said, told) = (ran.stderr, ran.stdout);
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&said));
+        String::from_utf8(told).unwrap()
     }
 
     /// The names of what is staged.

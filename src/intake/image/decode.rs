@@ -7,7 +7,11 @@ use image::{
     codecs::{gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder},
 };
 
-use super::{Format, ImageError, Limits, plan::Plan};
+use super::{
+    Format, ImageError,
+    limits::{Limits, area},
+    plan::Plan,
+};
 use crate::objects::ReadSeek;
 
 /// What a decoder reads at once.
@@ -43,16 +47,24 @@ pub(super) fn decode(
         Format::Gif => Box::new(GifDecoder::new(reader)?),
         Format::Heic => return Err(ImageError::Unsupported),
     };
+    // The limits were held against what the walk found; a decoder that reads another size is not
+    // followed.
     if plan.size != Some(decoder.dimensions()) {
         return Err(ImageError::Damaged("it says two different sizes"));
     }
-    limits.check_memory(decoder.total_bytes() + plan.scratch_bytes)?;
+    let (width, height) = decoder.dimensions();
+    // What is turned later is in memory twice then.
+    let turning = if plan.is_turned() {
+        6 * area(width, height)
+    } else {
+        0
+    };
+    limits.check_memory(turning.max(decoder.total_bytes() + plan.scratch_bytes))?;
     let color = decoder.color_type();
     let profile = decoder.icc_profile()?.filter(|profile| {
         // Where a profile names the colours that it is for.
         color.has_color() && profile.get(16..20) == Some(b"RGB ")
     });
-    let (width, height) = decoder.dimensions();
     let bytes = usize::try_from(decoder.total_bytes()).map_err(|_| ImageError::Unsupported)?;
     let mut samples = vec![0; bytes];
     decoder.read_image(&mut samples)?;

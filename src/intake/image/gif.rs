@@ -30,6 +30,8 @@ pub(super) fn plan(source: &mut Source, limits: &Limits) -> Result<Plan, ImageEr
     );
     limits.check_size(width, height)?;
     source.skip(table_bytes(flags))?;
+    let mut parts = Parts::of(source.len());
+    parts.keep(0..source.at())?;
     let mut walk = Walk {
         source,
         limits,
@@ -37,10 +39,8 @@ pub(super) fn plan(source: &mut Source, limits: &Limits) -> Result<Plan, ImageEr
         frames: 0,
         largest: 0,
         control: None,
-        parts: Parts::of(0),
+        parts,
     };
-    walk.parts = Parts::of(walk.source.len());
-    walk.parts.keep(0..walk.source.at())?;
     loop {
         let at = walk.source.at();
         match walk.source.byte()? {

@@ -19,9 +19,8 @@ pub(super) fn plan(source: &mut Source, limits: &Limits) -> Result<Plan, ImageEr
     let mut found = Found::default();
     let end = source.len();
     // Of what is broken, or laid out in a way that is not known here, that much is told as was found.
-    match look(source, end, &WAY, &mut found) {
-        Err(ImageError::Io(error)) => return Err(error.into()),
-        Ok(()) | Err(_) => {}
+    if let Err(ImageError::Io(error)) = look(source, end, &WAY, &mut found) {
+        return Err(error.into());
     }
     if let Some((width, height)) = found.size {
         limits.check_size(width, height)?;

@@ -122,7 +122,7 @@ fn clean(marker: u8, body: &[u8], orientation: &mut Option<Orientation>) -> Opti
     }
 }
 
-fn segment(marker: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn segment(marker: u8, body: &[u8]) -> Vec<u8> {
     let [.., high, low] = (body.len() + 2).to_be_bytes();
     [&[0xff, marker, high, low], body].concat()
 }

@@ -30,18 +30,29 @@ pub(super) struct Plan {
 impl Plan {
     /// What is told to others.
     pub(super) fn facts(&self) -> Facts {
-        let size = self.size.map(|(width, height)| match self.orientation {
-            Orientation::Rotate90
-            | Orientation::Rotate270
-            | Orientation::Rotate90FlipH
-            | Orientation::Rotate270FlipH => (height, width),
-            _ => (width, height),
+        let size = self.size.map(|(width, height)| {
+            if self.is_turned() {
+                (height, width)
+            } else {
+                (width, height)
+            }
         });
         Facts {
             size,
             frames: self.frames,
             animated: self.animated,
         }
+    }
+
+    /// Whether it is shown a quarter turned, so that what was its width is its height.
+    pub(super) fn is_turned(&self) -> bool {
+        matches!(
+            self.orientation,
+            Orientation::Rotate90
+                | Orientation::Rotate270
+                | Orientation::Rotate90FlipH
+                | Orientation::Rotate270FlipH
+        )
     }
 }
 
@@ -52,7 +63,7 @@ const MOST_PARTS: usize = 50_000;
 /// What stays of an image, in order.
 #[derive(Debug)]
 pub(super) struct Parts {
-    parts: Vec<Part>,
+    list: Vec<Part>,
     len: u64,
     source_len: u64,
 }
@@ -76,7 +87,7 @@ impl Parts {
     /// Nothing yet, of a source of so many bytes.
     pub(super) fn of(source_len: u64) -> Self {
         Self {
-            parts: Vec::new(),
+            list: Vec::new(),
             len: 0,
             source_len,
         }
@@ -86,7 +97,7 @@ impl Parts {
     pub(super) fn whole(source_len: u64) -> Self {
         let content = Content::Kept(0..source_len);
         Self {
-            parts: vec![Part { at: 0, content }],
+            list: vec![Part { at: 0, content }],
             len: source_len,
             source_len,
         }
@@ -100,7 +111,7 @@ impl Parts {
     /// Keeps these bytes of the source.
     pub(super) fn keep(&mut self, range: Range<u64>) -> Result<(), ImageError> {
         let added = range.end - range.start;
-        match self.parts.last_mut().map(|part| &mut part.content) {
+        match self.list.last_mut().map(|part| &mut part.content) {
             Some(Content::Kept(last)) if last.end == range.start => last.end = range.end,
             _ => self.push(Content::Kept(range))?,
         }
@@ -117,10 +128,10 @@ impl Parts {
     }
 
     fn push(&mut self, content: Content) -> Result<(), ImageError> {
-        if self.parts.len() == MOST_PARTS {
+        if self.list.len() == MOST_PARTS {
             return Err(ImageError::Damaged("it is made of too many pieces"));
         }
-        self.parts.push(Part {
+        self.list.push(Part {
             at: self.len,
             content,
         });
@@ -129,7 +140,7 @@ impl Parts {
 
     /// Adds the parts of another plan of the same source.
     pub(super) fn append(&mut self, others: Self) -> Result<(), ImageError> {
-        for part in others.parts {
+        for part in others.list {
             match part.content {
                 Content::Kept(range) => self.keep(range)?,
                 Content::New(bytes) => self.add(bytes)?,
@@ -141,7 +152,7 @@ impl Parts {
     /// Whether what stays is all of the source, unchanged.
     pub(super) fn is_whole(&self) -> bool {
         matches!(
-            self.parts.as_slice(),
+            self.list.as_slice(),
             [Part { content: Content::Kept(range), .. }] if *range == (0..self.source_len)
         )
     }
@@ -165,7 +176,7 @@ pub(super) struct Stripped<'a> {
 
 impl Read for Stripped<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let parts = &self.parts.parts;
+        let parts = &self.parts.list;
         let next = parts.partition_point(|part| part.at <= self.at);
         if self.at >= self.parts.len || next == 0 {
             return Ok(0);

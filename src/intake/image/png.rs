@@ -100,7 +100,7 @@ fn stays(kind: [u8; 4], bytes: u64) -> Result<bool, ImageError> {
     }
 }
 
-fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+pub(super) fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
     let [.., a, b, c, d] = body.len().to_be_bytes();
     let checked = [&kind, body].concat();
     let sum = rawzip::crc32(&checked).to_be_bytes();

@@ -42,6 +42,7 @@ pub(super) fn plan(source: &mut Source, limits: &Limits) -> Result<Plan, ImageEr
         extended: None,
         size: None,
         has_pixels: false,
+        is_plain: true,
         has_profile: false,
         frames: 0,
         orientation: None,
@@ -99,6 +100,8 @@ struct Walk<'a, 'b> {
     extended: Option<Extended>,
     size: Option<(u32, u32)>,
     has_pixels: bool,
+    /// Whether all pixels are of the lossy kind, without alpha.
+    is_plain: bool,
     has_profile: bool,
     frames: u32,
     orientation: Option<Orientation>,
@@ -118,9 +121,13 @@ impl Walk<'_, '_> {
                 }
                 self.limits.check_size(size.0, size.1)?;
                 self.has_pixels = true;
+                self.is_plain &= &chunk.kind == b"VP8 ";
                 self.body.keep(chunk.range.clone())
             }
-            (b"ALPH", Some(false)) if !self.has_pixels => self.body.keep(chunk.range.clone()),
+            (b"ALPH", Some(false)) if !self.has_pixels => {
+                self.is_plain = false;
+                self.body.keep(chunk.range.clone())
+            }
             (b"ANMF", Some(true)) => self.frame(chunk),
             (b"ANIM", Some(true)) if chunk.count <= MAX_DESCRIPTION_BYTES => {
                 self.body.keep(chunk.range.clone())
@@ -221,6 +228,14 @@ impl Walk<'_, '_> {
             parts.add([b"RIFF", &length(total)?[..], b"WEBP"].concat())?;
         }
         let animated = self.extended.as_ref().is_some_and(Extended::moves);
+        let bytes_per_pixel = match (animated, self.is_plain) {
+            // Brightness, and colours at half the size.
+            (false, true) => 2,
+            // The lossless kind has four bytes, and may be the alpha of the other.
+            (false, false) => 7,
+            // A frame of these beside the whole picture.
+            (true, _) => 12,
+        };
         if let Some(Extended { range, mut content }) = self.extended {
             let before = content;
             content[0] &= MOVES | HAS_ALPHA;
@@ -242,8 +257,7 @@ impl Walk<'_, '_> {
             frames: self.frames.max(1),
             animated,
             orientation: self.orientation.unwrap_or(Orientation::NoTransforms),
-            // Brightness, colours and alpha, or the four bytes of a lossless one, and the file.
-            scratch_bytes: 5 * area(size.0, size.1) + self.source.len(),
+            scratch_bytes: bytes_per_pixel * area(size.0, size.1) + self.source.len(),
             parts,
         })
     }

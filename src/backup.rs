@@ -1,0 +1,264 @@
+//! Copies of a whole installation: database, keys and files, in a folder that looks like a data
+//! folder.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use futures_util::StreamExt;
+
+use crate::{
+    app::{self, DATABASE, KEYS, StartError},
+    clock::SystemClock,
+    config::Settings,
+    domain::{ids::ClaimId, media::staging_key},
+    objects::{Coming, Objects, local::LocalDisk},
+    store::{
+        Stock, StoreError, UploadStore,
+        sqlite::{self, SqliteStore},
+    },
+};
+
+/// How many rows are read at once.
+const PAGE: u32 = 500;
+/// How often a copy is begun again where files go faster than they are copied.
+const TRIES: u32 = 5;
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A file or folder cannot be used.
+    #[error("{}: {cause}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The bytes of a key cannot be read or written.
+    #[error("{key}: {cause}")]
+    Object {
+        /// Which.
+        key: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The folder to restore to is in use.
+    #[error("{}: there is askfile data here already; name an empty data folder", .0.display())]
+    NotEmpty(PathBuf),
+    /// The folder to restore from is no backup.
+    #[error("{}: there is no backup here", .0.display())]
+    NoBackup(PathBuf),
+    /// Files were deleted faster than they could be copied.
+    #[error("files went while they were copied, {TRIES} times in a row; try again")]
+    Restless,
+    /// The parts cannot be opened.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What was copied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Files that are in the copy.
+    pub files: u64,
+    /// Those that were not there from an earlier one.
+    pub new_files: u64,
+    /// The bytes of these.
+    pub new_bytes: u64,
+}
+
+/// Copies the installation of these settings to a folder, while it runs or not. What an earlier
+/// backup left there is not copied again; bytes never change under their key.
+///
+/// # Errors
+/// [`BackupError`]; an earlier backup in the folder is as good as before then, unless files that it
+/// alone had were to go.
+pub async fn back_up(settings: &Settings, to: &Path) -> Result<Copied, BackupError> {
+    let database = settings.data_dir.join(DATABASE);
+    let (snapshot, kept) = (to.join("askfile.db.new"), to.join(DATABASE));
+    let from = app::objects(settings).await?;
+    app::make_folder(to)?;
+    let disk: Arc<dyn Objects> = Arc::new(LocalDisk::open(to).map_err(of_file(to))?);
+    let mut copied = Copied::default();
+    for _ in 0..TRIES {
+        // First what is there now: the snapshot then waits for what came meanwhile alone.
+        let live = open(&database)?;
+        copy_files(&live, from.as_ref(), disk.as_ref(), &mut copied).await?;
+        drop(live);
+        remove_database(&snapshot)?;
+        sqlite::copy(&database, &snapshot)?;
+        let rows = open(&snapshot)?;
+        copied.files = 0;
+        let missing = copy_files(&rows, from.as_ref(), disk.as_ref(), &mut copied).await?;
+        if missing == 0 {
+            delete_others(&rows, disk.as_ref()).await?;
+            drop(rows);
+            copy_keys(&settings.data_dir, to)?;
+            remove_database(&kept)?;
+            fs::rename(&snapshot, &kept).map_err(of_file(&kept))?;
+            sync(to)?;
+            return Ok(copied);
+        }
+    }
+    Err(BackupError::Restless)
+}
+
+/// Puts a backup into the place of these settings, which must be empty.
+///
+/// # Errors
+/// [`BackupError`]; what was restored so far is completed by trying again.
+pub async fn restore(settings: &Settings, from: &Path) -> Result<Copied, BackupError> {
+    let (backup, database) = (from.join(DATABASE), settings.data_dir.join(DATABASE));
+    if !backup.exists() {
+        return Err(BackupError::NoBackup(from.to_owned()));
+    }
+    if database.exists() {
+        return Err(BackupError::NotEmpty(settings.data_dir.clone()));
+    }
+    app::make_folder(&settings.data_dir)?;
+    copy_keys(from, &settings.data_dir)?;
+    let to = app::objects(settings).await?;
+    let disk = LocalDisk::open(from).map_err(of_file(from))?;
+    let mut copied = Copied::default();
+    copy_files(&open(&backup)?, &disk, to.as_ref(), &mut copied).await?;
+    // The database last: with it, the folder is one that askfile starts on.
+    let new = settings.data_dir.join("askfile.db.new");
+    remove_database(&new)?;
+    sqlite::copy(&backup, &new)?;
+    fs::rename(&new, &database).map_err(of_file(&database))?;
+    sync(&settings.data_dir)?;
+    Ok(copied)
+}
+
+fn open(database: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(database, Arc::new(SystemClock))
+}
+
+/// Copies the files of these rows that are not there yet; says how many there are no bytes of.
+async fn copy_files(
+    rows: &SqliteStore,
+    from: &dyn Objects,
+    to: &dyn Objects,
+    copied: &mut Copied,
+) -> Result<u64, BackupError> {
+    let (mut after, mut missing) = (None, 0);
+    loop {
+        let page = rows.stock(after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(missing);
+        };
+        after = Some(last.id);
+        for stock in page {
+            copied.files += 1;
+            let size = stock.content.size_bytes;
+            if is_there(to, &stock.key).await? {
+                continue;
+            }
+            match copy_file(&stock, from, to).await {
+                Ok(()) => {
+                    copied.new_files += 1;
+                    copied.new_bytes += size;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => missing += 1,
+                Err(error) => return Err(of_object(&stock.key)(error)),
+            }
+        }
+    }
+}
+
+async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::Result<()> {
+    let mut pieces = from.open(&stock.key).await?;
+    let coming = Coming {
+        key: staging_key(ClaimId::random()),
+        meant_for: Some(stock.key.clone()),
+        most_bytes: stock.content.size_bytes,
+        is_read_back: false,
+    };
+    let copied = async {
+        // There is no row yet to remember what is begun with.
+        to.begin(&coming).await?;
+        let mut staging = to.stage(&coming)?;
+        while let Some(piece) = pieces.next().await {
+            let piece = piece?;
+            staging = tokio::task::spawn_blocking(move || staging.append(&piece).map(|()| staging))
+                .await
+                .map_err(io::Error::other)??;
+        }
+        let synced = tokio::task::spawn_blocking(move || staging.sync());
+        synced.await.map_err(io::Error::other)??;
+        to.publish(&coming.key, &stock.key).await
+    };
+    let copied = copied.await;
+    if copied.is_err() {
+        to.delete(&coming.key).await?;
+    }
+    copied
+}
+
+async fn is_there(objects: &dyn Objects, key: &str) -> Result<bool, BackupError> {
+    match objects.open(key).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(of_object(key)(error)),
+    }
+}
+
+/// Deletes what these rows do not know.
+async fn delete_others(rows: &SqliteStore, objects: &dyn Objects) -> Result<(), BackupError> {
+    let mut keys = objects.keys();
+    while let Some(key) = keys.next().await {
+        let key = key.map_err(of_object("the list of files"))?;
+        if !rows.is_owned(&key).await? {
+            objects.delete(&key).await.map_err(of_object(&key))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies the keys, where they are in the folder and not in the settings.
+fn copy_keys(from: &Path, to: &Path) -> Result<(), BackupError> {
+    let (from, to) = (from.join(KEYS), to.join(KEYS));
+    match fs::copy(&from, &to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // The copy has the mode of what it is copied from: its owner's alone.
+        other => other.map(drop).map_err(of_file(&to)),
+    }
+}
+
+/// Deletes a database with the files that SQLite keeps beside it.
+fn remove_database(path: &Path) -> Result<(), BackupError> {
+    for beside in ["", "-wal", "-shm"] {
+        let mut path = path.as_os_str().to_owned();
+        path.push(beside);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(of_file(Path::new(&path))(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn sync(folder: &Path) -> Result<(), BackupError> {
+    let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(of_file(folder))
+}
+
+fn of_file(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
+    let path = path.to_owned();
+    move |cause| BackupError::File { path, cause }
+}
+
+fn of_object(key: &str) -> impl FnOnce(io::Error) -> BackupError {
+    let key = key.to_owned();
+    move |cause| BackupError::Object { key, cause }
+}
