@@ -47,7 +47,7 @@ pub(super) async fn check(settings: &Settings) -> Finding {
 
 /// What clamd says of so many zeros.
 async fn scan(settings: &Settings, clamd: &Clamd, size: u64) -> io::Result<Verdict> {
-    let zeros = Bytes::from_static(&[0; PIECE]);
+    let zeros = Bytes::from(vec![0; PIECE]);
     let whole = usize::try_from(size).unwrap_or(usize::MAX);
     let pieces = stream::iter((0..whole).step_by(PIECE))
         .map(move |at| Ok(zeros.slice(..PIECE.min(whole - at))));

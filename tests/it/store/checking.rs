@@ -188,9 +188,10 @@ pub async fn a_link_that_is_closed_takes_the_file_with_it(bench: Bench) {
     for cancelled in [true, false] {
         let session = bench.session(1).await;
         let file = bench.unchecked(session).await;
-        let closed = match cancelled {
-            true => bench.store.cancel(session).await,
-            false => bench.store.decline(session, None).await,
+        let closed = if cancelled {
+            bench.store.cancel(session).await
+        } else {
+            bench.store.decline(session, None).await
         };
         closed.unwrap();
         assert_eq!(bench.media(file.id).await, None);
