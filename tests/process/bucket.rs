@@ -405,12 +405,32 @@ async fn what_is_wrong_with_a_bucket_is_said_at_the_start() {
     assert!(store.objects().is_empty());
 }
 
+#[tokio::test]
+async fn the_doctor_looks_at_the_bucket() {
+    let store = Store::start().await;
+    let home = store.home().await;
+    let said = home.run("doctor", &[]);
+    let healthy = "✓ bucket         s3://files/some/prefix was written to, read and deleted from";
+    assert!(said.contains(healthy), "{said}");
+    let wrong = [("AWS_SECRET_ACCESS_KEY", "wrong"), ("link_keys", "auto")];
+    let said = home.command("doctor", &wrong).output().unwrap().stdout;
+    let said = String::from_utf8(said).unwrap();
+    for words in [
+        "✗ bucket         objects: http://",
+        "is not the secret of",
+        "✗ link keys      not",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(store.objects().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_key_may_not_do_is_said_at_the_start() {
+    const DENIED: (&str, &str) = ("403 Forbidden", "AccessDenied");
     let store = Store::start().await;
     let faults = Faults::before(store.address).await;
     let home = store.home_at(faults.address).await;
-    const DENIED: (&str, &str) = ("403 Forbidden", "AccessDenied");
     let writes: Which = |line| line.starts_with("PUT");
     let reads: Which = |line| line.starts_with("GET");
     let aborts: Which = |line| line.starts_with("DELETE") && line.contains("uploadId=");
