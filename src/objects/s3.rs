@@ -35,7 +35,7 @@ pub use self::bucket::Bucket;
 use self::{
     bucket::Connection,
     outgoing::Outgoing,
-    parts::{PART, Slots, read_slice},
+    parts::{PART, Slots},
     presign::{Permit, Signer},
     trouble::to_io,
 };
@@ -61,7 +61,7 @@ enum Unpublished {
     /// An upload whose parts are still to come.
     Begun(Upload),
     /// A small file, so many bytes long.
-    Whole(Arc<File>, u64),
+    Whole(Arc<File>, usize),
     /// All parts of a larger one.
     Parts(Upload, Vec<PartId>),
 }
@@ -132,9 +132,9 @@ impl S3 {
     }
 
     /// Stores a small file whole.
-    async fn put(&self, path: &Path, file: Arc<File>, length: u64) -> io::Result<()> {
-        let _slot = self.0.slots.take().await;
-        let read = move || read_slice(&file, 0, length);
+    async fn put(&self, path: &Path, file: Arc<File>, length: usize) -> io::Result<()> {
+        let slot = self.0.slots.take().await;
+        let read = move || slot.read(&file, 0, length);
         let bytes = spawn_blocking(read).await.map_err(io::Error::other)??;
         let stored = self.store().put(path, PutPayload::from(bytes)).await;
         stored.map_err(to_io).map(drop)
@@ -182,7 +182,7 @@ impl S3 {
 #[async_trait]
 impl Objects for S3 {
     async fn begin(&self, coming: &Coming) -> io::Result<Option<String>> {
-        if coming.most_bytes <= PART {
+        if coming.most_bytes <= PART as u64 {
             return Ok(None);
         }
         let path = self.path(coming.meant_for.as_ref().unwrap_or(&coming.key));

@@ -294,7 +294,7 @@ async fn a_crash_in_the_middle_of_a_body_leaves_nothing() {
 async fn sends_through(fault: Fault, which: Which, count: usize) -> Answer {
     let store = Store::start().await;
     let faults = Faults::before(store.address).await;
-    let home = store.home_at(faults.address).await;
+    let home = Home::new().await.having(store.settings_at(faults.address));
     let server = Server::start(&home, &SETTINGS).await;
     let link = server.link(json!({})).await;
     faults.plan(which, fault, count);
@@ -380,6 +380,36 @@ async fn a_store_that_is_full_is_said_to_be_full() {
     );
 }
 
+#[tokio::test]
+async fn sixty_four_bodies_at_once_to_a_bucket_share_four_parts_of_memory() {
+    const SIZE: usize = 9 * MB;
+    const PIECE: usize = 64 << 10;
+    let store = Store::start().await;
+    let home = Home::alone().await.having(store.settings_at(store.address));
+    let server = Server::start(&home, &[]).await;
+    let (file, mut senders) = (film(SIZE), Vec::new());
+    for _ in 0..64 {
+        let link = server.link(json!({})).await;
+        let mut sender = Connection::open(server.address()).await.unwrap();
+        sender.send(&file.put(&link.path)[0]).await.unwrap();
+        senders.push(sender);
+    }
+    let bytes = file.bytes();
+    for at in (0..SIZE).step_by(PIECE) {
+        // Some send all, and the others a quarter of a part.
+        let count = if at < 2 * MB { 64 } else { 12 };
+        for sender in &mut senders[..count] {
+            sender.send(&bytes[at..SIZE.min(at + PIECE)]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    for sender in &mut senders[..12] {
+        assert_eq!(sender.answer().await.unwrap().status, 201);
+    }
+    let highest = server.kilobytes("VmHWM:");
+    assert!(highest < 96 << 10, "{highest} kB");
+}
+
 /// What `askfile serve` says when it ends at once.
 async fn refuses(home: &Home, settings: &[(&str, &str)]) -> String {
     let mut server = Server::launch(home, settings);
@@ -430,7 +460,7 @@ async fn what_a_key_may_not_do_is_said_at_the_start() {
     const DENIED: (&str, &str) = ("403 Forbidden", "AccessDenied");
     let store = Store::start().await;
     let faults = Faults::before(store.address).await;
-    let home = store.home_at(faults.address).await;
+    let home = Home::new().await.having(store.settings_at(faults.address));
     let writes: Which = |line| line.starts_with("PUT");
     let reads: Which = |line| line.starts_with("GET");
     let aborts: Which = |line| line.starts_with("DELETE") && line.contains("uploadId=");

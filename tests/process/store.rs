@@ -59,20 +59,20 @@ impl Store {
         }
     }
 
-    /// A data folder whose files are in the bucket, which is reached at `address`.
-    pub async fn home_at(&self, address: SocketAddr) -> Home {
-        Home::new().await.having(vec![
+    /// The settings of a data folder whose files are in the bucket, which is reached at `address`.
+    pub fn settings_at(&self, address: SocketAddr) -> Vec<(&'static str, String)> {
+        vec![
             ("objects", format!("s3://{BUCKET}/some/prefix")),
             ("s3_endpoint", format!("http://{address}")),
             ("AWS_ACCESS_KEY_ID", "story".into()),
             ("AWS_SECRET_ACCESS_KEY", SECRET.into()),
             ("link_keys", KEY.into()),
-        ])
+        ]
     }
 
     /// A data folder whose files are in the bucket.
     pub async fn home(&self) -> Home {
-        self.home_at(self.address).await
+        Home::new().await.having(self.settings_at(self.address))
     }
 
     /// The SHA-256 of each object in the bucket, by its key below the prefix.

@@ -12,11 +12,7 @@ use object_store::{
 };
 use tokio::{runtime::Handle, task::JoinSet};
 
-use super::{
-    S3, Unpublished, Upload,
-    parts::{PART, read_slice},
-    trouble::to_io,
-};
+use super::{S3, Unpublished, Upload, parts::PART, trouble::to_io};
 use crate::objects::{Coming, Objects, ReadSeek, Staging};
 
 /// Collects bytes in a nameless file, which costs no memory however slowly they come. Once an upload
@@ -28,7 +24,7 @@ pub(super) struct Outgoing {
     scratch: Arc<File>,
     /// Where in that file is what was not sent yet, and how long it is.
     unsent_at: u64,
-    unsent: u64,
+    unsent: usize,
     sending: JoinSet<(usize, Result<PartId>)>,
     parts: Vec<Option<PartId>>,
 }
@@ -54,18 +50,16 @@ impl Outgoing {
         }
         let length = self.unsent.min(PART);
         let slot = self.runtime.block_on(self.s3.0.slots.take());
-        let bytes = read_slice(&self.scratch, self.unsent_at, length)?;
+        let bytes = slot.read(&self.scratch, self.unsent_at, length)?;
         let (index, s3, upload) = (self.parts.len(), self.s3.clone(), upload.clone());
         let send = async move {
             let Upload { path, id } = &upload;
             let part = PutPayload::from(bytes);
-            let part = s3.store().put_part(path, id, index, part).await;
-            drop(slot);
-            (index, part)
+            (index, s3.store().put_part(path, id, index, part).await)
         };
         self.sending.spawn_on(send, &self.runtime);
         self.parts.push(None);
-        self.unsent_at += length;
+        self.unsent_at += length as u64;
         self.unsent -= length;
         if self.unsent == 0 && !self.coming.is_read_back {
             self.unsent_at = 0;
@@ -107,12 +101,12 @@ impl Staging for Outgoing {
         let upload = self.s3.begun(&self.coming.key);
         while !bytes.is_empty() {
             let room = match upload {
-                Some(_) => usize::try_from(PART - self.unsent).unwrap_or(usize::MAX),
+                Some(_) => PART - self.unsent,
                 None => bytes.len(),
             };
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             (&*self.scratch).write_all(now)?;
-            self.unsent += now.len() as u64;
+            self.unsent += now.len();
             bytes = later;
             if self.unsent == PART
                 && let Some(upload) = &upload
