@@ -175,7 +175,7 @@ async fn copy_files(
 }
 
 async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::Result<()> {
-    let mut pieces = from.open(&stock.key).await?;
+    let mut pieces = from.open(&stock.key, 0..stock.content.size_bytes).await?;
     let coming = Coming {
         key: staging_key(ClaimId::random()),
         meant_for: Some(stock.key.clone()),
@@ -204,7 +204,7 @@ async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::R
 }
 
 async fn is_there(objects: &dyn Objects, key: &str) -> Result<bool, BackupError> {
-    match objects.open(key).await {
+    match objects.size(key).await {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(of_object(key)(error)),

@@ -11,6 +11,7 @@ mod link;
 mod log;
 mod mcp;
 mod page;
+mod range;
 mod receive;
 pub mod serve;
 
@@ -59,6 +60,7 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
         .route("/assets/{name}", get(assets::asset))
         .route("/m/{workspace}/{handle}", get(download::follow_handle))
         .route("/downloads/{workspace}/{media}", get(download::download))
+        .route("/previews/{workspace}/{media}", get(download::preview))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .fallback(failure::unknown_route)

@@ -2,6 +2,10 @@
 
 mod arguments;
 mod attach_media;
+mod media_delete;
+mod media_get;
+mod media_list;
+mod resources;
 mod schema;
 mod upload_cancel;
 mod upload_create;
@@ -18,8 +22,9 @@ use rmcp::{
         tool::{IntoCallToolResult, ToolCallContext, ToolRoute},
     },
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, MetaObject,
-        ServerCapabilities, ServerConfig,
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+        ListResourceTemplatesResult, MetaObject, PaginatedRequestParams, ReadResourceRequestParams,
+        ReadResourceResponse, ServerCapabilities, ServerConfig,
     },
     service::RequestContext,
     tool_handler,
@@ -52,7 +57,10 @@ impl Tools {
             + Self::upload_status_router()
             + Self::upload_request_router()
             + Self::upload_cancel_router()
-            + Self::attach_media_router();
+            + Self::attach_media_router()
+            + Self::media_list_router()
+            + Self::media_get_router()
+            + Self::media_delete_router();
         Self {
             service,
             router: Arc::new(router),
@@ -75,9 +83,33 @@ impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let name = Implementation::new("askfile", env!("CARGO_PKG_VERSION"))
             .with_title("askfile: files from a person");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources();
+        ServerConfig::new(capabilities.build())
             .with_server_info(name)
             .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(vec![
+            resources::template(),
+        ]))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let caller = self.caller(&context);
+        let read = resources::read(&self.service, &caller, &request.uri).await;
+        read.map(Into::into)
+            .map_err(|error| resources::failure(&error, &request.uri))
     }
 }
 
@@ -110,8 +142,21 @@ struct Answer<T>(T);
 
 impl<T: Serialize> IntoCallToolResult for Answer<T> {
     fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        AnswerBeside(self.0, Vec::new()).into_call_tool_result()
+    }
+}
+
+/// The same, with more beside it: a picture to look at, resources to read.
+struct AnswerBeside<T>(T, Vec<ContentBlock>);
+
+impl<T: Serialize> IntoCallToolResult for AnswerBeside<T> {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
         match serde_json::to_value(self.0) {
-            Ok(value) => Ok(CallToolResult::structured(value).into()),
+            Ok(value) => {
+                let mut result = CallToolResult::structured(value);
+                result.content.extend(self.1);
+                Ok(result.into())
+            }
             Err(error) => Error::internal(error).into_call_tool_result(),
         }
     }

@@ -8,6 +8,7 @@ pub mod s3;
 use std::{
     fmt,
     io::{self, Read, Seek},
+    ops::Range,
     time::Duration,
 };
 
@@ -41,11 +42,17 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
     /// [`io::ErrorKind::NotFound`] if they are gone, and then nothing was published.
     async fn publish(&self, from: &str, key: &str) -> io::Result<()>;
 
-    /// The bytes of this key, from the first to the last.
+    /// How many bytes this key has.
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`] if there are none by that name.
-    async fn open(&self, key: &str) -> io::Result<Bytes>;
+    async fn size(&self, key: &str) -> io::Result<u64>;
+
+    /// Bytes of this key: those of `range`, which must lie within them.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there are none by that name.
+    async fn open(&self, key: &str, range: Range<u64>) -> io::Result<Bytes>;
 
     /// The bytes of this key, to be read from anywhere.
     ///

@@ -6,8 +6,11 @@ mod attach;
 mod check;
 mod close;
 mod create;
+mod decoders;
 mod download;
 mod link;
+pub mod media;
+mod preview;
 mod progress;
 mod rate;
 mod receive;
@@ -23,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     attach::{AttachRequest, What},
     create::CreateRequest,
+    download::LINK_LIFE,
+    download::Signed,
     link::{AskedLink, LinkedSession},
     progress::{Progress, Watch},
     receive::{Incoming, Received},
@@ -30,11 +35,12 @@ pub use self::{
     sweep::Swept,
     verify::{Fault, Verified},
 };
-use self::{progress::Flows, rate::RateLimit};
+use self::{decoders::Decoders, progress::Flows, rate::RateLimit};
 use crate::{
     clock::Clock,
     config::Settings,
     domain::{
+        attachment::Target,
         caller::Caller,
         workspace::{Workspace, WorkspaceRef},
     },
@@ -62,11 +68,12 @@ pub struct Parts {
     receipt_keys: KeyRing,
     handle_keys: KeyRing,
     download_keys: KeyRing,
+    preview_keys: KeyRing,
     waiters: Arc<Waiters>,
     flows: Flows,
     rate: RateLimit,
     bodies: Semaphore,
-    decoders: Semaphore,
+    decoders: Decoders,
     closing: CancellationToken,
     default_workspace: Workspace,
 }
@@ -116,11 +123,12 @@ impl Service {
             flows: Flows::default(),
             rate: RateLimit::new(settings.rate_limit_uploads_per_minute, Arc::clone(&clock)),
             bodies: Semaphore::new(settings.max_concurrent_uploads),
-            decoders: Semaphore::new(most_decoders()),
+            decoders: Decoders::new(),
             closing: CancellationToken::new(),
             receipt_keys: keys.derive("askfile-receipt-v1"),
             handle_keys: keys.derive("askfile-handle-v1"),
             download_keys: keys.derive("askfile-download-v1"),
+            preview_keys: keys.derive("askfile-preview-v1"),
             link_keys: keys,
             settings,
             public_url,
@@ -202,11 +210,6 @@ impl Service {
     }
 }
 
-/// How many images may be decoded at once: one a processor, within what memory bears.
-fn most_decoders() -> usize {
-    std::thread::available_parallelism().map_or(1, |processors| processors.get().min(8))
-}
-
 /// A program's name of itself, fit to be shown: it is hostile input.
 fn named_agent(name: &str) -> String {
     crate::intake::filename::harmless_text(name)
@@ -214,6 +217,20 @@ fn named_agent(name: &str) -> String {
         .chars()
         .take(80)
         .collect()
+}
+
+/// Says what a file is attached to, so that nobody deletes it by mistake.
+fn attached_text(to: &[Target]) -> String {
+    const NAMED: usize = 5;
+    let named = to
+        .iter()
+        .map(|target| format!("{} {}", target.kind, target.id));
+    let mut named: Vec<String> = named.take(NAMED).collect();
+    if to.len() > NAMED {
+        named.push(format!("{} more", to.len() - NAMED));
+    }
+    let named = named.join(", ");
+    format!("This file is attached to {named}. To delete it there too, call again with force.")
 }
 
 /// How long the settings say, as the store counts.
@@ -235,6 +252,12 @@ impl From<StoreError> for Error {
             },
             StoreError::NotReady => Self::NotReady,
             StoreError::AlreadyConsumed(by) => Self::AlreadyConsumed { by },
+            StoreError::StillOpen => Self::Conflict(
+                "The upload that brought this file is still open: wait until it is completed, or \
+                 close it with upload_cancel, which deletes its files."
+                    .into(),
+            ),
+            StoreError::Attached(to) => Self::Conflict(attached_text(&to)),
             StoreError::ClaimGone => Self::Conflict(
                 "This upload was overtaken by another one or was silent for too long, so it was \
                  not stored."

@@ -14,7 +14,7 @@ use crate::{
         attachment::{Attachment, Target},
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         limits::Limits,
-        media::{Content, Dimensions, Media, ScanStatus},
+        media::{Content, Dimensions, Filter, Media, ScanStatus, media_of_key},
         session::{IllegalMove, LastError, Metadata, State, Tally, UploadSession},
         workspace::{Workspace, WorkspaceRef},
     },
@@ -148,6 +148,24 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// A media of this workspace.
     async fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Result<Option<Media>>;
 
+    /// A page of this workspace's media, newest first.
+    ///
+    /// It looks at a bounded number of them: a page may be short, or empty, although more follow.
+    async fn list_media(&self, workspace: WorkspaceId, query: MediaQuery) -> Result<MediaPage>;
+
+    /// Deletes a media, and with `force` its attachments; its bytes are doomed. A completed session
+    /// without any media left is expired.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::StillOpen`] while its session needs it;
+    /// [`StoreError::Attached`] without `force`.
+    async fn delete_media(&self, workspace: WorkspaceId, media: MediaId, force: bool)
+    -> Result<()>;
+
+    /// Deletes up to `most` media that are kept no longer, and says which. What is attached is kept,
+    /// and so are the media of a session that is open.
+    async fn retire_media(&self, most: u32) -> Result<Vec<MediaId>>;
+
     /// Moves up to `most` sessions whose time is over, and says which and whereto.
     async fn expire_sessions(&self, most: u32) -> Result<Vec<(UploadId, State)>>;
 
@@ -222,6 +240,12 @@ pub enum StoreError {
     /// The session's media went to another target.
     #[error("the session was consumed")]
     AlreadyConsumed(Target),
+    /// The session of the media can still take files.
+    #[error("the session is still open")]
+    StillOpen,
+    /// The media is attached to these.
+    #[error("the media is attached")]
+    Attached(Vec<Target>),
     /// The move is not in the table.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
@@ -391,6 +415,35 @@ pub enum MediaRef {
     Handle(String),
 }
 
+impl MediaRef {
+    /// What this text names: an id, a key (`medias/…`), or else a handle.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let id = name.parse().ok().or_else(|| media_of_key(name));
+        id.map_or_else(|| Self::Handle(name.to_owned()), Self::Id)
+    }
+}
+
+/// Asks for a page of media.
+#[derive(Debug, Clone, Default)]
+pub struct MediaQuery {
+    /// Which.
+    pub filter: Filter,
+    /// Those before this one, which is where the page before ended; `None`: from the newest on.
+    pub before: Option<MediaId>,
+    /// At most so many.
+    pub most: usize,
+}
+
+/// A page of media.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MediaPage {
+    /// Newest first.
+    pub media: Vec<Media>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<MediaId>,
+}
+
 /// A claim that was lost, and what it may have left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LostClaim {
@@ -422,6 +475,8 @@ pub struct Due {
     pub claims: Vec<ClaimId>,
     /// Media whose check is due.
     pub checks: Vec<MediaId>,
+    /// Media that are kept no longer.
+    pub media: Vec<MediaId>,
     /// Keys of bytes that are nobody's any more.
     pub doomed: Vec<String>,
     /// Sessions that ended so long ago that they are forgotten.

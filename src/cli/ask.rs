@@ -246,8 +246,8 @@ impl Ask {
                 Turn::Over(now) if !now.session.state.is_open() => {
                     return Ok(Ended::Over(now.into()));
                 }
-                // Nobody is cut off who has begun to send.
-                Turn::Over(now) if now.session.phase() == Some(Phase::Receiving) => {
+                // Nobody is cut off who has begun to send, and no file that waits for its check.
+                Turn::Over(now) if now.session.phase().is_some_and(is_under_way) => {
                     deadline = Instant::now() + ARRIVING;
                     now
                 }
@@ -302,6 +302,10 @@ impl Asked {
             Err(error) => Err(failure(&error)),
         }
     }
+}
+
+fn is_under_way(phase: Phase) -> bool {
+    matches!(phase, Phase::Receiving | Phase::Scanning)
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

@@ -29,6 +29,7 @@ impl Sweep {
         })?;
         println!("expired links:          {}", swept.expired_sessions);
         println!("lost uploads cleaned:   {}", swept.lost_claims);
+        println!("files kept no longer:   {}", swept.retired_media);
         println!("unused files deleted:   {}", swept.deleted_objects);
         println!("old sessions forgotten: {}", swept.forgotten_sessions);
         Ok(())
@@ -42,6 +43,11 @@ fn listing(due: &Due) -> String {
         due.claims
             .iter()
             .map(|id| format!("would clean up lost upload {id}")),
+    );
+    lines.extend(
+        due.media
+            .iter()
+            .map(|id| format!("would delete   media {id}")),
     );
     lines.extend(due.doomed.iter().map(|key| format!("would delete   {key}")));
     lines.extend(

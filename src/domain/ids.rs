@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 use uuid::Uuid;
 
@@ -123,6 +123,19 @@ impl MediaId {
         Self(Uuid::new_v7(uuid::Timestamp::from_unix_time(
             seconds, nanos, 0, 0,
         )))
+    }
+}
+
+/// How much earlier than a file was stored its name may have been made: with the claim, which lives
+/// for two hours at most.
+pub const OLDEST_BEFORE_STORED: SignedDuration = SignedDuration::from_hours(3);
+
+impl MediaId {
+    /// Not above any that is made from then on.
+    #[must_use]
+    pub fn first_at(instant: Timestamp) -> Self {
+        let milliseconds = u128::try_from(instant.as_millisecond()).unwrap_or(0);
+        Self(Uuid::from_u128(milliseconds << 80))
     }
 }
 

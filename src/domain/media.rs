@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
-    mime::{self, Kind},
+    mime::{self, Kind, MimePattern},
 };
 
 /// What a scanner said of a file.
@@ -55,6 +55,14 @@ pub struct Dimensions {
     pub height: u32,
 }
 
+impl Dimensions {
+    /// How many pixels that are.
+    #[must_use]
+    pub fn area(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
 /// One stored file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
@@ -92,11 +100,67 @@ pub struct Media {
     pub handles: Vec<(String, String)>,
 }
 
+/// Which media are wanted. What is not given does not narrow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of a type, perhaps with a wildcard.
+    pub mime_type: Option<MimePattern>,
+    /// Of a kind.
+    pub kind: Option<Kind>,
+    /// With these characters in the file's name, in capitals or not.
+    pub name_contains: Option<String>,
+    /// With each of these labels.
+    pub labels: BTreeMap<String, String>,
+    /// Stored then or later.
+    pub since: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether this one is wanted.
+    #[must_use]
+    pub fn takes(&self, media: &Media) -> bool {
+        let mime_type = &media.stored.mime_type;
+        let name = || media.original_filename.to_lowercase();
+        let part = self.name_contains.as_deref();
+        self.since.is_none_or(|since| media.created_at >= since)
+            && self.kind.is_none_or(|kind| media.kind() == kind)
+            && self
+                .mime_type
+                .as_ref()
+                .is_none_or(|wanted| wanted.matches(mime_type))
+            && part.is_none_or(|part| name().contains(&part.to_lowercase()))
+            && self
+                .labels
+                .iter()
+                .all(|(key, value)| media.labels.get(key) == Some(value))
+    }
+}
+
 impl Media {
     /// Its kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         Kind::of(&self.stored.mime_type)
+    }
+
+    /// The name to save it under: the person's, with the extension of what is stored where that is
+    /// of another type than what came.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let name = &self.original_filename;
+        if self.stored.mime_type == self.original.mime_type {
+            return name.clone();
+        }
+        let stem = name
+            .rsplit_once('.')
+            .map_or(name.as_str(), |(stem, _)| stem);
+        format!("{stem}.{}", mime::extension(&self.stored.mime_type))
+    }
+
+    /// Whether its pixels can be shown smaller, for a preview or a model.
+    #[must_use]
+    pub fn can_be_scaled(&self) -> bool {
+        self.kind() == Kind::Image && self.stored.mime_type != mime::HEIC
     }
 
     /// Its stable URN.
@@ -108,6 +172,19 @@ impl Media {
 
 /// What stills are made that change their format.
 pub const REMADE_AS: &str = "image/jpeg";
+
+/// The address of a media as a resource of MCP.
+#[must_use]
+pub fn resource_uri(workspace: WorkspaceId, id: MediaId) -> String {
+    format!("askfile://{workspace}/media/{id}")
+}
+
+/// The media that such an address names.
+#[must_use]
+pub fn media_of_uri(uri: &str) -> Option<(WorkspaceId, MediaId)> {
+    let (workspace, id) = uri.strip_prefix("askfile://")?.split_once("/media/")?;
+    Some((workspace.parse().ok()?, id.parse().ok()?))
+}
 
 /// Where bytes are staged under a claim, before they have their final name.
 #[must_use]

@@ -58,6 +58,8 @@ pub struct UploadSession {
     pub last_error: Option<LastError>,
     /// What the person said when declining.
     pub decline_reason: Option<String>,
+    /// Whether it is expired because its last file was deleted, and not because its link lapsed.
+    pub media_gone: bool,
     /// What its media were attached to by token.
     pub consumed_by: Option<Target>,
 }

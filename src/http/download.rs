@@ -2,18 +2,19 @@
 
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use super::range::{self, Wanted};
 use crate::{
     domain::{ids::WorkspaceId, media::Media},
     error::{Error, Result},
     link::hex,
-    service::Service,
+    service::{Service, Signed},
 };
 
 /// Types that a browser may show instead of saving them: none can hold a script.
@@ -28,7 +29,7 @@ pub(super) struct HandleQuery {
 }
 
 #[derive(Deserialize)]
-pub(super) struct DownloadQuery {
+pub(super) struct FileQuery {
     expires: i64,
     signature: String,
 }
@@ -37,7 +38,7 @@ pub(super) struct DownloadQuery {
 pub(super) async fn follow_handle(
     State(service): State<Service>,
     Path((workspace, handle)): Path<(String, String)>,
-    query: Result<Query<HandleQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<HandleQuery>, QueryRejection>,
 ) -> Result<Response> {
     let Query(query) = query.map_err(|_| Error::LinkInvalid)?;
     let workspace = workspace_id(&workspace)?;
@@ -47,58 +48,135 @@ pub(super) async fn follow_handle(
     Ok((StatusCode::FOUND, [(header::LOCATION, link)]).into_response())
 }
 
-/// `GET /downloads/{workspace}/{media_id}`: the bytes, or the way to them.
+/// `GET /downloads/{workspace}/{media_id}`: the bytes, or a range of them, or the way to them.
 pub(super) async fn download(
     State(service): State<Service>,
-    method: Method,
     Path((workspace, media)): Path<(String, String)>,
-    query: Result<Query<DownloadQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<FileQuery>, QueryRejection>,
+    method: Method,
+    asked: HeaderMap,
 ) -> Result<Response> {
     let Query(query) = query.map_err(|_| Error::LinkInvalid)?;
-    let workspace = workspace_id(&workspace)?;
-    let media = media.parse().map_err(|_| Error::NotFound)?;
-    let (media, until) = service
-        .download(workspace, media, query.expires, &query.signature)
-        .await?;
+    let link = signed(&workspace, &media, &query)?;
+    let media = service.downloaded(&link).await?;
+    let (size, etag) = (media.stored.size_bytes, etag(&hex(&media.stored.sha256)));
+    let mut headers = headers(&etag);
+    if range::is_known(&asked, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
     let disposition = disposition(&media);
     // The store's own address is good for GET only.
     if method == Method::GET
-        && let Some(url) = service.download_url(&media, &disposition, until).await?
+        && let Some(url) = service.url_at_store(&media, &disposition, &link).await?
     {
         return Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response());
     }
-    let bytes = service.bytes(&media).await?;
-    Ok((headers(&media, disposition), Body::from_stream(bytes)).into_response())
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let (status, range) = match range::wanted(&asked, &etag, size) {
+        Wanted::All => (StatusCode::OK, 0..size),
+        Wanted::Part(part) => {
+            let place = format!("bytes {}-{}/{size}", part.start, part.end - 1);
+            headers.insert(header::CONTENT_RANGE, value(&place));
+            (StatusCode::PARTIAL_CONTENT, part)
+        }
+        Wanted::Nothing => {
+            let place = value(&format!("bytes */{size}"));
+            headers.insert(header::CONTENT_RANGE, place);
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
+        }
+    };
+    headers.insert(header::CONTENT_TYPE, value(&media.stored.mime_type));
+    headers.insert(header::CONTENT_DISPOSITION, value(&disposition));
+    headers.insert(header::CONTENT_LENGTH, (range.end - range.start).into());
+    let body = if method == Method::HEAD {
+        Body::empty()
+    } else {
+        Body::from_stream(service.bytes(&media, range).await?)
+    };
+    Ok((status, headers, body).into_response())
+}
+
+/// `GET /previews/{workspace}/{media_id}`: the picture, made small.
+pub(super) async fn preview(
+    State(service): State<Service>,
+    Path((workspace, media)): Path<(String, String)>,
+    query: Result<Query<FileQuery>, QueryRejection>,
+    asked: HeaderMap,
+) -> Result<Response> {
+    let Query(query) = query.map_err(|_| Error::LinkInvalid)?;
+    let link = signed(&workspace, &media, &query)?;
+    let media = service.previewed(&link).await?;
+    let etag = etag(&format!("{}-preview", hex(&media.stored.sha256)));
+    let mut headers = headers(&etag);
+    if range::is_known(&asked, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    let (bytes, mime_type) = service.preview(&media).await?;
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(mime_type));
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        HeaderValue::from_static("inline"),
+    );
+    Ok((headers, bytes).into_response())
+}
+
+fn signed<'a>(workspace: &str, media: &str, query: &'a FileQuery) -> Result<Signed<'a>> {
+    Ok(Signed {
+        workspace: workspace_id(workspace)?,
+        media: media.parse().map_err(|_| Error::NotFound)?,
+        expires: query.expires,
+        signature: &query.signature,
+    })
 }
 
 fn workspace_id(text: &str) -> Result<WorkspaceId> {
     text.parse().map_err(|_| Error::NotFound)
 }
 
-fn disposition(media: &Media) -> String {
-    let is_inline = INLINE.contains(&media.stored.mime_type.as_str());
-    let disposition = if is_inline { "inline" } else { "attachment" };
-    let name = utf8_percent_encode(&media.original_filename, IN_NAME);
-    format!("{disposition}; filename*=UTF-8''{name}")
+fn etag(name: &str) -> String {
+    format!("\"{name}\"")
 }
 
-fn headers(media: &Media, disposition: String) -> HeaderMap {
-    let values = [
-        (header::CONTENT_TYPE, media.stored.mime_type.clone()),
-        (header::CONTENT_LENGTH, media.stored.size_bytes.to_string()),
-        (header::CONTENT_DISPOSITION, disposition),
-        (header::ETAG, format!("\"{}\"", hex(&media.stored.sha256))),
+/// What every answer with a file says: nothing in it may run or be embedded elsewhere, and who keeps
+/// it asks again before using it, because links end and files are deleted.
+fn headers(etag: &str) -> HeaderMap {
+    [
+        (header::ETAG, value(etag)),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-cache"),
+        ),
         (
             header::CONTENT_SECURITY_POLICY,
-            "sandbox; default-src 'none'".into(),
+            HeaderValue::from_static("sandbox; default-src 'none'"),
         ),
         (
-            header::HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin".into(),
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("same-origin"),
         ),
-    ];
-    values
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)))
-        .collect()
+    ]
+    .into_iter()
+    .collect()
+}
+
+/// RFC 6266: a name in ASCII for old clients, and the whole one.
+fn disposition(media: &Media) -> String {
+    let is_inline = INLINE.contains(&media.stored.mime_type.as_str());
+    let kind = if is_inline { "inline" } else { "attachment" };
+    let name = media.file_name();
+    let plain: String = name
+        .chars()
+        .map(|c| match c {
+            // Some clients decode what follows a `%`.
+            '"' | '\\' | '%' => '_',
+            ' '..='~' => c,
+            _ => '_',
+        })
+        .collect();
+    let whole = utf8_percent_encode(&name, IN_NAME);
+    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{whole}")
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }

@@ -139,7 +139,7 @@ fn denied(why: &str) -> Error {
 }
 
 fn zone(path: &str) -> Zone {
-    if ["/uploads/", "/m/", "/downloads/"]
+    if ["/uploads/", "/m/", "/downloads/", "/previews/"]
         .iter()
         .any(|start| path.starts_with(start))
     {

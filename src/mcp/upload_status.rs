@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Tools,
+    AnswerBeside, Tools,
     arguments::{Arguments, session_ref},
-    meta, schema,
+    meta, resources, schema,
     wait::rounded,
 };
 use crate::{
@@ -57,7 +57,7 @@ impl Tools {
         &self,
         arguments: Arguments,
         context: RequestContext<RoleServer>,
-    ) -> Result<Answer<Waited>> {
+    ) -> Result<AnswerBeside<Waited>> {
         let arguments: StatusArguments = arguments.read()?;
         if !(0.0..=3_600.0).contains(&arguments.wait_seconds) {
             return Err(Error::InvalidArgument(
@@ -68,18 +68,21 @@ impl Tools {
         let caller = self.caller(&context);
         let view = self.service.status(&caller, which).await?;
         if arguments.wait_seconds == 0.0 {
-            return Ok(Answer(Waited {
+            let answer = Waited {
                 status: self.service.status_answer(&view),
                 waited_seconds: None,
-            }));
+            };
+            return Ok(AnswerBeside(answer, resources::links(&context, &view)));
         }
         let wanted = Duration::from_secs_f64(arguments.wait_seconds);
         let waited = self.wait(&context, &caller, view, wanted, None).await?;
         let mut status = self.service.status_answer(&waited.view);
         status.next_action = waited.next_action(status.next_action);
-        Ok(Answer(Waited {
+        let links = resources::links(&context, &waited.view);
+        let answer = Waited {
             status,
             waited_seconds: Some(rounded(waited.seconds)),
-        }))
+        };
+        Ok(AnswerBeside(answer, links))
     }
 }

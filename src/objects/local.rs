@@ -6,6 +6,7 @@ mod folder;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
+    ops::Range,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,7 +17,6 @@ use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use tokio_util::io::ReaderStream;
 
 pub use self::examine::{Examination, examine};
 use self::folder::Folder;
@@ -25,7 +25,9 @@ use super::{Bytes, Coming, Download, Objects, ReadSeek, Staging};
 const STAGING: &str = "staging";
 const MEDIAS: &str = "medias";
 /// How much is read from a file at once, in bytes.
-const READ_PIECE: usize = 256 * 1024;
+const READ_PIECE: u64 = 256 * 1024;
+/// How many pieces are read ahead of who takes them: while one goes out, the next comes in.
+const READ_AHEAD: usize = 2;
 
 /// Bytes as files: `staging/{claim}` on their way in, `medias/{media_id}.{ext}` for good.
 #[derive(Debug, Clone)]
@@ -95,9 +97,24 @@ impl Objects for LocalDisk {
         .await
     }
 
-    async fn open(&self, key: &str) -> io::Result<Bytes> {
-        let file = tokio::fs::File::open(self.root.join(key)).await?;
-        Ok(ReaderStream::with_capacity(file, READ_PIECE).boxed())
+    async fn size(&self, key: &str) -> io::Result<u64> {
+        let key = key.to_owned();
+        self.run(move |root| Ok(fs::metadata(root.join(key))?.len()))
+            .await
+    }
+
+    async fn open(&self, key: &str, range: Range<u64>) -> io::Result<Bytes> {
+        let key = key.to_owned();
+        let file = Arc::new(self.run(move |root| File::open(root.join(key))).await?);
+        let step = usize::try_from(READ_PIECE).map_err(io::Error::other)?;
+        let pieces = range.clone().step_by(step).map(move |start| {
+            let (file, end) = (Arc::clone(&file), range.end.min(start + READ_PIECE));
+            async move {
+                let read = tokio::task::spawn_blocking(move || piece(&file, start..end));
+                read.await.map_err(io::Error::other)?
+            }
+        });
+        Ok(stream::iter(pieces).buffered(READ_AHEAD).boxed())
     }
 
     async fn download_url(&self, _: &str, _: &Download<'_>) -> io::Result<Option<String>> {
@@ -131,6 +148,21 @@ impl Objects for LocalDisk {
     async fn free_bytes(&self) -> io::Result<Option<u64>> {
         self.run(|root| free_bytes(root).map(Some)).await
     }
+}
+
+/// # Errors
+/// [`io::ErrorKind::UnexpectedEof`] if the file is shorter than it should be.
+fn piece(file: &File, range: Range<u64>) -> io::Result<bytes::Bytes> {
+    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
+    let mut read = Vec::with_capacity(length);
+    while read.len() < length {
+        let at = range.start + read.len() as u64;
+        if rustix::io::pread(file, rustix::buffer::spare_capacity(&mut read), at)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    read.truncate(length);
+    Ok(read.into())
 }
 
 fn free_bytes(folder: &Path) -> io::Result<u64> {

@@ -14,6 +14,7 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{self, Seek, Write},
+    ops::Range,
     path::{Path as FilePath, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -24,7 +25,7 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use object_store::{
-    Error, ObjectStore, ObjectStoreExt, PutPayload,
+    Error, GetOptions, ObjectStore, ObjectStoreExt, PutPayload,
     aws::AmazonS3,
     multipart::{MultipartStore, PartId},
     path::Path,
@@ -212,17 +213,24 @@ impl Objects for S3 {
         self.delete(from).await
     }
 
-    async fn open(&self, key: &str) -> io::Result<Bytes> {
-        let found = self.store().get(&self.path(key)).await.map_err(to_io)?;
-        Ok(found.into_stream().map_err(to_io).boxed())
+    async fn size(&self, key: &str) -> io::Result<u64> {
+        let found = self.store().head(&self.path(key)).await;
+        Ok(found.map_err(to_io)?.size)
+    }
+
+    async fn open(&self, key: &str, range: Range<u64>) -> io::Result<Bytes> {
+        let asked = GetOptions::new().with_range(Some(range));
+        let found = self.store().get_opts(&self.path(key), asked).await;
+        Ok(found.map_err(to_io)?.into_stream().map_err(to_io).boxed())
     }
 
     fn read(&self, key: &str) -> io::Result<Box<dyn ReadSeek>> {
         let mut file = tempfile::tempfile_in(&self.0.scratch)?;
         Handle::current().block_on(async {
-            let mut bytes = self.open(key).await?;
+            let found = self.store().get(&self.path(key)).await.map_err(to_io)?;
+            let mut bytes = found.into_stream();
             while let Some(piece) = bytes.next().await {
-                file.write_all(&piece?)?;
+                file.write_all(&piece.map_err(to_io)?)?;
             }
             io::Result::Ok(())
         })?;

@@ -1,11 +1,14 @@
 //! What tools and routes answer with. One shape for all faces.
 
+mod media;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::media::{FileAnswer, ListAnswer};
 use super::Service;
 use crate::{
     config::units::{duration_text, size_text},
@@ -117,6 +120,8 @@ pub struct StatusAnswer {
 pub enum ExpiredBecause {
     /// The link lapsed unused.
     Link,
+    /// The files were there, and were deleted.
+    Retention,
 }
 
 /// Why the last try was refused.
@@ -240,7 +245,7 @@ impl Service {
             next_action: next_action(session),
             last_error: session.last_error.as_ref().map(last_error),
             expires_at: rfc3339(session.expires_at),
-            expired_because: (session.state == State::Expired).then_some(ExpiredBecause::Link),
+            expired_because: expired_because(session),
             reason: session.decline_reason.clone(),
             result: has_result.then(|| result(&view.media)),
             suggestions: (session.state == State::Completed).then(|| self.suggestions(view)),
@@ -345,6 +350,14 @@ pub fn for_people(instant: Timestamp) -> String {
     instant.strftime("%H:%M UTC on %-d %B %Y").to_string()
 }
 
+fn expired_because(session: &UploadSession) -> Option<ExpiredBecause> {
+    (session.state == State::Expired).then_some(if session.media_gone {
+        ExpiredBecause::Retention
+    } else {
+        ExpiredBecause::Link
+    })
+}
+
 fn last_error(error: &LastError) -> LastErrorAnswer {
     LastErrorAnswer {
         code: error.code.clone(),
@@ -405,6 +418,10 @@ fn next_action(session: &UploadSession) -> String {
             .into(),
         (State::Consumed, _) => {
             "Done: the file is attached. For another file mint a new link with upload_create."
+                .into()
+        }
+        (State::Expired, _) if session.media_gone => {
+            "The files were deleted: mint a fresh link with upload_create if they are still needed."
                 .into()
         }
         (State::Expired, _) => {

@@ -1,11 +1,10 @@
 //! Attaching media to what they are for.
 
-use super::Service;
+use super::{Service, download::must_be_passed};
 use crate::{
     domain::{
         attachment::{Attachment, Target},
         caller::Caller,
-        ids::MediaId,
         media::media_of_key,
         session::Status,
     },
@@ -53,7 +52,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`], [`Error::NotFound`], [`Error::NotReady`],
-    /// [`Error::AlreadyConsumed`], or as [`Error::of_closed`].
+    /// [`Error::AlreadyConsumed`], [`Error::ScanBlocked`], or as [`Error::of_closed`].
     pub async fn attach(
         &self,
         caller: &Caller,
@@ -78,11 +77,8 @@ impl Service {
                 Ok((attached, Status::Consumed))
             }
             What::Media(name) => {
-                let which = match name.parse::<MediaId>() {
-                    Ok(id) => MediaRef::Id(id),
-                    Err(_) => MediaRef::Handle(name),
-                };
-                self.attach_one(caller, which, wanted).await
+                self.attach_one(caller, MediaRef::named(&name), wanted)
+                    .await
             }
             What::UploadKey(key) => {
                 let id = media_of_key(&key).ok_or(Error::NotFound)?;
@@ -108,6 +104,7 @@ impl Service {
         {
             return Err(Error::NotReady);
         }
+        must_be_passed(&media)?;
         let attached = self.store.attach(workspace, media.id, wanted).await?;
         let status = session.map_or(Status::Completed, |view| view.session.state.status());
         Ok((vec![attached], status))

@@ -105,7 +105,7 @@ impl Service {
 
     async fn judge(&self, check: &Check) -> Result<SessionView, Stop> {
         let source = self.source_of(check).await?;
-        let scan_status = self.scan(&source).await?;
+        let scan_status = self.scan(&source, check.media.stored.size_bytes).await?;
         hook::reached("scanned");
         let (media, turn) = (&check.media, check.turn);
         let uniform = self.uniform(media, turn, &source).await?;
@@ -139,7 +139,7 @@ impl Service {
     async fn source_of(&self, check: &Check) -> Result<String, Stop> {
         let published = object_key(check.media.id, &check.media.stored.mime_type);
         for key in [&check.source_key, &published] {
-            match self.objects.open(key).await {
+            match self.objects.size(key).await {
                 Ok(_) => return Ok(key.clone()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Stop::Failed(Error::of_storage(error))),
@@ -151,11 +151,11 @@ impl Service {
         )))
     }
 
-    async fn scan(&self, source: &str) -> Result<ScanStatus, Stop> {
+    async fn scan(&self, source: &str, size_bytes: u64) -> Result<ScanStatus, Stop> {
         let Some(clamd) = &self.settings.scan_clamd else {
             return Ok(ScanStatus::Skipped);
         };
-        let bytes = self.objects.open(source).await;
+        let bytes = self.objects.open(source, 0..size_bytes).await;
         let bytes = bytes.map_err(|error| Stop::Failed(Error::of_storage(error)))?;
         let blocked = |why: &str| Err(Stop::Refused(Error::ScanBlocked(why.into())));
         match clamd.scan(bytes, self.settings.scan_timeout).await {

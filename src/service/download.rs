@@ -1,7 +1,7 @@
-//! Handing out bytes: by a handle's signed address, which leads to a download link that lives for
-//! minutes only.
+//! Handing out bytes, by signed links that live for minutes. A handle's address lives as long as the
+//! file and leads to such a link.
 
-use std::time::Duration;
+use std::{io, ops::Range, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,15 +13,30 @@ use crate::{
         media::{Media, ScanStatus, object_key},
     },
     error::{Error, Result},
+    link::KeyRing,
     objects::{Bytes, Download},
     store::{MediaRef, later},
 };
 
-/// How long a download link lives.
-const DOWNLOAD_LIFE: SignedDuration = SignedDuration::from_mins(5);
+/// How long a link lives if nothing else is asked for.
+pub const LINK_LIFE: SignedDuration = SignedDuration::from_mins(5);
+
 /// How long the store's own address lives at least, and at most.
 const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(1);
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Path, expiry and signature of a link to a file, as they came in.
+#[derive(Debug)]
+pub struct Signed<'a> {
+    /// Whose file.
+    pub workspace: WorkspaceId,
+    /// Which file.
+    pub media: MediaId,
+    /// Unix seconds.
+    pub expires: i64,
+    /// Lower-case hexadecimal.
+    pub signature: &'a str,
+}
 
 impl Service {
     /// The address, without expiry, by which other programs fetch a media by its handle.
@@ -49,49 +64,37 @@ impl Service {
         let which = MediaRef::Handle(handle.to_owned());
         let media = self.store.media(workspace, which).await?;
         let media = media.ok_or(Error::NotFound)?;
-        let expires = later(self.clock.now(), DOWNLOAD_LIFE).as_second();
-        let message = download_message(workspace, media.id, expires);
-        let signature = self.download_keys.sign(&message);
-        Ok(format!(
-            "{}{message}&signature={signature}",
-            self.public_url()
-        ))
+        Ok(self.download_url(&media, later(self.clock.now(), LINK_LIFE)))
     }
 
-    /// What a download link is for, and until when.
+    /// A link to the bytes, until then.
+    #[must_use]
+    pub fn download_url(&self, media: &Media, expires_at: Timestamp) -> String {
+        self.file_url(&self.download_keys, "downloads", media, expires_at)
+    }
+
+    /// The file that a download link is for.
     ///
     /// # Errors
     /// [`Error::LinkInvalid`], [`Error::LinkExpired`]; [`Error::NotFound`] once the media is
-    /// deleted, and for what no scanner has passed.
-    pub async fn download(
-        &self,
-        workspace: WorkspaceId,
-        media: MediaId,
-        expires: i64,
-        signature: &str,
-    ) -> Result<(Media, Timestamp)> {
-        let message = download_message(workspace, media, expires);
-        if !self.download_keys.verify(&message, signature) {
-            return Err(Error::LinkInvalid);
-        }
-        let expires_at = Timestamp::from_second(expires).map_err(|_| Error::LinkInvalid)?;
-        if self.clock.now() >= expires_at {
-            return Err(Error::LinkExpired);
-        }
-        Ok((self.harmless(workspace, media).await?, expires_at))
+    /// deleted; [`Error::ScanPending`], [`Error::ScanBlocked`].
+    pub async fn downloaded(&self, link: &Signed<'_>) -> Result<Media> {
+        self.linked_file(&self.download_keys, "downloads", link)
+            .await
     }
 
-    /// Where the store itself hands a file out until then; `None` where we do.
+    /// Where the store itself hands a file out as long as the link lives; `None` where we do.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn download_url(
+    /// [`Error::Unavailable`] if the store has no keys for us.
+    pub async fn url_at_store(
         &self,
         media: &Media,
         disposition: &str,
-        until: Timestamp,
+        link: &Signed<'_>,
     ) -> Result<Option<String>> {
         let now = self.clock.now();
+        let until = Timestamp::from_second(link.expires).map_err(|_| Error::LinkInvalid)?;
         let lives = until.duration_since(now).clamp(SHORTEST_LIFE, LONGEST_LIFE);
         let download = Download {
             content_type: &media.stored.mime_type,
@@ -99,46 +102,91 @@ impl Service {
             now,
             lives: Duration::try_from(lives).unwrap_or_default(),
         };
-        let url = self.objects.download_url(&key_of(media), &download).await;
+        let key = object_key(media.id, &media.stored.mime_type);
+        let url = self.objects.download_url(&key, &download).await;
         url.map_err(Error::of_storage)
+    }
+
+    /// Bytes of a file: those of `range`.
+    ///
+    /// # Errors
+    /// [`Error::ScanPending`], [`Error::ScanBlocked`]; [`Error::NotFound`] if it was deleted just now.
+    pub async fn bytes(&self, media: &Media, range: Range<u64>) -> Result<Bytes> {
+        must_be_passed(media)?;
+        let key = object_key(media.id, &media.stored.mime_type);
+        self.objects.open(&key, range).await.map_err(unreadable)
     }
 
     /// A file of the caller's own workspace, and its bytes.
     ///
     /// # Errors
-    /// [`Error::NotFound`] once the media is deleted, and for what no scanner has passed.
+    /// [`Error::NotFound`] once the media is deleted; [`Error::ScanPending`],
+    /// [`Error::ScanBlocked`].
     pub async fn open_media(&self, caller: &Caller, media: MediaId) -> Result<(Media, Bytes)> {
-        let media = self.harmless(caller.workspace.id, media).await?;
-        let bytes = self.bytes(&media).await?;
+        let found = self.store.media(caller.workspace.id, MediaRef::Id(media));
+        let media = found.await?.ok_or(Error::NotFound)?;
+        let bytes = self.bytes(&media, 0..media.stored.size_bytes).await?;
         Ok((media, bytes))
     }
 
-    /// The bytes of a media that may be handed out.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`], [`Error::Internal`].
-    pub async fn bytes(&self, media: &Media) -> Result<Bytes> {
-        let bytes = self.objects.open(&key_of(media)).await;
-        bytes.map_err(Error::of_storage)
+    pub(super) fn file_url(
+        &self,
+        keys: &KeyRing,
+        route: &str,
+        media: &Media,
+        expires_at: Timestamp,
+    ) -> String {
+        let message = message(route, media.workspace_id, media.id, expires_at.as_second());
+        let signature = keys.sign(&message);
+        format!("{}{message}&signature={signature}", self.public_url())
     }
 
-    async fn harmless(&self, workspace: WorkspaceId, media: MediaId) -> Result<Media> {
-        let found = self.store.media(workspace, MediaRef::Id(media)).await?;
-        found
-            .filter(|media| matches!(media.scan_status, ScanStatus::Skipped | ScanStatus::Clean))
-            .ok_or(Error::NotFound)
+    pub(super) async fn linked_file(
+        &self,
+        keys: &KeyRing,
+        route: &str,
+        link: &Signed<'_>,
+    ) -> Result<Media> {
+        let message = message(route, link.workspace, link.media, link.expires);
+        if !keys.verify(&message, link.signature) {
+            return Err(Error::LinkInvalid);
+        }
+        let expires_at = Timestamp::from_second(link.expires).map_err(|_| Error::LinkInvalid)?;
+        if self.clock.now() >= expires_at {
+            return Err(Error::LinkExpired);
+        }
+        let found = self.store.media(link.workspace, MediaRef::Id(link.media));
+        let media = found.await?.ok_or(Error::NotFound)?;
+        must_be_passed(&media)?;
+        Ok(media)
     }
 }
 
-fn key_of(media: &Media) -> String {
-    object_key(media.id, &media.stored.mime_type)
+/// # Errors
+/// [`Error::ScanPending`], [`Error::ScanBlocked`] for what may not be handed out.
+pub(super) fn must_be_passed(media: &Media) -> Result<()> {
+    match media.scan_status {
+        ScanStatus::Skipped | ScanStatus::Clean => Ok(()),
+        ScanStatus::Pending => Err(Error::ScanPending),
+        ScanStatus::Blocked => Err(Error::ScanBlocked(
+            "This file did not pass its check and was deleted.".into(),
+        )),
+    }
+}
+
+/// Reading a file failed; one that is gone was deleted since its row was read.
+pub(super) fn unreadable(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => Error::NotFound,
+        _ => Error::of_storage(error),
+    }
 }
 
 fn handle_path(workspace: WorkspaceId, handle: &str) -> String {
     format!("/m/{workspace}/{handle}")
 }
 
-/// Path and query of a download link, as they are signed.
-fn download_message(workspace: WorkspaceId, media: MediaId, expires: i64) -> String {
-    format!("/downloads/{workspace}/{media}?expires={expires}")
+/// Path and query of a link to a file, as they are signed.
+fn message(route: &str, workspace: WorkspaceId, media: MediaId, expires: i64) -> String {
+    format!("/{route}/{workspace}/{media}?expires={expires}")
 }

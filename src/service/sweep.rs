@@ -25,6 +25,8 @@ pub struct Swept {
     pub expired_sessions: u32,
     /// Claims that were lost, with what they had left in storage.
     pub lost_claims: u32,
+    /// Files that were to be kept no longer.
+    pub retired_media: u32,
     /// Objects that were nobody's any more and were deleted.
     pub deleted_objects: u32,
     /// Sessions that ended long ago and were forgotten.
@@ -54,7 +56,6 @@ impl Service {
                 swept.lost_claims += 1;
             }
         }
-        swept.deleted_objects = self.delete_doomed().await?;
         loop {
             let moved = self.store.expire_sessions(BATCH).await?;
             if moved.is_empty() {
@@ -65,6 +66,17 @@ impl Service {
                 swept.expired_sessions += 1;
             }
         }
+        loop {
+            let retired = self.store.retire_media(BATCH).await?;
+            if retired.is_empty() {
+                break;
+            }
+            for media in retired {
+                tracing::info!(media.id = %media, "a file was kept as long as it should be");
+                swept.retired_media += 1;
+            }
+        }
+        swept.deleted_objects = self.delete_doomed().await?;
         loop {
             let forgotten = self.store.forget_sessions(BATCH).await?;
             swept.forgotten_sessions += forgotten;

@@ -82,25 +82,23 @@ impl Service {
 
     /// `None` where there are no bytes.
     async fn is_intact(&self, key: &str, content: &Content) -> Result<Option<bool>> {
-        let mut pieces = match self.objects.open(key).await {
-            Ok(pieces) => pieces,
+        match self.objects.size(key).await {
+            Ok(size_bytes) if size_bytes == content.size_bytes => {}
+            Ok(_) => return Ok(Some(false)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::of_storage(error)),
-        };
-        let (mut digest, mut size_bytes) = (Sha256::new(), 0);
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(Error::of_storage)?;
-            digest.update(&piece);
-            size_bytes += piece.len() as u64;
         }
-        let sha256: [u8; 32] = digest.finalize().into();
-        Ok(Some(
-            size_bytes == content.size_bytes && sha256 == content.sha256,
-        ))
+        let pieces = self.objects.open(key, 0..content.size_bytes).await;
+        let mut pieces = pieces.map_err(Error::of_storage)?;
+        let mut digest = Sha256::new();
+        while let Some(piece) = pieces.next().await {
+            digest.update(&piece.map_err(Error::of_storage)?);
+        }
+        Ok(Some(digest.finalize()[..] == content.sha256))
     }
 
     async fn is_there(&self, key: &str) -> Result<bool> {
-        match self.objects.open(key).await {
+        match self.objects.size(key).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::of_storage(error)),

@@ -2,9 +2,11 @@
 
 mod checking;
 mod copy;
+mod deleting;
 mod examine;
 mod files;
 mod inventory;
+mod listing;
 mod rows;
 mod schema;
 mod sessions;
@@ -35,8 +37,9 @@ pub use self::{
 };
 use self::{rows::Col, writer::Writer};
 use super::{
-    Change, Check, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaRef, NewAttachment, NewMedia,
-    NewSession, Passed, Result, SessionRef, SessionView, Stock, StoreError, UploadStore, Watching,
+    Change, Check, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaPage, MediaQuery, MediaRef,
+    NewAttachment, NewMedia, NewSession, Passed, Result, SessionRef, SessionView, Stock,
+    StoreError, UploadStore, Watching,
 };
 use crate::{
     clock::Clock,
@@ -349,6 +352,35 @@ impl UploadStore for SqliteStore {
 
     async fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Result<Option<Media>> {
         self.read(|db, _| files::find(db, workspace, &which))
+    }
+
+    async fn list_media(&self, workspace: WorkspaceId, query: MediaQuery) -> Result<MediaPage> {
+        self.read(|db, _| listing::page(db, workspace, &query))
+    }
+
+    async fn delete_media(
+        &self,
+        workspace: WorkspaceId,
+        media: MediaId,
+        force: bool,
+    ) -> Result<()> {
+        let session = self
+            .write(move |db, now| deleting::delete(db, workspace, media, force, now))
+            .await?;
+        self.changed(session);
+        Ok(())
+    }
+
+    async fn retire_media(&self, most: u32) -> Result<Vec<MediaId>> {
+        let retired = self
+            .write(move |db, now| deleting::retire(db, most, now))
+            .await?;
+        let mut media = Vec::with_capacity(retired.len());
+        for (id, session) in retired {
+            self.changed(session);
+            media.push(id);
+        }
+        Ok(media)
     }
 
     async fn expire_sessions(&self, most: u32) -> Result<Vec<(UploadId, State)>> {

@@ -199,9 +199,9 @@ def test_an_nginx_that_passes_another_name_on_is_found(tmp_path: Path) -> None:
 
 def prefixed(config: str, passed_on: str) -> str:
     """The example for links below /files."""
-    start = "location ~ ^/(uploads|assets|m|downloads)/|^/healthz$ {"
+    start = "location ~ ^/(uploads|assets|m|downloads|previews)/|^/healthz$ {"
     assert start in config
-    below = "location ~ ^/files/(uploads|assets|m|downloads)/|^/files/healthz$ {"
+    below = "location ~ ^/files/(uploads|assets|m|downloads|previews)/|^/files/healthz$ {"
     return config.replace(start, f"{below}\n rewrite ^/files(/.*)$ {passed_on} break;")
 
 

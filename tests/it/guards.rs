@@ -25,6 +25,7 @@ fn routes(link: &Link) -> Vec<(Method, String, For)> {
         (Method::POST, link.below("/decline"), For::Links),
         (Method::GET, "/m/x/y?signature=z".into(), For::Links),
         (Method::GET, "/downloads/x/y?signature=z".into(), For::Links),
+        (Method::GET, "/previews/x/y?signature=z".into(), For::Links),
         (Method::GET, "/healthz".into(), For::All),
         (Method::GET, "/readyz".into(), For::All),
         (Method::GET, "/assets/page.css".into(), For::All),

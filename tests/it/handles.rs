@@ -3,10 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Askfile, PNG, PUBLIC_URL, secs,
-    web::{Answer, Link, get},
-};
+use crate::harness::{Askfile, PNG, PUBLIC_URL, secs, web::Link};
 
 async fn for_both() -> Askfile {
     Askfile::start_with(|settings| settings.default_purpose = "both".into()).await
@@ -107,12 +104,6 @@ async fn a_handle_names_one_media_whichever_is_used() {
     }
 }
 
-/// Opens an address of this server.
-async fn open(askfile: &Askfile, address: &str) -> Answer {
-    let path = address.strip_prefix(PUBLIC_URL).unwrap();
-    askfile.send(get(path)).await
-}
-
 async fn address(askfile: &Askfile, link: &Link) -> String {
     let status = askfile.status(link).await;
     let calls = texts(&status["suggestions"]);
@@ -130,10 +121,10 @@ async fn the_address_of_a_handle_leads_to_the_bytes_for_five_minutes_at_a_time()
     askfile.put(&link, PNG).await;
     let address = address(&askfile, &link).await;
     askfile.clock.advance(secs(365 * 86_400));
-    let led = open(&askfile, &address).await;
+    let led = askfile.fetch(&address).await;
     assert_eq!(led.status, StatusCode::FOUND, "it has no expiry: {led:?}");
     let download = led.header("location").to_owned();
-    let file = open(&askfile, &download).await;
+    let file = askfile.fetch(&download).await;
     assert_eq!(
         (file.status, &file.body[..]),
         (StatusCode::OK, &askfile.bytes(&askfile.stored()[0])[..])
@@ -144,9 +135,10 @@ async fn the_address_of_a_handle_leads_to_the_bytes_for_five_minutes_at_a_time()
         "sandbox; default-src 'none'"
     );
     askfile.clock.advance(secs(299));
-    assert_eq!(open(&askfile, &download).await.status, StatusCode::OK);
+    assert_eq!(askfile.fetch(&download).await.status, StatusCode::OK);
     askfile.clock.advance(secs(1));
-    open(&askfile, &download)
+    askfile
+        .fetch(&download)
         .await
         .is(403, "LINK_EXPIRED", "five minutes");
 }
@@ -162,7 +154,7 @@ async fn a_changed_address_leads_nowhere() {
     let (path, signature) = signed.split_once("?signature=").unwrap();
     let others = address(&askfile, &other).await;
     let (other_path, _) = others.split_once('?').unwrap();
-    let download = open(&askfile, &signed).await.header("location").to_owned();
+    let download = askfile.fetch(&signed).await.header("location").to_owned();
     let longer = download.replace("expires=", "expires=9");
     for address in [
         path.to_owned(),
@@ -175,7 +167,8 @@ async fn a_changed_address_leads_nowhere() {
         longer,
         download.split_once('?').unwrap().0.to_owned(),
     ] {
-        open(&askfile, &address)
+        askfile
+            .fetch(&address)
             .await
             .is(403, "LINK_INVALID", &address);
     }

@@ -162,6 +162,13 @@ impl Askfile {
         fs::read(self.folder.path().join("medias").join(name)).unwrap()
     }
 
+    /// Brings the database into a state that takes long to come by.
+    pub fn sql(&self, statement: &str, value: &str) {
+        let db = rusqlite::Connection::open(self.folder.path().join("askfile.db")).unwrap();
+        db.pragma_update(None, "foreign_keys", "off").unwrap();
+        db.execute(statement, [value]).unwrap();
+    }
+
     /// Nothing was stored, and the link is as good as new.
     pub async fn is_as_before(&self, link: &Link, why: &str) {
         assert_eq!(self.stored(), [""; 0], "{why}");

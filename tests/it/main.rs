@@ -4,6 +4,7 @@
 
 mod arguments;
 mod attach;
+mod downloads;
 mod events;
 mod failures;
 mod files;
@@ -14,6 +15,8 @@ mod harness;
 mod images;
 mod life;
 mod links;
+mod listing;
+mod media;
 mod pages;
 mod rate;
 mod several;

@@ -4,6 +4,7 @@ mod attaching;
 mod checking;
 mod claims;
 mod endings;
+mod keeping;
 mod sessions;
 mod sqlite;
 mod sweeping;
@@ -97,6 +98,17 @@ every_store_keeps_its_promises! {
         what_came_before_a_link_was_closed_is_deleted,
         a_session_is_forgotten_thirty_days_after_its_end,
         a_session_is_remembered_while_its_claims_have_left_bytes,
+    }
+    keeping {
+        a_page_is_newest_first_and_the_next_begins_where_it_ended,
+        a_filter_takes_what_it_says,
+        a_page_looks_at_a_bounded_number_of_media,
+        what_another_workspace_has_is_neither_listed_nor_deleted,
+        what_is_attached_is_deleted_by_force_only,
+        a_completed_session_ends_with_its_last_file,
+        an_open_session_keeps_its_files,
+        what_is_kept_no_longer_is_deleted_unless_it_is_attached,
+        of_attaching_and_deleting_at_once_one_wins_whole,
     }
     telling {
         whatever_moves_a_session_is_told,

@@ -48,6 +48,9 @@ async fn every_published_file_belongs_to_a_tool() {
     let names: BTreeSet<&str> = tools.iter().map(name).collect();
     let expected = [
         "attach_media",
+        "media_delete",
+        "media_get",
+        "media_list",
         "upload_cancel",
         "upload_create",
         "upload_request",
@@ -169,6 +172,10 @@ async fn what_tools_answer_is_what_their_schemas_say() {
     let target = json!({ "upload_token": link.token, "target_type": "post", "target_id": "7" });
     let attached = askfile.call("attach_media", target).await;
     let failed = askfile.call("upload_status", json!({ "token": "x" })).await;
+    let which = json!({ "media_id": attached["attachments"][0]["media_id"] });
+    let listed = askfile.call("media_list", json!({})).await;
+    let shown = askfile.call("media_get", which.clone()).await;
+    let kept = askfile.call("media_delete", which).await;
     for (tool, answer) in [
         ("upload_create", &created),
         ("upload_request", &asked),
@@ -176,6 +183,9 @@ async fn what_tools_answer_is_what_their_schemas_say() {
         ("upload_status", &refused),
         ("upload_status", &completed),
         ("attach_media", &attached),
+        ("media_list", &listed),
+        ("media_get", &shown),
+        ("media_delete", &kept),
         ("upload_status", &failed),
     ] {
         known(tool, answer);
@@ -228,6 +238,9 @@ async fn another_server_can_carry_our_tools() {
         names,
         [
             "attach_media",
+            "media_delete",
+            "media_get",
+            "media_list",
             "ping",
             "upload_cancel",
             "upload_create",

@@ -72,7 +72,10 @@ async fn a_file_goes_to_the_bucket_and_comes_back() {
         assert!(download.body == file.bytes(), "the bytes that came");
         assert_eq!(download.header("content-type"), Some("video/mp4"));
         let disposition = download.header("content-disposition").unwrap();
-        assert_eq!(disposition, "attachment; filename*=UTF-8''upload.mp4");
+        assert_eq!(
+            disposition,
+            "attachment; filename=\"upload.mp4\"; filename*=UTF-8''upload.mp4"
+        );
         let tampered = store.get(&url.replace("video%2Fmp4", "text%2Fhtml")).await;
         assert_eq!(tampered.status, 403);
         ids.push(link.upload_id);

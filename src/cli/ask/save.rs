@@ -38,7 +38,7 @@ pub(super) async fn all(
 }
 
 async fn one(media: &Media, bytes: Bytes, folder: &Path) -> io::Result<PathBuf> {
-    let (file, path) = create(folder, &media.original_filename)?;
+    let (file, path) = create(folder, &media.file_name())?;
     let copied = copy(media, bytes, file).await;
     if copied.is_err() {
         std::fs::remove_file(&path)?;

@@ -225,7 +225,7 @@ async fn problem_with(settings: &Settings, url: &str, answer: Response) -> Optio
     } else {
         (
             format!("{url}/healthz answers {status}, and it is not askfile that answers"),
-            "let the proxy serve /uploads/, /assets/, /m/, /downloads/ and /healthz from askfile",
+            "let the proxy serve /uploads/, /assets/, /m/, /downloads/, /previews/ and /healthz from askfile",
         )
     };
     Some(Finding::wrong(CHECK, found, change))

@@ -16,7 +16,7 @@ use crate::{
         purpose::Images,
     },
     error::Error,
-    intake::image::{ImageError, Limits, Made, Output, make_uniform},
+    intake::image::{ImageError, Limits, Made, Output, inspect, make_uniform},
     objects::{Coming, Objects, Staging},
     service::Service,
 };
@@ -50,22 +50,19 @@ impl Service {
         }
         let purpose = self.settings.purpose(&media.purpose);
         let images = purpose.map_or(Images::Keep, |purpose| purpose.images);
-        let objects = Arc::clone(&self.objects);
-        let (source, mime_type) = (source.to_owned(), media.stored.mime_type.clone());
-        // Each decoder takes the memory of a picture.
-        let permit = self.decoders.acquire().await;
-        let _permit = permit.map_err(|error| Stop::Failed(Error::internal(error)))?;
-        let made = tokio::task::spawn_blocking(move || {
-            let mut source = objects.read(&source)?;
-            let mut remake = Remake::under(objects, staging_key(turn));
-            let limits = Limits::default();
-            let made = make_uniform(&mut source, &mime_type, images, &limits, &mut remake)?;
-            Ok::<_, ImageError>(remake.finish(made))
-        });
-        let made = made
-            .await
-            .map_err(|error| Stop::Failed(Error::internal(error)))?;
-        self.keep(turn, made?).await
+        let image = Image {
+            objects: Arc::clone(&self.objects),
+            source: source.to_owned(),
+            mime_type: media.stored.mime_type.clone(),
+        };
+        let pixels = match images {
+            Images::Keep => 0,
+            Images::Jpeg => image.clone().pixels().await?,
+        };
+        let place = self.decoders.place(pixels).await;
+        let _place = place.map_err(Stop::Failed)?;
+        let remade = image.made(images, staging_key(turn)).await?;
+        self.keep(turn, remade).await
     }
 
     /// Makes what was written of an image durable.
@@ -74,19 +71,15 @@ impl Service {
         let (Some(content), Some(staging)) = (&uniform.remade, staging) else {
             return Ok(uniform);
         };
-        let begun = self
-            .objects
-            .begin(&coming(staging_key(turn), content.size_bytes))
-            .await;
+        let coming = coming(staging_key(turn), content.size_bytes);
+        let begun = self.objects.begin(&coming).await;
         let begun = begun.map_err(ImageError::Io)?;
         if let Some(begun) = &begun {
             // Should this process die meanwhile.
             let after = self.turn_lease();
             self.store.doom(begun.clone(), after).await?;
         }
-        let synced = tokio::task::spawn_blocking(move || staging.sync()).await;
-        let synced = synced.map_err(|error| Stop::Failed(Error::internal(error)))?;
-        synced.map_err(ImageError::Io)?;
+        blocking(move || Ok(staging.sync()?)).await?;
         if let Some(begun) = begun {
             self.store.forget_doomed(begun).await?;
         }
@@ -94,14 +87,43 @@ impl Service {
     }
 }
 
-/// What is made of an image is published once its check has passed.
-fn coming(key: String, most_bytes: u64) -> Coming {
-    Coming {
-        key,
-        meant_for: None,
-        most_bytes,
-        is_read_back: false,
+/// An image whose bytes came.
+#[derive(Clone)]
+struct Image {
+    objects: Arc<dyn Objects>,
+    source: String,
+    mime_type: String,
+}
+
+impl Image {
+    async fn pixels(self) -> Result<u64, Stop> {
+        blocking(move || {
+            let mut source = self.objects.read(&self.source)?;
+            let facts = inspect(&mut source, &self.mime_type, &Limits::default())?;
+            let (width, height) = facts.size.unwrap_or_default();
+            Ok(Dimensions { width, height }.area())
+        })
+        .await
     }
+
+    async fn made(self, images: Images, staged: String) -> Result<Remade, Stop> {
+        blocking(move || {
+            let mut source = self.objects.read(&self.source)?;
+            let mut remake = Remake::under(self.objects, staged);
+            let limits = Limits::default();
+            let made = make_uniform(&mut source, &self.mime_type, images, &limits, &mut remake)?;
+            Ok(remake.finish(made))
+        })
+        .await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
+) -> Result<T, Stop> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.map_err(|error| Stop::Failed(Error::internal(error)))?;
+    Ok(done?)
 }
 
 impl From<ImageError> for Stop {
@@ -117,6 +139,16 @@ impl From<ImageError> for Stop {
                 Self::Refused(Error::MalformedBody(error.to_string()))
             }
         }
+    }
+}
+
+/// What is made of an image is published once its check has passed.
+fn coming(key: String, most_bytes: u64) -> Coming {
+    Coming {
+        key,
+        meant_for: None,
+        most_bytes,
+        is_read_back: false,
     }
 }
 

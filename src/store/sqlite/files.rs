@@ -50,12 +50,13 @@ const ATTACH: &str = "INSERT INTO attachment
     (id, workspace_id, media_id, target_type, target_id, alt, position, created_at)
     VALUES (:id, :workspace_id, :media_id, :target_type, :target_id, :alt, :position, :now)
     ON CONFLICT (media_id, target_type, target_id) DO NOTHING";
+const MARK_ATTACHED: &str = "UPDATE media SET is_attached = 1 WHERE id = ?1";
 const ATTACHED: &str = "SELECT * FROM attachment
     WHERE media_id = :media_id AND target_type = :target_type AND target_id = :target_id";
 const CONSUMED: &str = "UPDATE upload_session
     SET consumed_type = :target_type, consumed_id = :target_id WHERE id = :id";
 
-fn with_handles(db: &Connection, mut media: Media) -> Result<Media> {
+pub(super) fn with_handles(db: &Connection, mut media: Media) -> Result<Media> {
     let mut query = db.prepare_cached(HANDLES)?;
     let handles = query.query_map([Col(media.id)], |row| Ok((row.get(0)?, row.get(1)?)))?;
     media.handles = handles.collect::<Result<_, _>>()?;
@@ -256,6 +257,7 @@ fn attach_all(
             ":media_id": Col(*media), ":target_type": target.kind, ":target_id": target.id,
             ":alt": wanted.alt, ":position": position, ":now": Col(now),
         })?;
+        db.prepare_cached(MARK_ATTACHED)?.execute([Col(*media)])?;
         attached.push(db.prepare_cached(ATTACHED)?.query_row(
             named_params! {
                 ":media_id": Col(*media), ":target_type": target.kind, ":target_id": target.id,

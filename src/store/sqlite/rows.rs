@@ -166,6 +166,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<UploadSession> {
             .map(|text| from_json(&text))
             .transpose()?,
         decline_reason: row.get("decline_reason")?,
+        media_gone: row.get("media_gone")?,
         consumed_by: consumed_type
             .zip(consumed_id)
             .map(|(kind, id)| Target { kind, id }),

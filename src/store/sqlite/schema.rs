@@ -8,7 +8,8 @@ use super::{Result, StoreError};
 const MIGRATIONS: &[&str] = &[
     include_str!("0001_start.sql"),
     include_str!("0002_bytes.sql"),
-    include_str!("0003_begun.sql"),
+    include_str!("0003_media.sql"),
+    include_str!("0004_begun.sql"),
 ];
 
 /// The newest version.

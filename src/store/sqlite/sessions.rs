@@ -31,6 +31,7 @@ const SET_REDEEM_BY: &str = "UPDATE upload_session SET redeem_by = :redeem_by WH
 const OPEN: &str = "UPDATE upload_session SET opened_at = :now
     WHERE id = :id AND opened_at IS NULL";
 const SET_ERROR: &str = "UPDATE upload_session SET last_error = :last_error WHERE id = :id";
+const SET_MEDIA_GONE: &str = "UPDATE upload_session SET media_gone = 1 WHERE id = ?1";
 const SET_REASON: &str = "UPDATE upload_session SET decline_reason = :reason WHERE id = :id";
 
 const HELD: &str = "SELECT * FROM claim WHERE session_id = ?1 AND slot IS NOT NULL ORDER BY slot";
@@ -260,6 +261,17 @@ impl<'a> Current<'a> {
 
     pub(super) fn consumed(&mut self) -> Result<()> {
         self.apply(Event::Attached).map(drop)
+    }
+
+    /// One of its files was deleted; a session without any is of no use.
+    pub(super) fn file_gone(&mut self) -> Result<()> {
+        if files::slots(self.db, self.session.id)?.is_empty() {
+            self.apply(Event::MediaGone)?;
+            let gone = [Col(self.session.id)];
+            self.db.prepare_cached(SET_MEDIA_GONE)?.execute(gone)?;
+            self.session.media_gone = true;
+        }
+        Ok(())
     }
 }
 

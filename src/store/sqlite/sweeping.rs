@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 
 use super::{
-    ClaimId, Due, LostClaim, Result, SessionRef, checking,
+    ClaimId, Due, LostClaim, Result, SessionRef, checking, deleting,
     rows::{Col, get},
     sessions::{Current, DELETE_CLAIM},
 };
@@ -153,6 +153,10 @@ pub(super) fn due(db: &Connection, now: Timestamp) -> Result<Due> {
             .map(|lost| lost.claim.id)
             .collect(),
         checks: checking::waiting(db, LISTED, now)?,
+        media: deleting::retired(db, LISTED, now)?
+            .into_iter()
+            .map(|(media, _)| media)
+            .collect(),
         doomed: doomed(db, LISTED, now)?,
         old_sessions: ids(db, OLD, later(now, -KEPT_AFTER_END), LISTED)?,
     })

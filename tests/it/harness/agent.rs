@@ -2,10 +2,11 @@
 
 use askfile::{mcp::Tools, service::Service};
 use rmcp::{
-    ClientHandler, RoleClient, ServerHandler, ServiceExt,
+    ClientHandler, ErrorData, RoleClient, ServerHandler, ServiceError, ServiceExt,
     model::{
-        CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation,
-        ProgressNotificationParam, Tool,
+        CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, Implementation,
+        ProgressNotificationParam, ReadResourceRequestParams, Resource, ResourceContents,
+        ResourceTemplate, Tool,
     },
     service::{NotificationContext, RunningService},
 };
@@ -61,15 +62,36 @@ impl Agent {
         }
     }
 
-    /// Calls a tool; gives its structured content, be it an answer or a failure.
-    pub async fn call(&self, tool: &'static str, arguments: Value) -> Value {
+    /// Calls a tool; gives all that it answers with.
+    pub async fn answer(&self, tool: &'static str, arguments: Value) -> CallToolResult {
         let arguments = arguments.as_object().unwrap().clone();
         let call = CallToolRequestParams::new(tool).with_arguments(arguments);
-        let result = self.session.call_tool(call).await.unwrap();
+        self.session.call_tool(call).await.unwrap()
+    }
+
+    /// Calls a tool; gives its structured content, be it an answer or a failure.
+    pub async fn call(&self, tool: &'static str, arguments: Value) -> Value {
+        let result = self.answer(tool, arguments).await;
         let content = result.structured_content.unwrap();
         let failed = result.is_error.unwrap_or_default();
         assert_eq!(content["ok"], !failed, "{tool}: {content}");
         content
+    }
+
+    /// Reads a resource.
+    pub async fn read(&self, uri: &str) -> Result<ResourceContents, ErrorData> {
+        let request = ReadResourceRequestParams::new(uri);
+        match self.session.read_resource(request).await {
+            Ok(mut result) => Ok(result.contents.remove(0)),
+            Err(ServiceError::McpError(error)) => Err(error),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// The templates of resources, and the resources that are listed.
+    pub async fn resources(&self) -> (Vec<ResourceTemplate>, Vec<Resource>) {
+        let templates = self.session.list_all_resource_templates().await.unwrap();
+        (templates, self.session.list_all_resources().await.unwrap())
     }
 
     /// What `tools/list` shows.

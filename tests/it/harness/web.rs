@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::{Askfile, KEY, body::Form};
+use super::{Askfile, KEY, PUBLIC_URL, body::Form};
 
 /// A link as it was relayed.
 #[derive(Debug, Clone)]
@@ -63,6 +63,11 @@ impl Link {
     pub fn below(&self, what: &str) -> String {
         format!("/uploads/{}{what}?{}", self.token, self.query)
     }
+}
+
+/// Path and query of an address of this server.
+pub fn at(address: &str) -> &str {
+    address.strip_prefix(PUBLIC_URL).unwrap()
 }
 
 /// A request from this machine, to this machine.
@@ -173,6 +178,11 @@ impl Askfile {
             headers,
             body,
         }
+    }
+
+    /// Opens an address of this server.
+    pub async fn fetch(&self, address: &str) -> Answer {
+        self.send(get(at(address))).await
     }
 
     /// Sends a request through the router; the answer's body is not read.

@@ -1,0 +1,60 @@
+//! `media_delete`: takes a file away for good.
+
+use rmcp::{RoleServer, service::RequestContext, tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Tools, arguments::Arguments, meta, schema};
+use crate::{error::Result, store::MediaRef};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DeleteArguments {
+    /// The file, by its `media_id`, one of its handles or its `upload_key`.
+    media_id: String,
+    /// Delete it although it is attached, and its attachments with it.
+    #[serde(default)]
+    force: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct DeleteAnswer {
+    /// Always true: the call did what it was asked to.
+    ok: bool,
+    /// The file that is gone.
+    media_id: String,
+}
+
+#[tool_router(router = media_delete_router, vis = "pub(super)")]
+impl Tools {
+    #[tool(
+        title = "Delete an uploaded file",
+        description = include_str!("../../tools/media_delete.md"),
+        input_schema = schema::input::<DeleteArguments>(),
+        output_schema = schema::output::<DeleteAnswer>(),
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = true,
+            open_world_hint = false
+        ),
+        meta = meta("write", &["media", "write"])
+    )]
+    async fn media_delete(
+        &self,
+        arguments: Arguments,
+        context: RequestContext<RoleServer>,
+    ) -> Result<Answer<DeleteAnswer>> {
+        let arguments: DeleteArguments = arguments.read()?;
+        let caller = self.caller(&context);
+        let which = MediaRef::named(&arguments.media_id);
+        let deleted = self
+            .service
+            .delete_media(&caller, which, arguments.force)
+            .await?;
+        Ok(Answer(DeleteAnswer {
+            ok: true,
+            media_id: deleted.id.to_string(),
+        }))
+    }
+}

@@ -1,0 +1,91 @@
+//! `media_get`: one file: its facts, a link to its bytes, and a picture as models see it.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use rmcp::{RoleServer, model::ContentBlock, service::RequestContext, tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AnswerBeside, Tools, arguments::Arguments, meta, schema};
+use crate::{
+    domain::media::Media,
+    error::{Error, Result},
+    service::answers::{FileAnswer, rfc3339},
+    store::MediaRef,
+};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct GetArguments {
+    /// The file, by its `media_id`, one of its handles or its `upload_key`.
+    media_id: String,
+    /// How long the links are to work: 300 seconds if not said.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 3_600))]
+    expires_in_seconds: Option<u64>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct GetAnswer {
+    /// Always true: the call did what it was asked to.
+    ok: bool,
+    #[serde(flatten)]
+    file: FileAnswer,
+    /// Where the bytes can be fetched, by whoever has this address.
+    download_url: String,
+    /// When the addresses stop working.
+    download_expires_at: String,
+    /// Of a picture: a small copy, to show to a person. It is taken as a file nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preview_url: Option<String>,
+}
+
+#[tool_router(router = media_get_router, vis = "pub(super)")]
+impl Tools {
+    #[tool(
+        title = "Look at an uploaded file",
+        description = include_str!("../../tools/media_get.md"),
+        input_schema = schema::input::<GetArguments>(),
+        output_schema = schema::output::<GetAnswer>(),
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        ),
+        meta = meta("read-only", &["read", "media"])
+    )]
+    async fn media_get(
+        &self,
+        arguments: Arguments,
+        context: RequestContext<RoleServer>,
+    ) -> Result<AnswerBeside<GetAnswer>> {
+        let arguments: GetArguments = arguments.read()?;
+        let expires_at = self.service.link_expiry(arguments.expires_in_seconds)?;
+        let caller = self.caller(&context);
+        let which = MediaRef::named(&arguments.media_id);
+        let media = self.service.media(&caller, which).await?;
+        let answer = GetAnswer {
+            ok: true,
+            file: FileAnswer::from(&media),
+            download_url: self.service.download_url(&media, expires_at),
+            download_expires_at: rfc3339(expires_at),
+            preview_url: self.service.preview_url(&media, expires_at),
+        };
+        Ok(AnswerBeside(answer, self.picture(&media).await?))
+    }
+
+    /// The picture, as models take it. One that cannot be decoded is none.
+    async fn picture(&self, media: &Media) -> Result<Vec<ContentBlock>> {
+        if !media.can_be_scaled() {
+            return Ok(Vec::new());
+        }
+        match self.service.model_copy(media).await {
+            Ok((bytes, mime_type)) => Ok(vec![ContentBlock::image(
+                BASE64_STANDARD.encode(bytes),
+                mime_type,
+            )]),
+            Err(Error::MalformedBody(_) | Error::ImageTooLarge(_)) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What is told of files that are there.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{MediaAnswer, rfc3339};
+use crate::{
+    domain::media::{Media, object_key, resource_uri},
+    service::media::Listed,
+};
+
+/// One stored file, with all that is known of it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FileAnswer {
+    #[serde(flatten)]
+    facts: MediaAnswer,
+    /// When it came.
+    created_at: String,
+    /// Until when it is kept while nothing is attached, if not until it is deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retain_until: Option<String>,
+    /// The upload that brought it.
+    upload_id: String,
+    /// The purpose that it came for.
+    purpose: String,
+    /// Labels of its upload.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
+    /// Its handles, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    handles: BTreeMap<String, String>,
+    /// Names the file too, wherever `media_id` does.
+    upload_key: String,
+    /// The same file as a resource, for resources/read.
+    resource_uri: String,
+}
+
+impl From<&Media> for FileAnswer {
+    fn from(media: &Media) -> Self {
+        Self {
+            facts: media.into(),
+            created_at: rfc3339(media.created_at),
+            retain_until: media.retain_until.map(rfc3339),
+            upload_id: media.upload_id.to_string(),
+            purpose: media.purpose.clone(),
+            labels: media.labels.clone(),
+            handles: media.handles.iter().cloned().collect(),
+            upload_key: object_key(media.id, &media.stored.mime_type),
+            resource_uri: resource_uri(media.workspace_id, media.id),
+        }
+    }
+}
+
+/// A page of files.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ListAnswer {
+    /// Always true: the call did what it was asked to.
+    ok: bool,
+    /// Newest first.
+    items: Vec<FileAnswer>,
+    /// Pass it as `cursor` for the next page; not there after the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+impl From<Listed> for ListAnswer {
+    fn from(listed: Listed) -> Self {
+        Self {
+            ok: true,
+            items: listed.media.iter().map(FileAnswer::from).collect(),
+            next_cursor: listed.next_cursor,
+        }
+    }
+}
