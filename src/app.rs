@@ -1,5 +1,5 @@
-//! Putting the parts together: a service on the embedded defaults, which are SQLite and the local
-//! disk under one data folder.
+//! Putting the parts together: a service on SQLite, and on the local disk under one data folder or on
+//! an S3-compatible store.
 
 use std::{
     fs::{self, OpenOptions},
@@ -9,6 +9,8 @@ use std::{
     sync::Arc,
 };
 
+#[cfg(feature = "s3")]
+use crate::objects::s3::{Bucket, S3};
 use crate::{
     clock::{Clock, SystemClock},
     config::Settings,
@@ -16,7 +18,7 @@ use crate::{
     error::Error,
     host::PublicUrl,
     link::{BadKeys, KeyRing},
-    objects::{Objects, local::LocalDisk},
+    objects::{Objects, Place, local::LocalDisk},
     service::{Foundations, Service},
     store::{StoreError, sqlite::SqliteStore},
 };
@@ -47,6 +49,13 @@ pub enum StartError {
         #[source]
         cause: BadKeys,
     },
+    /// The keys would be in a folder that the files are not in.
+    #[error(
+        "link_keys: set it to 64 hexadecimal digits, such as those of `openssl rand -hex 32`, and \
+         keep them: where files are on S3, links must still work when data_dir is lost or another \
+         machine serves them"
+    )]
+    KeysOfItsOwn,
     /// The database cannot be used.
     #[error("{}: {cause}{}", path.display(), reason(cause))]
     Store {
@@ -55,6 +64,9 @@ pub enum StartError {
         /// Why.
         cause: StoreError,
     },
+    /// The bucket cannot be used.
+    #[error("objects: {0}")]
+    Bucket(String),
     /// The service did not start on them.
     #[error(transparent)]
     Service(#[from] Error),
@@ -88,7 +100,7 @@ pub async fn start_at(
     let folder = settings.data_dir.clone();
     make_folder(&folder)?;
     let keys = keys(&settings)?;
-    let objects = objects(&settings)?;
+    let objects = objects(&settings).await?;
     let path = folder.join(DATABASE);
     let store = SqliteStore::open(&path, Arc::clone(&clock))
         .map_err(|cause| StartError::Store { path, cause })?;
@@ -118,23 +130,59 @@ pub fn make_folder(folder: &Path) -> Result<(), StartError> {
         })
 }
 
-/// Where bytes live.
+/// Where the settings say that bytes live; a bucket is tried first.
 ///
 /// # Errors
-/// [`StartError::Folder`].
-pub fn objects(settings: &Settings) -> Result<Arc<dyn Objects>, StartError> {
-    let folder = &settings.data_dir;
-    let disk = LocalDisk::open(folder).map_err(|cause| StartError::Folder {
-        path: folder.clone(),
-        cause,
-    })?;
-    Ok(Arc::new(disk))
+/// [`StartError::Folder`] or [`StartError::Bucket`].
+pub async fn objects(settings: &Settings) -> Result<Arc<dyn Objects>, StartError> {
+    match &settings.objects {
+        Place::Disk => {
+            let folder = &settings.data_dir;
+            let disk = LocalDisk::open(folder).map_err(|cause| StartError::Folder {
+                path: folder.clone(),
+                cause,
+            })?;
+            Ok(Arc::new(disk))
+        }
+        #[cfg(feature = "s3")]
+        Place::Bucket { .. } => {
+            let s3 = bucket(settings).await.map_err(StartError::Bucket)?;
+            Ok(Arc::new(s3))
+        }
+        #[cfg(not(feature = "s3"))]
+        Place::Bucket { .. } => Err(StartError::Bucket(
+            "this askfile was built without S3; build it with the feature `s3`".into(),
+        )),
+    }
+}
+
+/// The bucket of the settings, tried.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+#[cfg(feature = "s3")]
+pub async fn bucket(settings: &Settings) -> Result<S3, String> {
+    let Place::Bucket { name, prefix } = &settings.objects else {
+        return Err("files are on the disk".into());
+    };
+    let bucket = Bucket {
+        name: name.clone(),
+        prefix: prefix.clone(),
+        endpoint: settings.s3_endpoint.clone(),
+        public_endpoint: settings.s3_public_endpoint.clone(),
+        region: Some(settings.s3_region.clone()).filter(|region| region != "auto"),
+        path_style: settings.s3_path_style,
+    };
+    S3::open(bucket, &settings.data_dir).await
 }
 
 /// The keys of the settings, or those of the data folder, made there at first start.
 fn keys(settings: &Settings) -> Result<KeyRing, StartError> {
     let path = settings.data_dir.join(KEYS);
     let ring = if settings.link_keys.is_empty() {
+        if settings.objects != Place::Disk {
+            return Err(StartError::KeysOfItsOwn);
+        }
         let text = read_or_make(&path).map_err(|cause| StartError::Folder {
             path: path.clone(),
             cause,

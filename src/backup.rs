@@ -14,7 +14,7 @@ use crate::{
     clock::SystemClock,
     config::Settings,
     domain::{ids::ClaimId, media::staging_key},
-    objects::{Objects, local::LocalDisk},
+    objects::{Coming, Objects, local::LocalDisk},
     store::{
         Stock, StoreError, UploadStore,
         sqlite::{self, SqliteStore},
@@ -84,7 +84,7 @@ pub struct Copied {
 pub async fn back_up(settings: &Settings, to: &Path) -> Result<Copied, BackupError> {
     let database = settings.data_dir.join(DATABASE);
     let (snapshot, kept) = (to.join("askfile.db.new"), to.join(DATABASE));
-    let from = app::objects(settings)?;
+    let from = app::objects(settings).await?;
     app::make_folder(to)?;
     let disk: Arc<dyn Objects> = Arc::new(LocalDisk::open(to).map_err(of_file(to))?);
     let mut copied = Copied::default();
@@ -125,7 +125,7 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<Copied, BackupE
     }
     app::make_folder(&settings.data_dir)?;
     copy_keys(from, &settings.data_dir)?;
-    let to = app::objects(settings)?;
+    let to = app::objects(settings).await?;
     let disk = LocalDisk::open(from).map_err(of_file(from))?;
     let mut copied = Copied::default();
     copy_files(&open(&backup)?, &disk, to.as_ref(), &mut copied).await?;
@@ -176,17 +176,31 @@ async fn copy_files(
 
 async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::Result<()> {
     let mut pieces = from.open(&stock.key, 0..stock.content.size_bytes).await?;
-    let staged = staging_key(ClaimId::random());
-    let mut staging = to.stage(&staged)?;
-    while let Some(piece) = pieces.next().await {
-        let piece = piece?;
-        staging = tokio::task::spawn_blocking(move || staging.append(&piece).map(|()| staging))
-            .await
-            .map_err(io::Error::other)??;
+    let coming = Coming {
+        key: staging_key(ClaimId::random()),
+        meant_for: Some(stock.key.clone()),
+        most_bytes: stock.content.size_bytes,
+        is_read_back: false,
+    };
+    let copied = async {
+        // There is no row yet to remember what is begun with.
+        to.begin(&coming).await?;
+        let mut staging = to.stage(&coming)?;
+        while let Some(piece) = pieces.next().await {
+            let piece = piece?;
+            staging = tokio::task::spawn_blocking(move || staging.append(&piece).map(|()| staging))
+                .await
+                .map_err(io::Error::other)??;
+        }
+        let synced = tokio::task::spawn_blocking(move || staging.sync());
+        synced.await.map_err(io::Error::other)??;
+        to.publish(&coming.key, &stock.key).await
+    };
+    let copied = copied.await;
+    if copied.is_err() {
+        to.delete(&coming.key).await?;
     }
-    let synced = tokio::task::spawn_blocking(move || staging.sync());
-    synced.await.map_err(io::Error::other)??;
-    to.publish(&staged, &stock.key).await
+    copied
 }
 
 async fn is_there(objects: &dyn Objects, key: &str) -> Result<bool, BackupError> {

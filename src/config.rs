@@ -22,8 +22,8 @@ pub use self::{
 };
 use self::{
     forms::{
-        Address, Folder, Form, Format, Keys, KindSize, MimeTypes, Number, PageAddress, PublicUrl,
-        Scanner, Size, Switch, Text, Within,
+        Address, Folder, Form, Format, Keys, KindSize, MimeTypes, Number, Objects, PageAddress,
+        PublicUrl, Scanner, Size, StoreReach, Switch, Text, Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
@@ -35,6 +35,7 @@ use crate::{
         purpose::Purpose,
     },
     intake::scan::Clamd,
+    objects::{Place, Reach},
 };
 
 settings! {
@@ -51,6 +52,25 @@ settings! {
 
     /// Folder for the database, the files and the link key; `auto` is the platform's folder for data.
     data_dir: PathBuf = Folder, "auto";
+
+    /// Where files are kept: `disk` is `data_dir`; `s3://bucket/prefix` is a bucket of an
+    /// S3-compatible store. Its keys are `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` in the
+    /// environment.
+    objects: Place = Objects, "disk";
+
+    /// Address of the S3-compatible store, such as `https://s3.example.com`; `none` is Amazon's.
+    s3_endpoint as "s3.endpoint": Option<String> = PublicUrl, "none";
+
+    /// Address of the store for browsers and other programs, to which downloads lead; `auto` is
+    /// `s3.endpoint`, `none`: they cannot reach it, and askfile hands the files out.
+    s3_public_endpoint as "s3.public_endpoint": Reach = StoreReach, "auto";
+
+    /// Region of the bucket; `auto` is `AWS_REGION` of the environment, else `us-east-1`.
+    s3_region as "s3.region": String = Text("REGION"), "auto";
+
+    /// Whether the bucket's name is in the path of its address, `https://host/bucket`; else it is in
+    /// the host, `https://bucket.host`.
+    s3_path_style as "s3.path_style": bool = Switch, "true";
 
     /// How long a link works, from 1m to 1d.
     link_ttl: Duration = Within(60..=86_400), "15m";

@@ -235,7 +235,7 @@ impl Error {
                 "Send a clean copy of the file, or another one.",
                 "Ask the person for a clean copy of the file."),
             Self::Unavailable(_) => row("UNAVAILABLE", K::NetworkError, S::SERVICE_UNAVAILABLE,
-                "Try again in a minute.",
+                "Try again in a minute. The link still works.",
                 "Try again in a minute; if it fails again, tell the person who runs the server."),
             Self::InsufficientStorage => row("INSUFFICIENT_STORAGE", K::ServerError, S::INSUFFICIENT_STORAGE,
                 "Try again later. The link still works.",
@@ -309,6 +309,10 @@ impl Error {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 tracing::error!(%cause, "the disk is full");
                 Self::InsufficientStorage
+            }
+            io::ErrorKind::HostUnreachable => {
+                tracing::error!(%cause, "the store for files did not do its work");
+                Self::Unavailable("The store for files does not answer at the moment.".into())
             }
             _ => Self::internal(cause),
         }

@@ -1,26 +1,40 @@
 //! Where bytes live, under names that the server made.
 
 pub mod local;
+mod place;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 use std::{
     fmt,
     io::{self, Read, Seek},
     ops::Range,
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+
+pub use self::place::{Place, Reach};
 
 /// Keeps bytes. One implementation per kind of store.
 #[async_trait]
 pub trait Objects: fmt::Debug + Send + Sync + 'static {
+    /// Gets ready for bytes that are about to be staged, or synced. What it gives is a further key to
+    /// be deleted, to be remembered before that: after a crash nothing else leads to what was begun.
+    ///
+    /// # Errors
+    /// As the store has them.
+    async fn begin(&self, coming: &Coming) -> io::Result<Option<String>>;
+
     /// Begins to write bytes under a new key.
     ///
     /// Blocks: call it, and what it returns, from a thread that may.
     ///
     /// # Errors
     /// As the store has them; [`io::ErrorKind::StorageFull`] if there is no room.
-    fn stage(&self, key: &str) -> io::Result<Box<dyn Staging>>;
+    fn stage(&self, coming: &Coming) -> io::Result<Box<dyn Staging>>;
 
     /// Gives synced bytes another key; durable when it returns.
     ///
@@ -48,7 +62,14 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
     /// [`io::ErrorKind::NotFound`] if there are none by that name.
     fn read(&self, key: &str) -> io::Result<Box<dyn ReadSeek>>;
 
-    /// Deletes the bytes of this key. Safe to repeat.
+    /// The address where whoever knows it fetches the bytes from the store itself, for a while;
+    /// `None` where we hand them out.
+    ///
+    /// # Errors
+    /// As the store has them.
+    async fn download_url(&self, key: &str, download: &Download<'_>) -> io::Result<Option<String>>;
+
+    /// Deletes the bytes of this key, staged ones and what was begun for them too. Safe to repeat.
     async fn delete(&self, key: &str) -> io::Result<()>;
 
     /// The key of every object, in any order: for whoever looks for what is nobody's. Nothing else
@@ -62,7 +83,33 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
 /// Bytes on their way out.
 pub type Bytes = BoxStream<'static, io::Result<bytes::Bytes>>;
 
-/// Bytes on their way in. Dropped without [`Staging::sync`], they are deleted.
+/// What a download from the store itself is like.
+#[derive(Debug, Clone, Copy)]
+pub struct Download<'a> {
+    /// The value of `Content-Type`.
+    pub content_type: &'a str,
+    /// The value of `Content-Disposition`.
+    pub disposition: &'a str,
+    /// From when it is good.
+    pub now: Timestamp,
+    /// For how long.
+    pub lives: Duration,
+}
+
+/// Bytes that are about to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coming {
+    /// The key that they are staged under.
+    pub key: String,
+    /// The key that they will be published under, where that is certain and nobody opens them before.
+    pub meant_for: Option<String>,
+    /// There are no more of them than so many.
+    pub most_bytes: u64,
+    /// Whether [`Staging::read_back`] will be called.
+    pub is_read_back: bool,
+}
+
+/// Bytes on their way in. Dropped without [`Staging::sync`], they are gone once their key is deleted.
 pub trait Staging: Send {
     /// Adds bytes at the end.
     ///
@@ -76,7 +123,8 @@ pub trait Staging: Send {
     /// As the store has them.
     fn read_back(&mut self) -> io::Result<Box<dyn ReadSeek + '_>>;
 
-    /// Makes the bytes durable and keeps them.
+    /// Makes the bytes durable and keeps them. Bytes that are meant for a key may be so with
+    /// [`Objects::publish`] only.
     ///
     /// # Errors
     /// As the store has them; the bytes are deleted then.

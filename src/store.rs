@@ -65,6 +65,12 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
         media_key: Option<String>,
     ) -> Result<()>;
 
+    /// Remembers the key of what was begun in the object store for a claim's bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`] once the claim was lost: what was begun must be deleted.
+    async fn note_begun(&self, claim: ClaimId, begun: String) -> Result<()>;
+
     /// Turns a claim into a stored media.
     ///
     /// # Errors
@@ -169,6 +175,9 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
 
     /// Ends a lost claim whose bytes are gone. Safe to repeat.
     async fn forget_claim(&self, claim: ClaimId) -> Result<()>;
+
+    /// What is at this key will be nobody's after so long.
+    async fn doom(&self, key: String, after: SignedDuration) -> Result<()>;
 
     /// Takes the keys of up to `most` bytes that are nobody's any more; each comes again after
     /// `lease` unless [`Self::forget_doomed`] ends it.
@@ -442,6 +451,8 @@ pub struct LostClaim {
     pub id: ClaimId,
     /// Where its bytes may have been published.
     pub media_key: Option<String>,
+    /// The key of what was begun for its bytes.
+    pub begun: Option<String>,
 }
 
 /// A file that there should be.

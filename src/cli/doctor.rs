@@ -1,5 +1,6 @@
 //! `askfile doctor`: whether all is well, and what to change.
 
+mod bucket;
 mod machine;
 mod public;
 mod scanner;
@@ -144,6 +145,7 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
             None
         }
     };
+    findings.extend(bucket::check(settings).await);
     findings.push(scanner::check(settings).await);
     findings.push(machine::clock(clock));
     findings

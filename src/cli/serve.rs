@@ -13,6 +13,7 @@ use crate::{
     config::Settings,
     host::{Notice, Turn},
     http,
+    objects::Place,
     service::Service,
 };
 
@@ -55,13 +56,18 @@ async fn take_turn(settings: &Settings) -> Result<Option<Turn>, String> {
 
 fn greeting(service: &Service, listen: SocketAddr) -> String {
     let mcp = format!("{}/mcp", local_url(listen));
+    let settings = service.settings();
+    let files = match &settings.objects {
+        Place::Disk => String::new(),
+        bucket @ Place::Bucket { .. } => format!("  files    {bucket}\n"),
+    };
     let first = format!(
-        "askfile {} is ready\n\n  links    {}/uploads/…\n  data     {}\n",
+        "askfile {} is ready\n\n  links    {}/uploads/…\n  data     {}\n{files}",
         env!("CARGO_PKG_VERSION"),
         service.public_url(),
-        service.settings().data_dir.display(),
+        settings.data_dir.display(),
     );
-    if http::is_links_only(service.settings(), &service.public_url()) {
+    if http::is_links_only(settings, &service.public_url()) {
         return format!(
             "{first}  MCP      closed, because public_url is not this machine and everybody would \
              be taken\n           for its owner; --i-know-this-is-open opens it\n"

@@ -48,7 +48,7 @@ pub(super) async fn follow_handle(
     Ok((StatusCode::FOUND, [(header::LOCATION, link)]).into_response())
 }
 
-/// `GET /downloads/{workspace}/{media_id}`: the bytes, or a range of them.
+/// `GET /downloads/{workspace}/{media_id}`: the bytes, or a range of them, or the way to them.
 pub(super) async fn download(
     State(service): State<Service>,
     Path((workspace, media)): Path<(String, String)>,
@@ -63,6 +63,13 @@ pub(super) async fn download(
     let mut headers = headers(&etag);
     if range::is_known(&asked, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    let disposition = disposition(&media);
+    // The store's own address is good for GET only.
+    if method == Method::GET
+        && let Some(url) = service.url_at_store(&media, &disposition, &link).await?
+    {
+        return Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response());
     }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let (status, range) = match range::wanted(&asked, &etag, size) {
@@ -79,7 +86,7 @@ pub(super) async fn download(
         }
     };
     headers.insert(header::CONTENT_TYPE, value(&media.stored.mime_type));
-    headers.insert(header::CONTENT_DISPOSITION, disposition(&media));
+    headers.insert(header::CONTENT_DISPOSITION, value(&disposition));
     headers.insert(header::CONTENT_LENGTH, (range.end - range.start).into());
     let body = if method == Method::HEAD {
         Body::empty()
@@ -153,7 +160,7 @@ fn headers(etag: &str) -> HeaderMap {
 }
 
 /// RFC 6266: a name in ASCII for old clients, and the whole one.
-fn disposition(media: &Media) -> HeaderValue {
+fn disposition(media: &Media) -> String {
     let is_inline = INLINE.contains(&media.stored.mime_type.as_str());
     let kind = if is_inline { "inline" } else { "attachment" };
     let name = media.file_name();
@@ -167,9 +174,7 @@ fn disposition(media: &Media) -> HeaderValue {
         })
         .collect();
     let whole = utf8_percent_encode(&name, IN_NAME);
-    value(&format!(
-        "{kind}; filename=\"{plain}\"; filename*=UTF-8''{whole}"
-    ))
+    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{whole}")
 }
 
 fn value(text: &str) -> HeaderValue {

@@ -29,6 +29,15 @@ impl Sniffed {
             Self::Unknown => Vec::new(),
         }
     }
+
+    /// The one type that the file is, or else it is nothing that is taken.
+    #[must_use]
+    pub fn promised(self) -> Option<&'static str> {
+        match self {
+            Self::Type(mime) | Self::Text(mime) => Some(mime),
+            Self::Zip | Self::Unknown => None,
+        }
+    }
 }
 
 /// A ZIP archive that is no office document.

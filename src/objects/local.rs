@@ -20,7 +20,7 @@ use futures_util::{
 
 pub use self::examine::{Examination, examine};
 use self::folder::Folder;
-use super::{Bytes, Objects, ReadSeek, Staging};
+use super::{Bytes, Coming, Download, Objects, ReadSeek, Staging};
 
 const STAGING: &str = "staging";
 const MEDIAS: &str = "medias";
@@ -68,8 +68,12 @@ impl LocalDisk {
 
 #[async_trait]
 impl Objects for LocalDisk {
-    fn stage(&self, key: &str) -> io::Result<Box<dyn Staging>> {
-        let path = self.root.join(key);
+    async fn begin(&self, _: &Coming) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
+    fn stage(&self, coming: &Coming) -> io::Result<Box<dyn Staging>> {
+        let path = self.root.join(&coming.key);
         let file = OpenOptions::new()
             .create_new(true)
             .read(true)
@@ -111,6 +115,10 @@ impl Objects for LocalDisk {
             }
         });
         Ok(stream::iter(pieces).buffered(READ_AHEAD).boxed())
+    }
+
+    async fn download_url(&self, _: &str, _: &Download<'_>) -> io::Result<Option<String>> {
+        Ok(None)
     }
 
     fn read(&self, key: &str) -> io::Result<Box<dyn ReadSeek>> {

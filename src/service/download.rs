@@ -1,7 +1,7 @@
 //! Handing out bytes, by signed links that live for minutes. A handle's address lives as long as the
 //! file and leads to such a link.
 
-use std::{io, ops::Range};
+use std::{io, ops::Range, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,12 +14,16 @@ use crate::{
     },
     error::{Error, Result},
     link::KeyRing,
-    objects::Bytes,
+    objects::{Bytes, Download},
     store::{MediaRef, later},
 };
 
 /// How long a link lives if nothing else is asked for.
 pub const LINK_LIFE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long the store's own address lives at least, and at most.
+const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(1);
+const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Path, expiry and signature of a link to a file, as they came in.
 #[derive(Debug)]
@@ -77,6 +81,30 @@ impl Service {
     pub async fn downloaded(&self, link: &Signed<'_>) -> Result<Media> {
         self.linked_file(&self.download_keys, "downloads", link)
             .await
+    }
+
+    /// Where the store itself hands a file out as long as the link lives; `None` where we do.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store has no keys for us.
+    pub async fn url_at_store(
+        &self,
+        media: &Media,
+        disposition: &str,
+        link: &Signed<'_>,
+    ) -> Result<Option<String>> {
+        let now = self.clock.now();
+        let until = Timestamp::from_second(link.expires).map_err(|_| Error::LinkInvalid)?;
+        let lives = until.duration_since(now).clamp(SHORTEST_LIFE, LONGEST_LIFE);
+        let download = Download {
+            content_type: &media.stored.mime_type,
+            disposition,
+            now,
+            lives: Duration::try_from(lives).unwrap_or_default(),
+        };
+        let key = object_key(media.id, &media.stored.mime_type);
+        let url = self.objects.download_url(&key, &download).await;
+        url.map_err(Error::of_storage)
     }
 
     /// Bytes of a file: those of `range`.
@@ -150,7 +178,7 @@ pub(super) fn must_be_passed(media: &Media) -> Result<()> {
 pub(super) fn unreadable(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound => Error::NotFound,
-        _ => Error::internal(error),
+        _ => Error::of_storage(error),
     }
 }
 

@@ -44,6 +44,11 @@ pub(super) struct Flow {
 }
 
 impl Flow {
+    /// What the sender says is the body's length.
+    pub(super) fn declared_bytes(&self) -> Option<u64> {
+        self.size_bytes
+    }
+
     /// So many more bytes came.
     pub(super) fn count(&self, bytes: u64) {
         self.received_bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -47,9 +47,9 @@ impl Service {
             }
             for claim in lost {
                 // Staged bytes first: a writer that wakes late then has nothing to publish.
-                let staged = staging_key(claim.id);
-                for key in std::iter::once(&staged).chain(&claim.media_key) {
-                    let deleted = self.objects.delete(key).await;
+                let staged = [claim.begun, Some(staging_key(claim.id))];
+                for key in staged.into_iter().chain([claim.media_key]).flatten() {
+                    let deleted = self.objects.delete(&key).await;
                     deleted.map_err(Error::of_storage)?;
                 }
                 self.store.forget_claim(claim.id).await?;

@@ -251,6 +251,11 @@ impl UploadStore for SqliteStore {
             .await
     }
 
+    async fn note_begun(&self, claim: ClaimId, begun: String) -> Result<()> {
+        self.write(move |db, _| sessions::note_begun(db, claim, &begun))
+            .await
+    }
+
     async fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> Result<SessionView> {
         let view = self
             .write(move |db, now| sessions::commit_upload(db, claim, &media, now))
@@ -395,6 +400,11 @@ impl UploadStore for SqliteStore {
 
     async fn forget_claim(&self, claim: ClaimId) -> Result<()> {
         self.write(move |db, _| sweeping::forget_claim(db, claim))
+            .await
+    }
+
+    async fn doom(&self, key: String, after: SignedDuration) -> Result<()> {
+        self.write(move |db, now| sweeping::doom(db, &key, crate::store::later(now, after)))
             .await
     }
 

@@ -1,5 +1,5 @@
 //! Benchmarks on the real binary, each against something real in the same run. They print ratios;
-//! run them by hand with `tests/bench/run [images|large|slow|small|status]`, on a machine at rest.
+//! run them by hand with `tests/bench/run [images|large|slow|s3|small|status]`, on a machine at rest.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -7,6 +7,8 @@
 mod client;
 mod images;
 mod large;
+#[cfg(feature = "s3")]
+mod s3;
 mod server;
 mod small;
 mod status;
@@ -50,6 +52,10 @@ fn main() {
     }
     if runs("large") {
         runtime.block_on(large::run());
+    }
+    #[cfg(feature = "s3")]
+    if runs("s3") {
+        runtime.block_on(s3::run());
     }
 }
 

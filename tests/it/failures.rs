@@ -115,6 +115,7 @@ pass_on! {
     fn open(&self, id: UploadId) -> ();
     fn claim(&self, request: ClaimRequest) -> ClaimOutcome;
     fn heartbeat(&self, claim: ClaimId, lease: SignedDuration, media_key: Option<String>) -> ();
+    fn note_begun(&self, claim: ClaimId, begun: String) -> ();
     fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> SessionView;
     fn take_checks(&self, most: u32, lease: SignedDuration) -> Vec<Check>;
     fn renew_check(&self, media: MediaId, turn: ClaimId, lease: SignedDuration) -> ();
@@ -133,6 +134,7 @@ pass_on! {
     fn expire_sessions(&self, most: u32) -> Vec<(UploadId, State)>;
     fn take_lost_claims(&self, most: u32, lease: SignedDuration) -> Vec<LostClaim>;
     fn forget_claim(&self, claim: ClaimId) -> ();
+    fn doom(&self, key: String, after: SignedDuration) -> ();
     fn take_doomed(&self, most: u32, lease: SignedDuration) -> Vec<String>;
     fn forget_doomed(&self, key: String) -> ();
     fn stock(&self, after: Option<MediaId>, most: u32) -> Vec<Stock>;

@@ -28,6 +28,8 @@ enum Turn {
 pub struct Home {
     folder: TempDir,
     servers: AtomicU32,
+    /// Of every command.
+    settings: Vec<(&'static str, String)>,
     _turn: Turn,
 }
 
@@ -45,8 +47,15 @@ impl Home {
         Self {
             folder: TempDir::new().unwrap(),
             servers: AtomicU32::new(0),
+            settings: Vec::new(),
             _turn: turn,
         }
+    }
+
+    /// The same with these settings for every command.
+    pub fn having(mut self, settings: Vec<(&'static str, String)>) -> Self {
+        self.settings.extend(settings);
+        self
     }
 
     pub fn data(&self) -> PathBuf {
@@ -63,7 +72,8 @@ impl Home {
     pub fn command(&self, subcommand: &str, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_askfile"));
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("ASKFILE_") {
+            let text = name.to_string_lossy();
+            if text.starts_with("ASKFILE_") || text.starts_with("AWS_") {
                 command.env_remove(name);
             }
         }
@@ -71,9 +81,12 @@ impl Home {
             .arg(subcommand)
             .current_dir(self.folder.path())
             .env("ASKFILE_DATA_DIR", self.data());
-        for (key, value) in settings {
-            match *key {
+        let of_home = self.settings.iter();
+        let of_home = of_home.map(|(key, value)| (*key, value.as_str()));
+        for (key, value) in of_home.chain(settings.iter().copied()) {
+            match key {
                 "stop_at" => command.env("TEST_STOP_AT", value),
+                key if key.starts_with("AWS_") => command.env(key, value),
                 key => command.env(format!("ASKFILE_{}", key.to_uppercase()), value),
             };
         }
@@ -82,9 +95,16 @@ impl Home {
 
     /// `askfile sweep`
     pub fn sweep(&self) {
-        let swept = self.command("sweep", &[]).output().unwrap();
-        let said = String::from_utf8_lossy(&swept.stderr);
-        assert!(swept.status.success(), "{said}");
+        self.run("sweep", &[]);
+    }
+
+    /// A command that succeeds; gives what it prints.
+    pub fn run(&self, subcommand: &str, arguments: &[&str]) -> String {
+        let ran = self.command(subcommand, &[]).args(arguments).output();
+        let ran = ran.unwrap();
+        let (said, told) = (ran.stderr, ran.stdout);
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&said));
+        String::from_utf8(told).unwrap()
     }
 
     /// The names of what is staged.

@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bodies;
+#[cfg(feature = "s3")]
+mod bucket;
 mod crashes;
+#[cfg(feature = "s3")]
+mod faults;
 mod home;
 mod idle;
 mod memory;
@@ -13,4 +17,6 @@ mod pauses;
 mod races;
 mod server;
 mod stopping;
+#[cfg(feature = "s3")]
+mod store;
 mod wire;

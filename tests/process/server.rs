@@ -219,6 +219,18 @@ impl Server {
         media.cloned().unwrap_or_default()
     }
 
+    /// Gets what is at a path, or at an address below `public_url`.
+    pub async fn get(&self, url: &str) -> Answer {
+        let path = url
+            .split_once("://")
+            .map_or(url, |(_, rest)| &rest[rest.find('/').unwrap()..]);
+        let mut connection = Connection::open(self.address()).await.unwrap();
+        connection
+            .exchange(&[head("GET", path, &[])])
+            .await
+            .unwrap()
+    }
+
     /// Sends a file by PUT, on a connection of its own.
     pub async fn put(&self, link: &Link, file: &File) -> io::Result<Answer> {
         let mut connection = Connection::open(self.address()).await?;

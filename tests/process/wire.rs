@@ -26,7 +26,7 @@ static NOISE: LazyLock<Bytes> = LazyLock::new(|| {
         state ^= state << 17;
         state.to_le_bytes()
     });
-    words.take(2 << 20).flatten().collect()
+    words.take(3 << 20).flatten().collect()
 });
 
 /// A file of an allowed type, unlike every other one of another number.
@@ -107,10 +107,17 @@ pub fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> Bytes {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
+    /// Each as it stands there: `Name: value`.
+    headers: Vec<String>,
     pub body: Vec<u8>,
 }
 
 impl Answer {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
     /// The JSON of the body, or of the last event in it.
     pub fn json(&self) -> Value {
         let text = String::from_utf8_lossy(&self.body);
@@ -123,6 +130,12 @@ impl Answer {
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
+}
+
+fn header<'a>(headers: &'a [String], name: &str) -> Option<&'a str> {
+    let mut headers = headers.iter().filter_map(|line| line.split_once(": "));
+    let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value)
 }
 
 /// One connection.
@@ -191,21 +204,27 @@ async fn read(reading: &mut OwnedReadHalf, unread: &mut Vec<u8>) -> io::Result<A
         loop {
             match bytes.line().await? {
                 line if line.is_empty() => break,
-                line => lines.push(line.to_ascii_lowercase()),
+                line => lines.push(line),
             }
         }
         let status = lines
             .first()
             .and_then(|line| line.split(' ').nth(1)?.parse().ok())
             .ok_or_else(|| io::Error::other(format!("not an answer: {lines:?}")))?;
-        let header = |name| lines.iter().find_map(|line| line.strip_prefix(name));
-        let body = match (header("content-length: "), header("transfer-encoding: ")) {
+        let body = match (
+            header(&lines, "content-length"),
+            header(&lines, "transfer-encoding"),
+        ) {
             _ if status < 200 => continue,
             (Some(length), _) => bytes.take(length.parse().unwrap()).await?,
             (None, Some("chunked")) => bytes.chunks().await?,
             (None, _) => Vec::new(),
         };
-        return Ok(Answer { status, body });
+        return Ok(Answer {
+            status,
+            headers: lines,
+            body,
+        });
     }
 }
 

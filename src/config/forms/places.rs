@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf};
 use directories::{BaseDirs, ProjectDirs};
 
 use super::Form;
-use crate::intake::scan::Clamd;
+use crate::{
+    intake::scan::Clamd,
+    objects::{Place, Reach},
+};
 
 /// An IP address with a port.
 pub struct Address;
@@ -115,6 +118,51 @@ impl Form for Scanner {
     }
 }
 
+/// `disk`, or `s3://` and a bucket, with a prefix or without.
+pub struct Objects;
+
+impl Form for Objects {
+    type Value = Place;
+
+    fn placeholder(&self) -> &'static str {
+        "PLACE"
+    }
+
+    fn read(&self, text: &str) -> Result<Place, String> {
+        text.parse().map_err(str::to_owned)
+    }
+
+    fn show(&self, place: &Place) -> String {
+        place.to_string()
+    }
+}
+
+/// The address of a store as others reach it; `auto`: as we do, `none`: not at all.
+pub struct StoreReach;
+
+impl Form for StoreReach {
+    type Value = Reach;
+
+    fn placeholder(&self) -> &'static str {
+        PublicUrl.placeholder()
+    }
+
+    fn read(&self, text: &str) -> Result<Reach, String> {
+        match text {
+            "auto" => Ok(Reach::Same),
+            text => Ok(PublicUrl.read(text)?.map_or(Reach::Not, Reach::At)),
+        }
+    }
+
+    fn show(&self, reach: &Reach) -> String {
+        match reach {
+            Reach::Same => "auto".to_owned(),
+            Reach::At(url) => url.clone(),
+            Reach::Not => "none".to_owned(),
+        }
+    }
+}
+
 /// A folder; `auto` is the place for data on this platform, `~/` the account's home.
 pub struct Folder;
 
@@ -193,6 +241,42 @@ mod tests {
             let said = PublicUrl.read(text).unwrap_err();
             assert!(said.starts_with(reason), "{text}: {said}");
         }
+    }
+
+    #[test]
+    fn files_are_on_the_disk_or_in_a_bucket() {
+        let table = [
+            ("disk", "disk"),
+            ("s3://my.bucket-1", "s3://my.bucket-1"),
+            ("s3://bucket/", "s3://bucket"),
+            ("s3://bucket/a/B_2.x/", "s3://bucket/a/B_2.x"),
+        ];
+        for (text, kept) in table {
+            let place = Objects.read(text).unwrap();
+            assert_eq!(Objects.show(&place), kept, "{text}");
+        }
+        for text in [
+            "s3",
+            "s3://",
+            "s3://B",
+            "s3://ab",
+            "s3://bucket//a",
+            "s3://bucket/..",
+            "s3://bucket/ä",
+            "s3://bucket/a b",
+            "/srv",
+            "https://bucket",
+        ] {
+            assert!(Objects.read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_store_is_reached_by_others_as_by_us_or_elsewhere_or_not() {
+        for text in ["auto", "none", "https://s3.example.com"] {
+            assert_eq!(StoreReach.show(&StoreReach.read(text).unwrap()), text);
+        }
+        assert!(StoreReach.read("s3.example.com").is_err());
     }
 
     #[test]

@@ -17,9 +17,15 @@ use crate::{
     },
     error::Error,
     intake::image::{ImageError, Limits, Made, Output, inspect, make_uniform},
-    objects::{Objects, Staging},
+    objects::{Coming, Objects, Staging},
     service::Service,
 };
+
+/// What an image is now; what was written of it is still to be synced.
+struct Remade {
+    uniform: Uniform,
+    staging: Option<Box<dyn Staging>>,
+}
 
 /// What is to be stored of a file.
 pub(super) struct Uniform {
@@ -55,7 +61,29 @@ impl Service {
         };
         let place = self.decoders.place(pixels).await;
         let _place = place.map_err(Stop::Failed)?;
-        image.made(images, staging_key(turn)).await
+        let remade = image.made(images, staging_key(turn)).await?;
+        self.keep(turn, remade).await
+    }
+
+    /// Makes what was written of an image durable.
+    async fn keep(&self, turn: ClaimId, remade: Remade) -> Result<Uniform, Stop> {
+        let Remade { uniform, staging } = remade;
+        let (Some(content), Some(staging)) = (&uniform.remade, staging) else {
+            return Ok(uniform);
+        };
+        let coming = coming(staging_key(turn), content.size_bytes);
+        let begun = self.objects.begin(&coming).await;
+        let begun = begun.map_err(ImageError::Io)?;
+        if let Some(begun) = &begun {
+            // Should this process die meanwhile.
+            let after = self.turn_lease();
+            self.store.doom(begun.clone(), after).await?;
+        }
+        blocking(move || Ok(staging.sync()?)).await?;
+        if let Some(begun) = begun {
+            self.store.forget_doomed(begun).await?;
+        }
+        Ok(uniform)
     }
 }
 
@@ -78,13 +106,13 @@ impl Image {
         .await
     }
 
-    async fn made(self, images: Images, staged: String) -> Result<Uniform, Stop> {
+    async fn made(self, images: Images, staged: String) -> Result<Remade, Stop> {
         blocking(move || {
             let mut source = self.objects.read(&self.source)?;
             let mut remake = Remake::under(self.objects, staged);
             let limits = Limits::default();
             let made = make_uniform(&mut source, &self.mime_type, images, &limits, &mut remake)?;
-            remake.finish(made)
+            Ok(remake.finish(made))
         })
         .await
     }
@@ -114,6 +142,16 @@ impl From<ImageError> for Stop {
     }
 }
 
+/// What is made of an image is published once its check has passed.
+fn coming(key: String, most_bytes: u64) -> Coming {
+    Coming {
+        key,
+        meant_for: None,
+        most_bytes,
+        is_read_back: false,
+    }
+}
+
 /// An image that is being written anew; staged from its first byte on.
 struct Remake {
     objects: Arc<dyn Objects>,
@@ -134,29 +172,29 @@ impl Remake {
         }
     }
 
-    fn finish(self, made: Made) -> Result<Uniform, ImageError> {
-        let remade = match (made.output, self.staging) {
-            (Output::Written(mime_type), Some(staging)) => {
-                staging.sync()?;
-                Some(Content {
-                    mime_type: mime_type.to_owned(),
-                    size_bytes: self.size_bytes,
-                    sha256: self.digest.finalize().into(),
-                })
-            }
-            _ => None,
+    fn finish(self, made: Made) -> Remade {
+        let remade = match made.output {
+            Output::Written(mime_type) => Some(Content {
+                mime_type: mime_type.to_owned(),
+                size_bytes: self.size_bytes,
+                sha256: self.digest.finalize().into(),
+            }),
+            Output::AsItCame => None,
         };
         let dimensions = made
             .size
             .map(|(width, height)| Dimensions { width, height });
-        Ok(Uniform { remade, dimensions })
+        Remade {
+            uniform: Uniform { remade, dimensions },
+            staging: self.staging,
+        }
     }
 }
 
 impl Write for Remake {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.staging.is_none() {
-            self.staging = Some(self.objects.stage(&self.key)?);
+            self.staging = Some(self.objects.stage(&coming(self.key.clone(), u64::MAX))?);
         }
         if let Some(staging) = &mut self.staging {
             staging.append(bytes)?;

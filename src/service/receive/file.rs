@@ -21,6 +21,7 @@ use crate::{
         sniff::{HEAD_BYTES, Sniffed, ZIP, sniff},
         stage::{NotAsPromised, Stage, Written},
     },
+    objects::Coming,
     service::{Service, progress::Flow, signed},
     store::{NewCheck, NewMedia, SessionView, StoreError},
 };
@@ -86,6 +87,7 @@ impl Service {
         flow: Arc<Flow>,
         body: &mut FileBody,
     ) -> Result<Stored, Failure> {
+        let declared_bytes = flow.declared_bytes();
         let mut pulse = Pulse::of(self, claim.id, flow);
         let (head, name) = self.head(body, &session.limits, &mut pulse).await?;
         let name = name.unwrap_or_default();
@@ -94,14 +96,15 @@ impl Service {
         if head.bytes > cap {
             return Err(Error::SizeExceeded { limit: cap }.into());
         }
+        let coming = self.coming(claim, sniffed, declared_bytes.unwrap_or(cap).min(cap));
+        self.begin(claim, &coming).await?;
         let objects = Arc::clone(&self.objects);
-        let staged = staging_key(claim.id);
-        let mut stage = Stage::start(move || objects.stage(&staged), sniffed);
+        let mut stage = Stage::start(move || objects.stage(&coming), sniffed);
         let description = match self.stream(body, &mut stage, &mut pulse, &head, cap).await {
             Ok(description) => description,
             Err(error) => {
                 // Where the disk failed, its own reason is the better one.
-                return Err(match error {
+                let error = match error {
                     StreamError::Disk => match stage.finish().await {
                         Ok(_) => Error::internal("the disk failed without a reason"),
                         Err(cause) => Error::of_storage(cause),
@@ -110,18 +113,44 @@ impl Service {
                         stage.abandon().await;
                         error
                     }
-                }
-                .into());
+                };
+                return Err(self.discarded(claim, None, error).await);
             }
         };
-        let written = self.sync(stage, claim, sniffed).await?;
+        let written = self.sync(stage, &mut pulse, claim, sniffed).await?;
         hook::reached("staged");
         let new = self.described(session, claim, written, &name, description);
         let new = match new {
             Ok(new) => new,
             Err(error) => return Err(self.discarded(claim, None, error).await),
         };
-        self.commit(claim, new).await
+        self.commit(claim, &mut pulse, new).await
+    }
+
+    /// What is known of a file's bytes before they are staged.
+    fn coming(&self, claim: Claim, sniffed: Sniffed, most_bytes: u64) -> Coming {
+        let key = staging_key(claim.id);
+        let is_judged = |mime: &&str| self.first_turn(mime, key.clone()).is_some();
+        let certain = sniffed.promised().filter(|mime| !is_judged(mime));
+        Coming {
+            meant_for: certain.map(|mime| object_key(claim.media, mime)),
+            key,
+            most_bytes,
+            is_read_back: sniffed == Sniffed::Zip,
+        }
+    }
+
+    /// Gets the store ready, and remembers with the claim what that leaves there.
+    async fn begin(&self, claim: Claim, coming: &Coming) -> Result<(), Failure> {
+        let begun = self.objects.begin(coming).await;
+        let Some(begun) = begun.map_err(Error::of_storage)? else {
+            return Ok(());
+        };
+        hook::reached("begun");
+        match self.store.note_begun(claim.id, begun).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.discarded(claim, None, error.into()).await),
+        }
     }
 
     /// The first kilobytes, and what the sender calls the file.
@@ -188,7 +217,9 @@ impl Service {
             if size_bytes > cap {
                 return Err(Error::SizeExceeded { limit: cap }.into());
             }
-            stage.append(piece).await.map_err(|_| StreamError::Disk)?;
+            let (appended, kept) = pulse.during(stage.append(piece)).await;
+            appended.map_err(|_| StreamError::Disk)?;
+            kept?;
             pulse.beat(bytes).await?;
         }
         pulse.beat(0).await?;
@@ -197,26 +228,37 @@ impl Service {
 
     /// Makes the bytes durable, and the claim say where they will be published, so that a crash
     /// after this leaves nothing that cannot be found.
-    async fn sync(&self, stage: Stage, claim: Claim, sniffed: Sniffed) -> Result<Written, Failure> {
+    async fn sync(
+        &self,
+        stage: Stage,
+        pulse: &mut Pulse<'_>,
+        claim: Claim,
+        sniffed: Sniffed,
+    ) -> Result<Written, Failure> {
         let largest = self.settings.max_file_size;
         let lease = self.lease() + Duration::from_secs(largest / SLOWEST_DISK);
+        pulse.lengthen(lease);
         let seal = |mime: Option<&str>| {
             let key = mime.map(|mime| object_key(claim.media, mime));
             self.store.heartbeat(claim.id, signed(lease), key)
         };
-        let promised = match sniffed {
-            Sniffed::Type(mime) | Sniffed::Text(mime) => Some(mime),
-            Sniffed::Zip | Sniffed::Unknown => None,
+        let promised = sniffed.promised();
+        let both = async { tokio::join!(stage.finish(), seal(promised)) };
+        let ((written, sealed), kept) = pulse.during(both).await;
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => {
+                let error = Error::of_storage(error);
+                return Err(self.discarded(claim, None, error).await);
+            }
         };
-        let (written, sealed) = tokio::join!(stage.finish(), seal(promised));
-        let written = written.map_err(Error::of_storage)?;
         let sealed = match (sealed, &written.content) {
             (Ok(()), Ok(content)) if promised.is_none() => seal(Some(&content.mime_type)).await,
             (sealed, _) => sealed,
         };
-        match sealed {
+        match kept.and(sealed.map_err(Error::from)) {
             Ok(()) => Ok(written),
-            Err(error) => Err(self.discarded(claim, None, error.into()).await),
+            Err(error) => Err(self.discarded(claim, None, error).await),
         }
     }
 
@@ -264,11 +306,16 @@ impl Service {
     }
 
     /// Makes the bytes a media; what has to be judged is published after that.
-    async fn commit(&self, claim: Claim, new: NewMedia) -> Result<Stored, Failure> {
+    async fn commit(
+        &self,
+        claim: Claim,
+        pulse: &mut Pulse<'_>,
+        new: NewMedia,
+    ) -> Result<Stored, Failure> {
         let key = object_key(claim.media, &new.stored.mime_type);
         let check = new.check.clone();
         if check.is_none() {
-            self.publish(claim, &key).await?;
+            self.publish(claim, pulse, &key).await?;
         }
         match self.store.commit_upload(claim.id, new).await {
             Ok(view) => Ok(Stored { view, check }),
@@ -282,12 +329,14 @@ impl Service {
         }
     }
 
-    async fn publish(&self, claim: Claim, key: &str) -> Result<(), Failure> {
-        if let Err(error) = self.objects.publish(&staging_key(claim.id), key).await {
-            let error = match error.kind() {
-                io::ErrorKind::NotFound => StoreError::ClaimGone.into(),
-                _ => Error::of_storage(error),
-            };
+    async fn publish(&self, claim: Claim, pulse: &mut Pulse<'_>, key: &str) -> Result<(), Failure> {
+        let staged = staging_key(claim.id);
+        let (published, kept) = pulse.during(self.objects.publish(&staged, key)).await;
+        let published = published.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::ClaimGone.into(),
+            _ => Error::of_storage(error),
+        });
+        if let Err(error) = published.and(kept) {
             return Err(self.discarded(claim, Some(key), error).await);
         }
         hook::reached("published");

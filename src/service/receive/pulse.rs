@@ -1,8 +1,8 @@
 //! The heartbeat of a claim.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     domain::ids::ClaimId,
@@ -19,6 +19,7 @@ pub(super) struct Pulse<'a> {
     service: &'a Service,
     claim: ClaimId,
     flow: Arc<Flow>,
+    lease: Duration,
     last: Instant,
 }
 
@@ -28,6 +29,7 @@ impl<'a> Pulse<'a> {
             service,
             claim,
             flow,
+            lease: service.lease(),
             last: Instant::now(),
         }
     }
@@ -39,11 +41,30 @@ impl<'a> Pulse<'a> {
     pub(super) async fn beat(&mut self, bytes: u64) -> Result<()> {
         self.flow.count(bytes);
         if self.last.elapsed() >= self.service.beat_every() {
-            let (store, lease) = (&self.service.store, self.service.lease());
-            store.heartbeat(self.claim, signed(lease), None).await?;
+            let (store, lease) = (&self.service.store, signed(self.lease));
+            store.heartbeat(self.claim, lease, None).await?;
             self.last = Instant::now();
         }
         Ok(())
+    }
+
+    /// From now on each heartbeat keeps the claim for so long.
+    pub(super) fn lengthen(&mut self, lease: Duration) {
+        self.lease = lease;
+    }
+
+    /// Keeps the claim while the place for bytes is behind: then it is not the sender who is silent.
+    /// The work is waited for, even once the claim was lost; that comes second.
+    pub(super) async fn during<T>(&mut self, work: impl Future<Output = T>) -> (T, Result<()>) {
+        let (mut work, mut kept) = (pin!(work), Ok(()));
+        loop {
+            let next = self.last + self.service.beat_every();
+            tokio::select! {
+                biased;
+                done = &mut work => return (done, kept),
+                () = sleep_until(next), if kept.is_ok() => kept = self.beat(0).await,
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0001_start.sql"),
     include_str!("0002_bytes.sql"),
     include_str!("0003_media.sql"),
+    include_str!("0004_begun.sql"),
 ];
 
 /// The newest version.

@@ -42,6 +42,7 @@ const INSERT_CLAIM: &str = "INSERT INTO claim
 const LOSE_CLAIM: &str = "UPDATE claim SET slot = NULL, lease_until = :now WHERE id = :id";
 const RENEW: &str = "UPDATE claim
     SET lease_until = :lease_until, media_key = coalesce(:media_key, media_key) WHERE id = :id";
+const NOTE_BEGUN: &str = "UPDATE claim SET begun = ?2 WHERE id = ?1 AND slot IS NOT NULL";
 pub(super) const DELETE_CLAIM: &str = "DELETE FROM claim WHERE id = ?1";
 
 /// A claim that holds a slot.
@@ -342,6 +343,13 @@ pub(super) fn heartbeat(
         ":id": Col(id), ":lease_until": Col(later(now, lease).min(oldest)), ":media_key": media_key,
     })?;
     Ok(())
+}
+
+pub(super) fn note_begun(db: &Connection, id: ClaimId, begun: &str) -> Result<()> {
+    match db.prepare_cached(NOTE_BEGUN)?.execute((Col(id), begun))? {
+        0 => Err(StoreError::ClaimGone),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn commit_upload(
