@@ -12,6 +12,7 @@ mod forms;
 mod guards;
 mod handles;
 mod harness;
+mod interleavings;
 mod life;
 mod links;
 mod listing;
