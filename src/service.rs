@@ -14,6 +14,7 @@ mod rate;
 mod receive;
 mod status;
 mod sweep;
+mod verify;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -30,6 +31,7 @@ pub use self::{
     receive::{Incoming, Received},
     status::Turn,
     sweep::Swept,
+    verify::Verified,
 };
 use self::{progress::Flows, rate::RateLimit};
 use crate::{

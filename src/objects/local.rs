@@ -2,6 +2,7 @@
 
 mod examine;
 mod folder;
+mod keys;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -17,6 +18,7 @@ use futures_util::{StreamExt, stream};
 
 pub use self::examine::{Examination, examine};
 use self::folder::Folder;
+pub use self::keys::keys;
 use super::{Bytes, Objects, ReadSeek, Staging};
 
 const STAGING: &str = "staging";

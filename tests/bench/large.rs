@@ -11,13 +11,13 @@ use tokio::task::JoinSet;
 
 use crate::{median, server::Server, timed};
 
-const GIB: u64 = 1024 * 1024 * 1024;
+pub const GIB: u64 = 1024 * 1024 * 1024;
 const ROUNDS: usize = 3;
 const SLOW_AT_ONCE: usize = 64;
 const SLOW_FOR: Duration = Duration::from_secs(15);
 const START: &[u8] = b"%PDF-1.7\n\0";
 
-fn make(path: &Path, bytes: u64) {
+pub fn make(path: &Path, bytes: u64) {
     let mut file = File::create(path).unwrap();
     file.write_all(START).unwrap();
     let random = File::open("/dev/urandom").unwrap();
