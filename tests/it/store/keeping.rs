@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use askfile::{
-    domain::{ids::WorkspaceId, media::Filter},
+    domain::{
+        ids::WorkspaceId,
+        media::{Filter, object_key, staging_key},
+    },
     store::{MediaPage, MediaQuery, MediaRef, StoreError},
 };
 use jiff::Timestamp;
@@ -179,7 +182,7 @@ pub async fn what_is_attached_is_deleted_by_force_only(bench: Bench) {
     assert!(bench.is_there(file).await);
     bench.delete(file, true).await.unwrap();
     assert!(!bench.is_there(file).await);
-    let key = askfile::domain::media::object_key(file, "image/png");
+    let key = object_key(file, "image/png");
     assert_eq!(bench.store.due().await.unwrap().doomed, [key]);
     let late = bench.store.attach(bench.workspace.id, file, on_post("9"));
     assert!(matches!(late.await, Err(StoreError::NotFound)));
@@ -267,5 +270,28 @@ pub async fn of_attaching_and_deleting_at_once_one_wins_whole(bench: Bench) {
             "{attached:?} {deleted:?} {swept:?}"
         );
         assert_eq!(bench.is_there(file).await, !is_gone);
+    }
+}
+
+pub async fn bytes_are_known_as_long_as_a_row_names_them(bench: Bench) {
+    let session = bench.session(1).await;
+    let request = bench.request(session, None);
+    let (claim, id) = (request.claim, request.media);
+    let (staged, key) = (staging_key(claim), object_key(id, "image/png"));
+    let known = async |key: &str| bench.store.knows(key).await.unwrap();
+    assert!(!known(&staged).await && !known(&key).await);
+    bench.store.claim(request).await.unwrap();
+    assert!(known(&staged).await && known(&key).await, "by their claim");
+    bench.store.commit_upload(claim, media()).await.unwrap();
+    assert!(!known(&staged).await && known(&key).await, "by their media");
+    let files = bench.store.stored_files(MediaId::first(), 9).await.unwrap();
+    let found: Vec<_> = files.iter().map(|file| (file.id, &file.key)).collect();
+    assert_eq!(found, [(id, &key)]);
+    bench.delete(id, false).await.unwrap();
+    assert!(known(&key).await, "as to be deleted");
+    bench.store.forget_doomed(key.clone()).await.unwrap();
+    assert!(!known(&key).await);
+    for other in ["medias/x", "staging/x", "askfile.db", ""] {
+        assert!(!known(other).await, "{other}");
     }
 }
