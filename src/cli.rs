@@ -1,7 +1,6 @@
 //! The command line: one file a subcommand.
 
 pub mod ask;
-pub mod backup;
 pub mod client;
 pub mod config;
 pub mod doctor;
@@ -12,11 +11,9 @@ pub mod serve;
 pub mod stdio;
 mod stop;
 pub mod sweep;
-pub mod verify;
 
 use std::{
     io::{self, IsTerminal, Write},
-    path::PathBuf,
     process::{ExitCode, Termination},
     time::Duration,
 };
@@ -63,13 +60,6 @@ enum Command {
     Config(config::Config),
     /// Clean up what is over: expired links, lost uploads and what they left on disk
     Sweep(sweep::Sweep),
-    /// Check that the stored files are those that the database knows: exit code 1 if one is missing,
-    /// altered or nobody's
-    Verify(verify::Verify),
-    /// Copy the data folder's content to another folder, while askfile runs or not
-    Backup(backup::Backup),
-    /// Bring a backup back into an empty data folder
-    Restore(backup::Restore),
     /// Print what lets a shell complete askfile's commands and flags
     Completions {
         /// The shell that reads it
@@ -111,15 +101,6 @@ pub fn run() -> ExitCode {
         Command::Sweep(sweep) => with_settings(&sweep.flags, |loaded| {
             in_runtime(loaded, |settings| sweep.run(settings))
         }),
-        Command::Verify(verify) => with_settings(&verify.flags, |loaded| {
-            in_runtime(loaded, |settings| verify.run(settings))
-        }),
-        Command::Backup(backup) => with_settings(&backup.flags, |loaded| {
-            in_runtime(loaded, |settings| backup.run(settings))
-        }),
-        Command::Restore(restore) => {
-            with_settings(&restore.flags, |loaded| restore.run(&loaded.settings))
-        }
         Command::Completions { shell } => {
             say(&manual::completions(shell));
             ExitCode::SUCCESS
@@ -164,21 +145,6 @@ fn quieter(loaded: &Loaded, level: &str) -> Loaded {
 /// Tells whoever reads standard output. A program goes on where nobody does.
 fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
-}
-
-/// The data folder, which must have been used before.
-///
-/// # Errors
-/// A sentence, if it was not.
-fn with_data(settings: &Settings) -> Result<PathBuf, String> {
-    let folder = settings.data_dir.clone();
-    if folder.join("askfile.db").exists() {
-        return Ok(folder);
-    }
-    Err(format!(
-        "{}: there is no askfile data here",
-        folder.display()
-    ))
 }
 
 fn settings(flags: &Flags) -> Result<Loaded, String> {

@@ -24,7 +24,7 @@
 //! | room | holds |
 //! | --- | --- |
 //! | [`cli`], [`http`], [`mcp`] | the faces: the command line, the person's side, the agent's side |
-//! | [`service`] | the operations: create, status and wait, receive, attach, close, media, download, sweep, verify |
+//! | [`service`] | the operations: create, status and wait, receive, attach, close, media, download, sweep |
 //! | [`domain`] | types and legal moves; no I/O, no clock |
 //! | [`intake`] | what a stream of bytes goes through: the body's form, its type, its way to the disk |
 //! | [`store`] | where sessions, claims, media and attachments are remembered |

@@ -14,7 +14,6 @@ mod rate;
 mod receive;
 mod status;
 mod sweep;
-mod verify;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -31,7 +30,6 @@ pub use self::{
     receive::{Incoming, Received},
     status::Turn,
     sweep::Swept,
-    verify::Verified,
 };
 use self::{progress::Flows, rate::RateLimit};
 use crate::{

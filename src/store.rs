@@ -132,12 +132,6 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// and so are the media of a session that is open.
     async fn retire_media(&self, most: u32) -> Result<Vec<MediaId>>;
 
-    /// The files of up to `most` media of all workspaces, from this one on, by their ids.
-    async fn stored_files(&self, from: MediaId, most: u32) -> Result<Vec<StoredFile>>;
-
-    /// Whether the bytes of this key are somebody's, if only to be deleted.
-    async fn knows(&self, key: &str) -> Result<bool>;
-
     /// Moves up to `most` sessions whose time is over, and says which and whereto.
     async fn expire_sessions(&self, most: u32) -> Result<Vec<(UploadId, State)>>;
 
@@ -366,19 +360,6 @@ pub struct MediaPage {
     pub media: Vec<Media>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<MediaId>,
-}
-
-/// Where the bytes of a media lie, and what they must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredFile {
-    /// Whose they are.
-    pub id: MediaId,
-    /// Whom it belongs to.
-    pub workspace_id: WorkspaceId,
-    /// Where they lie.
-    pub key: String,
-    /// Their SHA-256.
-    pub sha256: [u8; 32],
 }
 
 /// A claim that was lost, and what it may have left.

@@ -18,7 +18,13 @@ pub struct Sweep {
 
 impl Sweep {
     pub(super) async fn run(&self, settings: Settings) -> Result<(), String> {
-        super::with_data(&settings)?;
+        let database = settings.data_dir.join("askfile.db");
+        if !database.exists() {
+            return Err(format!(
+                "{}: there is no askfile data here",
+                settings.data_dir.display()
+            ));
+        }
         // No link is made here, so the page's address does not matter.
         let service = app::start(settings, String::new())
             .await

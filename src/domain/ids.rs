@@ -131,18 +131,6 @@ impl MediaId {
 pub const OLDEST_BEFORE_STORED: SignedDuration = SignedDuration::from_hours(3);
 
 impl MediaId {
-    /// Below all that are made.
-    #[must_use]
-    pub fn first() -> Self {
-        Self(Uuid::nil())
-    }
-
-    /// Above this one, and below all others that are.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(Uuid::from_u128(self.0.as_u128().saturating_add(1)))
-    }
-
     /// Not above any that is made from then on.
     #[must_use]
     pub fn first_at(instant: Timestamp) -> Self {

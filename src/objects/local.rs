@@ -2,7 +2,6 @@
 
 mod examine;
 mod folder;
-mod keys;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,7 +17,6 @@ use futures_util::{StreamExt, stream};
 
 pub use self::examine::{Examination, examine};
 use self::folder::Folder;
-pub use self::keys::keys;
 use super::{Bytes, Objects, ReadSeek, Staging};
 
 const STAGING: &str = "staging";

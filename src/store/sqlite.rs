@@ -1,10 +1,8 @@
 //! [`UploadStore`] in one SQLite file.
 
-mod backup;
 mod deleting;
 mod examine;
 mod files;
-mod holding;
 mod listing;
 mod rows;
 mod schema;
@@ -30,13 +28,12 @@ use rusqlite::{
 };
 use tokio::sync::broadcast;
 
-pub use self::backup::backup;
 pub use self::examine::{Examination, examine};
 use self::{rows::Col, writer::Writer};
 use super::{
     Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaPage, MediaQuery, MediaRef,
-    NewAttachment, NewMedia, NewSession, Result, SessionRef, SessionView, StoreError, StoredFile,
-    UploadStore, Watching,
+    NewAttachment, NewMedia, NewSession, Result, SessionRef, SessionView, StoreError, UploadStore,
+    Watching,
 };
 use crate::{
     clock::Clock,
@@ -337,14 +334,6 @@ impl UploadStore for SqliteStore {
             media.push(id);
         }
         Ok(media)
-    }
-
-    async fn stored_files(&self, from: MediaId, most: u32) -> Result<Vec<StoredFile>> {
-        self.read(|db, _| holding::files(db, from, most))
-    }
-
-    async fn knows(&self, key: &str) -> Result<bool> {
-        self.read(|db, _| holding::knows(db, key))
     }
 
     async fn expire_sessions(&self, most: u32) -> Result<Vec<(UploadId, State)>> {

@@ -27,7 +27,7 @@ use askfile::{
     store::{
         Change, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaPage, MediaQuery, MediaRef,
         NewAttachment, NewMedia, NewSession, Result, SessionRef, SessionView, StoreError,
-        StoredFile, UploadStore, Watching, sqlite::SqliteStore,
+        UploadStore, Watching, sqlite::SqliteStore,
     },
 };
 use async_trait::async_trait;
@@ -125,8 +125,6 @@ pass_on! {
     fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Option<Media>;
     fn list_media(&self, workspace: WorkspaceId, query: MediaQuery) -> MediaPage;
     fn delete_media(&self, workspace: WorkspaceId, media: MediaId, force: bool) -> ();
-    fn stored_files(&self, from: MediaId, most: u32) -> Vec<StoredFile>;
-    fn knows(&self, key: &str) -> bool;
     fn retire_media(&self, most: u32) -> Vec<MediaId>;
     fn expire_sessions(&self, most: u32) -> Vec<(UploadId, State)>;
     fn take_lost_claims(&self, most: u32, lease: SignedDuration) -> Vec<LostClaim>;

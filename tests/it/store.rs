@@ -101,7 +101,6 @@ every_store_keeps_its_promises! {
         an_open_session_keeps_its_files,
         what_is_kept_no_longer_is_deleted_unless_it_is_attached,
         of_attaching_and_deleting_at_once_one_wins_whole,
-        bytes_are_known_as_long_as_a_row_names_them,
     }
     telling {
         whatever_moves_a_session_is_told,

@@ -20,7 +20,7 @@ pub(super) fn page(
     workspace: WorkspaceId,
     query: &MediaQuery,
 ) -> Result<MediaPage> {
-    let from = query.filter.since.map_or(MediaId::first(), |since| {
+    let from = query.filter.since.map_or(MediaId(Uuid::nil()), |since| {
         MediaId::first_at(later(since, -OLDEST_BEFORE_STORED))
     });
     let mut statement = db.prepare_cached(PAGE)?;

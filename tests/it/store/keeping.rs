@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askfile::{
     domain::{
         ids::WorkspaceId,
-        media::{Filter, object_key, staging_key},
+        media::{Filter, object_key},
     },
     store::{MediaPage, MediaQuery, MediaRef, StoreError},
 };
@@ -270,28 +270,5 @@ pub async fn of_attaching_and_deleting_at_once_one_wins_whole(bench: Bench) {
             "{attached:?} {deleted:?} {swept:?}"
         );
         assert_eq!(bench.is_there(file).await, !is_gone);
-    }
-}
-
-pub async fn bytes_are_known_as_long_as_a_row_names_them(bench: Bench) {
-    let session = bench.session(1).await;
-    let request = bench.request(session, None);
-    let (claim, id) = (request.claim, request.media);
-    let (staged, key) = (staging_key(claim), object_key(id, "image/png"));
-    let known = async |key: &str| bench.store.knows(key).await.unwrap();
-    assert!(!known(&staged).await && !known(&key).await);
-    bench.store.claim(request).await.unwrap();
-    assert!(known(&staged).await && known(&key).await, "by their claim");
-    bench.store.commit_upload(claim, media()).await.unwrap();
-    assert!(!known(&staged).await && known(&key).await, "by their media");
-    let files = bench.store.stored_files(MediaId::first(), 9).await.unwrap();
-    let found: Vec<_> = files.iter().map(|file| (file.id, &file.key)).collect();
-    assert_eq!(found, [(id, &key)]);
-    bench.delete(id, false).await.unwrap();
-    assert!(known(&key).await, "as to be deleted");
-    bench.store.forget_doomed(key.clone()).await.unwrap();
-    assert!(!known(&key).await);
-    for other in ["medias/x", "staging/x", "askfile.db", ""] {
-        assert!(!known(other).await, "{other}");
     }
 }
