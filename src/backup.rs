@@ -115,7 +115,9 @@ pub async fn back_up(settings: &Settings, to: &Path) -> Result<Copied, BackupErr
             delete_others(&rows, disk.as_ref()).await?;
             drop(rows);
             copy_keys(&settings.data_dir, to)?;
-            remove_database(&kept)?;
+            // It was only read, so nothing is in the files beside it.
+            remove(&snapshot, &["-wal", "-shm"])?;
+            remove(&kept, &["-wal", "-shm"])?;
             fs::rename(&snapshot, &kept).map_err(of_file(&kept))?;
             sync(to)?;
             return Ok(copied);
@@ -277,7 +279,12 @@ fn copy_keys(from: &Path, to: &Path) -> Result<(), BackupError> {
 
 /// Deletes a database with the files that SQLite keeps beside it.
 fn remove_database(path: &Path) -> Result<(), BackupError> {
-    for beside in ["", "-wal", "-shm"] {
+    remove(path, &["", "-wal", "-shm"])
+}
+
+/// Deletes what has this path with one of these ends.
+fn remove(path: &Path, ends: &[&str]) -> Result<(), BackupError> {
+    for beside in ends {
         let mut path = path.as_os_str().to_owned();
         path.push(beside);
         match fs::remove_file(&path) {

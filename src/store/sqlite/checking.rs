@@ -36,7 +36,7 @@ const PASS: &str = "UPDATE media
         source_key = NULL, check_claim = NULL, check_due_at = NULL
     WHERE id = :id";
 const BLOCK: &str = "UPDATE media
-    SET scan_status = 'blocked', slot = NULL, attempt = NULL, retain_until = :retain_until,
+    SET scan_status = 'blocked', slot = NULL, retain_until = :retain_until,
         source_key = NULL, check_claim = NULL, check_due_at = NULL
     WHERE id = :id";
 
