@@ -187,10 +187,9 @@ async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::R
         to.begin(&coming).await?;
         let mut staging = to.stage(&coming)?;
         while let Some(piece) = pieces.next().await {
-            let piece = piece?;
-            staging = tokio::task::spawn_blocking(move || staging.append(&piece).map(|()| staging))
-                .await
-                .map_err(io::Error::other)??;
+            let append = move || staging.append(&piece?).map(|()| staging);
+            let appended = tokio::task::spawn_blocking(append).await;
+            staging = appended.map_err(io::Error::other)??;
         }
         let synced = tokio::task::spawn_blocking(move || staging.sync());
         synced.await.map_err(io::Error::other)??;

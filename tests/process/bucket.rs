@@ -502,6 +502,7 @@ async fn what_a_key_may_not_do_is_said_at_the_start() {
     let home = Home::new().await.having(settings_at(faults.address));
     let writes: Which = |line| line.starts_with("PUT");
     let reads: Which = |line| line.starts_with("GET");
+    let asks: Which = |line| line.starts_with("HEAD");
     let aborts: Which = |line| line.starts_with("DELETE") && line.contains("uploadId=");
     let deletes: Which = |line| line.starts_with("DELETE") && !line.contains("uploadId=");
     #[rustfmt::skip]
@@ -510,6 +511,7 @@ async fn what_a_key_may_not_do_is_said_at_the_start() {
         (reads, DENIED, "cannot be read from: access is denied"),
         (aborts, DENIED, "cannot be written to in parts: access is denied"),
         (deletes, DENIED, "cannot be deleted from: access is denied"),
+        (asks, DENIED, "allow `s3:ListBucket`"),
         (writes, ("404 Not Found", "NoSuchBucket"), "there is no such bucket"),
         (writes, ("403 Forbidden", "RequestTimeTooSkewed"), "clock"),
         (writes, ("400 Bad Request", "AuthorizationHeaderMalformed"), "correct `s3.region`"),

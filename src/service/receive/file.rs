@@ -146,7 +146,6 @@ impl Service {
         let Some(begun) = begun.map_err(Error::of_storage)? else {
             return Ok(());
         };
-        hook::reached("begun");
         match self.store.note_begun(claim.id, begun).await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.discarded(claim, None, error.into()).await),
