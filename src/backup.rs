@@ -53,9 +53,9 @@ pub enum BackupError {
     /// The folder to restore from is no backup.
     #[error("{}: there is no backup here", .0.display())]
     NoBackup(PathBuf),
-    /// Files were deleted faster than they could be copied.
-    #[error("files went while they were copied, {TRIES} times in a row; try again")]
-    Restless,
+    /// Files are missing, and not because they were deleted while they were copied.
+    #[error("files are missing: `askfile verify` lists them, and no backup is whole without them")]
+    Missing,
     /// The parts cannot be opened.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -108,7 +108,7 @@ pub async fn back_up(settings: &Settings, to: &Path) -> Result<Copied, BackupErr
             return Ok(copied);
         }
     }
-    Err(BackupError::Restless)
+    Err(BackupError::Missing)
 }
 
 /// Puts a backup into the place of these settings, which must be empty.

@@ -123,6 +123,14 @@ def test_a_backup_is_whole_while_files_come_and_go(server: Server, tmp_path: Pat
     assert verified(tmp_path) == (0, [])
 
 
+def test_what_is_missing_is_not_backed_up_in_silence(server: Server, tmp_path: Path) -> None:
+    assert server.ask().send(png()).status == 201
+    server.stored[0].unlink()
+    ended = run(tmp_path, "backup", str(tmp_path / "backup"))
+    assert ended.returncode == 1 and "`askfile verify` lists them" in ended.stderr
+    assert not (tmp_path / "backup/askfile.db").exists()
+
+
 def test_a_backup_is_its_owners_alone(server: Server, tmp_path: Path) -> None:
     assert server.ask().send(png()).status == 201
     run(tmp_path, "backup", str(tmp_path / "backup"))

@@ -83,7 +83,13 @@ impl Askfile {
 
     /// As another process on the same folder.
     pub async fn neighbour(&self) -> Self {
-        let settings = self.service.settings().clone();
+        self.neighbour_with(|_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub async fn neighbour_with(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.service.settings().clone();
+        change(&mut settings);
         Self::start_in(self.folder.clone(), self.clock.clone(), settings).await
     }
 
