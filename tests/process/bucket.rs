@@ -403,6 +403,15 @@ async fn a_store_that_stays_busy_is_said_to_be_unavailable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_was_aborted_by_another_process_is_a_conflict() {
+    let gone = Fault::Answers("404 Not Found", "NoSuchUpload");
+    for which in [sends_second_part, completes_upload] {
+        let answer = sends_through(gone, which, 1).await;
+        assert_eq!((answer.status, answer.code().as_str()), (409, "CONFLICT"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_aborted_at_once_is_aborted_by_the_sweep() {
     let which = |line: &str| line.contains("uploadId=");
     let answer = sends_through(BUSY, which, usize::MAX).await;
