@@ -21,6 +21,8 @@ use crate::{
     },
 };
 
+/// The file in a backup that says of which installation it is.
+const MARKER: &str = "askfile.backup";
 /// How many rows are read at once.
 const PAGE: u32 = 500;
 /// How often a copy is begun again where files go faster than they are copied.
@@ -47,6 +49,9 @@ pub enum BackupError {
         #[source]
         cause: io::Error,
     },
+    /// The folder to back up to holds something else.
+    #[error("{}: this is no earlier backup of this askfile; name a folder that is empty, or not there yet", .0.display())]
+    NotOurs(PathBuf),
     /// The folder to restore to is in use.
     #[error("{}: there is askfile data here already; name an empty data folder", .0.display())]
     NotEmpty(PathBuf),
@@ -85,7 +90,8 @@ pub async fn back_up(settings: &Settings, to: &Path) -> Result<Copied, BackupErr
     let database = settings.data_dir.join(DATABASE);
     let (snapshot, kept) = (to.join("askfile.db.new"), to.join(DATABASE));
     let from = app::objects(settings).await?;
-    app::make_folder(to)?;
+    let ours = open(&database)?.default_workspace().await?.id;
+    make_ours(to, &ours.to_string())?;
     let disk: Arc<dyn Objects> = Arc::new(LocalDisk::open(to).map_err(of_file(to))?);
     let mut copied = Copied::default();
     for _ in 0..TRIES {
@@ -140,6 +146,25 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<Copied, BackupE
 
 fn open(database: &Path) -> Result<SqliteStore, StoreError> {
     SqliteStore::open(database, Arc::new(SystemClock))
+}
+
+/// A backup says whose it is, so that nothing else is mistaken for one: what it does not know is
+/// deleted there.
+fn make_ours(folder: &Path, owner: &str) -> Result<(), BackupError> {
+    app::make_folder(folder)?;
+    let marker = folder.join(MARKER);
+    let is_empty = |folder| Ok(fs::read_dir(folder)?.next().is_none());
+    match fs::read_to_string(&marker) {
+        Ok(text) if text.trim() == owner => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if is_empty(folder).map_err(of_file(folder))? {
+                return fs::write(&marker, format!("{owner}\n")).map_err(of_file(&marker));
+            }
+            Err(BackupError::NotOurs(folder.to_owned()))
+        }
+        Ok(_) => Err(BackupError::NotOurs(folder.to_owned())),
+        Err(error) => Err(of_file(&marker)(error)),
+    }
 }
 
 /// Copies the files of these rows that are not there yet; says how many there are no bytes of.

@@ -23,6 +23,9 @@ TIERS = {
     "upload_status": "read-only",
     "upload_cancel": "write",
     "attach_media": "write",
+    "media_list": "read-only",
+    "media_get": "read-only",
+    "media_delete": "write",
 }
 HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 
@@ -133,6 +136,32 @@ def test_a_waiting_agent_is_woken_within_a_second(agent: Agent) -> None:
     assert time.monotonic() - arrived < 1
     assert status["status"] == "completed"
     assert status["result"]["media"][0]["mime_type"] == "text/plain"
+
+
+def test_an_agent_lists_looks_at_and_deletes_files(agent: Agent) -> None:
+    data = png(40, 30)
+    for n in range(3):
+        link = Link.of(agent.call("upload_create"))
+        assert link.send(data, f"photo {n}.png").status == 201
+    page = agent.call("media_list", kind="image", limit=2)
+    names = [item["original_filename"] for item in page["items"]]
+    assert names == ["photo 2.png", "photo 1.png"]
+    rest = agent.call("media_list", kind="image", limit=2, cursor=page["next_cursor"])
+    assert [item["original_filename"] for item in rest["items"]] == ["photo 0.png"]
+    assert "next_cursor" not in rest
+    [item] = rest["items"]
+    shown = agent.call("media_get", media_id=item["handles"]["media"])
+    file = http("GET", shown["download_url"])
+    assert (file.status, sha256(file.body)) == (200, shown["sha256"])
+    preview = http("GET", shown["preview_url"])
+    assert preview.headers["content-type"] == "image/jpeg"
+    agent.call("attach_media", media_id=item["media_id"], target_type="post", target_id="1")
+    refused = agent.fail("media_delete", media_id=item["media_id"])
+    assert refused["code"] == "CONFLICT" and "post 1" in refused["message"]
+    deleted = agent.call("media_delete", media_id=item["media_id"], force=True)
+    assert deleted["media_id"] == item["media_id"]
+    assert http("GET", shown["download_url"]).status == 404
+    assert agent.fail("media_get", media_id=item["media_id"])["code"] == "NOT_FOUND"
 
 
 def test_the_curl_line_works_in_a_shell(agent: Agent, tmp_path: Path) -> None:

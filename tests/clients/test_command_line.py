@@ -13,7 +13,10 @@ import pytest
 
 from askfile import BINARY, Server, free_address, node_folder, run
 
-TOOLS = {"upload_create", "upload_request", "upload_status", "upload_cancel", "attach_media"}
+TOOLS = {
+    *("upload_create", "upload_request", "upload_status", "upload_cancel", "attach_media"),
+    *("media_list", "media_get", "media_delete"),
+}
 
 
 def listen(server: Server) -> str:

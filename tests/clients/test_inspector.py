@@ -63,6 +63,9 @@ def test_the_inspector_finds_no_fault_with_the_tools(inspector: Inspector) -> No
         "upload_status",
         "upload_cancel",
         "attach_media",
+        "media_list",
+        "media_get",
+        "media_delete",
     }
 
 

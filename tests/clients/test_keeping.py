@@ -131,11 +131,28 @@ def test_what_is_missing_is_not_backed_up_in_silence(server: Server, tmp_path: P
     assert not (tmp_path / "backup/askfile.db").exists()
 
 
+def test_a_backup_goes_over_nothing_but_itself(server: Server, tmp_path: Path) -> None:
+    assert server.ask().send(png()).status == 201
+    other = tmp_path / "other"
+    other.mkdir()
+    neighbour = Server(other)
+    try:
+        assert neighbour.ask().send(png()).status == 201
+        before = neighbour.stored
+        ended = run(tmp_path, "backup", str(neighbour.data))
+        assert ended.returncode == 1 and "no earlier backup of this askfile" in ended.stderr
+        assert neighbour.stored == before
+        assert run(other, "backup", str(tmp_path / "backup")).returncode == 0
+        assert run(tmp_path, "backup", str(tmp_path / "backup")).returncode == 1, "of another one"
+    finally:
+        neighbour.stop()
+
+
 def test_a_backup_is_its_owners_alone(server: Server, tmp_path: Path) -> None:
     assert server.ask().send(png()).status == 201
     run(tmp_path, "backup", str(tmp_path / "backup"))
     modes = subprocess.run(
-        ["find", tmp_path / "backup", "-perm", "/077"], capture_output=True, text=True, check=True
+        ["find", tmp_path / "backup", "-perm", "/077", "-not", "-name", "askfile.backup"], capture_output=True, text=True, check=True
     )
     assert modes.stdout == ""
     until("the server lives", lambda: server.is_up)

@@ -14,6 +14,7 @@ mod guards;
 mod handles;
 mod harness;
 mod images;
+mod interleavings;
 mod life;
 mod links;
 mod listing;
