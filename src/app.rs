@@ -134,6 +134,10 @@ pub fn make_folder(folder: &Path) -> Result<(), StartError> {
 ///
 /// # Errors
 /// [`StartError::Folder`] or [`StartError::Bucket`].
+#[cfg_attr(
+    not(feature = "s3"),
+    expect(clippy::unused_async, reason = "a bucket is tried")
+)]
 pub async fn objects(settings: &Settings) -> Result<Arc<dyn Objects>, StartError> {
     match &settings.objects {
         Place::Disk => {
@@ -145,9 +149,9 @@ pub async fn objects(settings: &Settings) -> Result<Arc<dyn Objects>, StartError
             Ok(Arc::new(disk))
         }
         #[cfg(feature = "s3")]
-        Place::Bucket { .. } => {
-            let s3 = bucket(settings).await.map_err(StartError::Bucket)?;
-            Ok(Arc::new(s3))
+        Place::Bucket { name, prefix } => {
+            let s3 = bucket(settings, name, prefix).await;
+            Ok(Arc::new(s3.map_err(StartError::Bucket)?))
         }
         #[cfg(not(feature = "s3"))]
         Place::Bucket { .. } => Err(StartError::Bucket(
@@ -157,17 +161,11 @@ pub async fn objects(settings: &Settings) -> Result<Arc<dyn Objects>, StartError
 }
 
 /// The bucket of the settings, tried.
-///
-/// # Errors
-/// A sentence that says what is wrong.
 #[cfg(feature = "s3")]
-pub async fn bucket(settings: &Settings) -> Result<S3, String> {
-    let Place::Bucket { name, prefix } = &settings.objects else {
-        return Err("files are on the disk".into());
-    };
+async fn bucket(settings: &Settings, name: &str, prefix: &str) -> Result<S3, String> {
     let bucket = Bucket {
-        name: name.clone(),
-        prefix: prefix.clone(),
+        name: name.to_owned(),
+        prefix: prefix.to_owned(),
         endpoint: settings.s3_endpoint.clone(),
         public_endpoint: settings.s3_public_endpoint.clone(),
         region: Some(settings.s3_region.clone()).filter(|region| region != "auto"),

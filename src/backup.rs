@@ -229,9 +229,9 @@ async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::R
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
             digest.update(&piece);
-            staging = tokio::task::spawn_blocking(move || staging.append(&piece).map(|()| staging))
-                .await
-                .map_err(io::Error::other)??;
+            let append = move || staging.append(&piece).map(|()| staging);
+            let appended = tokio::task::spawn_blocking(append).await;
+            staging = appended.map_err(io::Error::other)??;
         }
         if digest.finalize()[..] != stock.content.sha256 {
             return Ok(false);

@@ -30,7 +30,7 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
 
     /// Begins to write bytes under a new key.
     ///
-    /// Blocks: call it, and what it returns, from a thread that may.
+    /// Blocks: call it, and what it returns, from a thread that may; it is dropped there too.
     ///
     /// # Errors
     /// As the store has them; [`io::ErrorKind::StorageFull`] if there is no room.

@@ -10,7 +10,7 @@ use crate::{
     faults::{Fault, Faults, Which},
     home::Home,
     server::{Link, Server, until},
-    store::Store,
+    store::{Store, settings_at},
     wire::{Answer, Connection, File},
 };
 
@@ -123,6 +123,42 @@ async fn a_picture_is_made_uniform_in_the_bucket() {
     .await;
     store.holds_only(&server, &[&link.upload_id]).await;
     assert_eq!(home.rows("doomed"), 0);
+}
+
+#[tokio::test]
+async fn a_crash_over_a_picture_leaves_the_picture_and_nothing_else() {
+    let store = Store::start().await;
+    let home = store.home().await;
+    // The shortest turn to judge a file.
+    let settings = [("scan_timeout", "1s"), ("max_file_size", "30MB")];
+    for step in ["remade", "published"] {
+        let stopping = [settings.as_slice(), &[("stop_at", step)]].concat();
+        let mut server = Server::start(&home, &stopping).await;
+        let link = server.link(json!({ "purpose": "post_media" })).await;
+        let mut sender = Connection::open(server.address()).await.unwrap();
+        let pieces = picture().put(&link.path);
+        tokio::spawn(async move { sender.exchange(&pieces).await });
+        server.says(&format!("stopped at {step}")).await;
+        server.crash();
+
+        let server = Server::start(&home, &settings).await;
+        let wait = json!({ "upload_id": link.upload_id, "wait_seconds": 30 });
+        let status = server.call("upload_status", wait).await;
+        assert_eq!(status["status"], "completed", "{step}: {status}");
+        until("only the picture is left", async || {
+            home.sweep();
+            (store.objects().len() == 1).then_some(())
+        })
+        .await;
+        store.holds_only(&server, &[&link.upload_id]).await;
+        let delete = json!({ "media_id": status["result"]["media"][0]["media_id"] });
+        server.call("media_delete", delete).await;
+        until("it is deleted", async || {
+            home.sweep();
+            store.objects().is_empty().then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -297,7 +333,7 @@ async fn a_crash_in_the_middle_of_a_body_leaves_nothing() {
 async fn sends_through(fault: Fault, which: Which, count: usize) -> Answer {
     let store = Store::start().await;
     let faults = Faults::before(store.address).await;
-    let home = Home::new().await.having(store.settings_at(faults.address));
+    let home = Home::new().await.having(settings_at(faults.address));
     let server = Server::start(&home, &SETTINGS).await;
     let link = server.link(json!({})).await;
     faults.plan(which, fault, count);
@@ -367,6 +403,15 @@ async fn a_store_that_stays_busy_is_said_to_be_unavailable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_was_aborted_by_another_process_is_a_conflict() {
+    let gone = Fault::Answers("404 Not Found", "NoSuchUpload");
+    for which in [sends_second_part, completes_upload] {
+        let answer = sends_through(gone, which, 1).await;
+        assert_eq!((answer.status, answer.code().as_str()), (409, "CONFLICT"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_aborted_at_once_is_aborted_by_the_sweep() {
     let which = |line: &str| line.contains("uploadId=");
     let answer = sends_through(BUSY, which, usize::MAX).await;
@@ -388,7 +433,7 @@ async fn sixty_four_bodies_at_once_to_a_bucket_share_four_parts_of_memory() {
     const SIZE: usize = 9 * MB;
     const PIECE: usize = 64 << 10;
     let store = Store::start().await;
-    let home = Home::alone().await.having(store.settings_at(store.address));
+    let home = Home::alone().await.having(settings_at(store.address));
     let server = Server::start(&home, &[]).await;
     let (file, mut senders) = (film(SIZE), Vec::new());
     for _ in 0..64 {
@@ -463,9 +508,10 @@ async fn what_a_key_may_not_do_is_said_at_the_start() {
     const DENIED: (&str, &str) = ("403 Forbidden", "AccessDenied");
     let store = Store::start().await;
     let faults = Faults::before(store.address).await;
-    let home = Home::new().await.having(store.settings_at(faults.address));
+    let home = Home::new().await.having(settings_at(faults.address));
     let writes: Which = |line| line.starts_with("PUT");
     let reads: Which = |line| line.starts_with("GET");
+    let asks: Which = |line| line.starts_with("HEAD");
     let aborts: Which = |line| line.starts_with("DELETE") && line.contains("uploadId=");
     let deletes: Which = |line| line.starts_with("DELETE") && !line.contains("uploadId=");
     #[rustfmt::skip]
@@ -474,6 +520,7 @@ async fn what_a_key_may_not_do_is_said_at_the_start() {
         (reads, DENIED, "cannot be read from: access is denied"),
         (aborts, DENIED, "cannot be written to in parts: access is denied"),
         (deletes, DENIED, "cannot be deleted from: access is denied"),
+        (asks, DENIED, "allow `s3:ListBucket`"),
         (writes, ("404 Not Found", "NoSuchBucket"), "there is no such bucket"),
         (writes, ("403 Forbidden", "RequestTimeTooSkewed"), "clock"),
         (writes, ("400 Bad Request", "AuthorizationHeaderMalformed"), "correct `s3.region`"),

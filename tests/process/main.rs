@@ -1,5 +1,9 @@
 //! Stories about the real binary: what races, crashes and pauses leave behind. Each has a data
 //! folder and servers of its own, and asks them only what any client can ask.
+#![cfg_attr(
+    not(feature = "s3"),
+    expect(dead_code, reason = "of stories about buckets")
+)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bodies;

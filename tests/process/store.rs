@@ -21,6 +21,17 @@ const KEY: &str = "ababababababababababababababababababababababababababababababa
 pub const BUCKET: &str = "files";
 pub const SECRET: &str = "a secret of the store";
 
+/// The settings of a data folder whose files are in the bucket, which is reached at `address`.
+pub fn settings_at(address: SocketAddr) -> Vec<(&'static str, String)> {
+    vec![
+        ("objects", format!("s3://{BUCKET}/some/prefix")),
+        ("s3_endpoint", format!("http://{address}")),
+        ("AWS_ACCESS_KEY_ID", "story".into()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET.into()),
+        ("link_keys", KEY.into()),
+    ]
+}
+
 /// A running s3s-fs: each bucket is a folder. It ends with this value.
 pub struct Store {
     child: Child,
@@ -59,20 +70,9 @@ impl Store {
         }
     }
 
-    /// The settings of a data folder whose files are in the bucket, which is reached at `address`.
-    pub fn settings_at(&self, address: SocketAddr) -> Vec<(&'static str, String)> {
-        vec![
-            ("objects", format!("s3://{BUCKET}/some/prefix")),
-            ("s3_endpoint", format!("http://{address}")),
-            ("AWS_ACCESS_KEY_ID", "story".into()),
-            ("AWS_SECRET_ACCESS_KEY", SECRET.into()),
-            ("link_keys", KEY.into()),
-        ]
-    }
-
     /// A data folder whose files are in the bucket.
     pub async fn home(&self) -> Home {
-        Home::new().await.having(self.settings_at(self.address))
+        Home::new().await.having(settings_at(self.address))
     }
 
     /// The SHA-256 of each object in the bucket, by its key below the prefix.

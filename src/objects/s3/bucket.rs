@@ -11,8 +11,8 @@ use crate::objects::Reach;
 
 /// How long the store may take to let us in.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long the store may be silent, a part of a file on its way to it included.
-const SILENCE: Duration = Duration::from_secs(30);
+/// How long the store may be silent: while a part is on its way, or put together with others.
+const SILENCE: Duration = Duration::from_secs(60);
 /// How often a request is tried again that the store was too busy for, and for how long.
 const RETRIES: usize = 4;
 const RETRY_FOR: Duration = Duration::from_secs(20);

@@ -21,6 +21,7 @@ pub(super) struct Outgoing {
     s3: S3,
     runtime: Handle,
     coming: Coming,
+    upload: Option<Upload>,
     scratch: Arc<File>,
     /// Where in that file is what was not sent yet, and how long it is.
     unsent_at: u64,
@@ -33,6 +34,7 @@ impl Outgoing {
     pub(super) fn new(s3: &S3, runtime: Handle, coming: Coming) -> io::Result<Self> {
         Ok(Self {
             scratch: Arc::new(tempfile::tempfile_in(&s3.0.scratch)?),
+            upload: s3.begun(&coming.key),
             s3: s3.clone(),
             runtime,
             coming,
@@ -91,16 +93,16 @@ impl Outgoing {
 impl Drop for Outgoing {
     fn drop(&mut self) {
         // A part that comes in after its upload was aborted is found by nobody.
-        self.runtime
-            .block_on(async { while self.sending.join_next().await.is_some() {} });
+        while !self.sending.is_empty() {
+            let _ = self.runtime.block_on(self.sending.join_next());
+        }
     }
 }
 
 impl Staging for Outgoing {
     fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        let upload = self.s3.begun(&self.coming.key);
         while !bytes.is_empty() {
-            let room = match upload {
+            let room = match self.upload {
                 Some(_) => PART - self.unsent,
                 None => bytes.len(),
             };
@@ -109,9 +111,9 @@ impl Staging for Outgoing {
             self.unsent += now.len();
             bytes = later;
             if self.unsent == PART
-                && let Some(upload) = &upload
+                && let Some(upload) = self.upload.clone()
             {
-                self.send(upload)?;
+                self.send(&upload)?;
             }
         }
         Ok(())
@@ -124,18 +126,21 @@ impl Staging for Outgoing {
     }
 
     fn sync(mut self: Box<Self>) -> io::Result<()> {
-        let staged = match self.s3.begun(&self.coming.key) {
+        let key = self.coming.key.clone();
+        let upload = self.upload.take().or_else(|| self.s3.begun(&key));
+        let staged = match upload {
             Some(upload) => {
                 let parts = self.send_rest(&upload)?;
                 Unpublished::Parts(upload, parts)
             }
+            // What was begun was deleted meanwhile.
+            None if self.unsent > PART => return Err(io::ErrorKind::NotFound.into()),
             None => Unpublished::Whole(Arc::clone(&self.scratch), self.unsent),
         };
-        let key = &self.coming.key;
         self.s3.unpublished().insert(key.clone(), staged);
         match self.coming.meant_for {
             Some(_) => Ok(()),
-            None => self.runtime.block_on(self.s3.publish(key, key)),
+            None => self.runtime.block_on(self.s3.publish(&key, &key)),
         }
     }
 }

@@ -39,6 +39,10 @@ impl S3 {
         store.delete(&path).await.map_err(cannot("deleted from"))?;
         match store.head(&path).await {
             Err(Error::NotFound { .. }) => Ok(()),
+            // That is how Amazon answers whoever may not list.
+            Err(Error::PermissionDenied { .. }) => Err(format!(
+                "{url} does not say what is not there: allow `s3:ListBucket` on the bucket"
+            )),
             Err(error) => Err(cannot("read from")(error)),
             Ok(_) => Err(format!(
                 "{url} keeps what is deleted: switch off the bucket's object lock"

@@ -107,7 +107,7 @@ impl Service {
                 let error = match error {
                     StreamError::Disk => match stage.finish().await {
                         Ok(_) => Error::internal("the disk failed without a reason"),
-                        Err(cause) => Error::of_storage(cause),
+                        Err(cause) => of_staging(cause),
                     },
                     StreamError::Other(error) => {
                         stage.abandon().await;
@@ -146,7 +146,6 @@ impl Service {
         let Some(begun) = begun.map_err(Error::of_storage)? else {
             return Ok(());
         };
-        hook::reached("begun");
         match self.store.note_begun(claim.id, begun).await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.discarded(claim, None, error.into()).await),
@@ -248,7 +247,7 @@ impl Service {
         let written = match written {
             Ok(written) => written,
             Err(error) => {
-                let error = Error::of_storage(error);
+                let error = of_staging(error);
                 return Err(self.discarded(claim, None, error).await);
             }
         };
@@ -332,11 +331,7 @@ impl Service {
     async fn publish(&self, claim: Claim, pulse: &mut Pulse<'_>, key: &str) -> Result<(), Failure> {
         let staged = staging_key(claim.id);
         let (published, kept) = pulse.during(self.objects.publish(&staged, key)).await;
-        let published = published.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => StoreError::ClaimGone.into(),
-            _ => Error::of_storage(error),
-        });
-        if let Err(error) = published.and(kept) {
+        if let Err(error) = published.map_err(of_staging).and(kept) {
             return Err(self.discarded(claim, Some(key), error).await);
         }
         hook::reached("published");
@@ -353,6 +348,15 @@ impl Service {
             is_clean: gone.is_ok(),
             error,
         }
+    }
+}
+
+/// What staged bytes failed with: where they are gone, the sweep was here, because the claim was
+/// lost.
+fn of_staging(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => StoreError::ClaimGone.into(),
+        _ => Error::of_storage(error),
     }
 }
 
