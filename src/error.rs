@@ -354,21 +354,30 @@ fn wrong_type(found: Option<&str>, allowed: &[MimePattern]) -> String {
 /// Most types that a person reads one by one.
 const MOST_TYPES: usize = 5;
 
-/// What is accepted, in a few words: `JPEG, PNG`, or of many types `pictures, videos`.
+/// What is accepted, in a few words: `JPEG, PNG`, or of many types `pictures, PDF`.
 #[must_use]
 pub fn accepted(allowed: &[MimePattern]) -> String {
     if allowed.len() <= MOST_TYPES {
         return accepted_types(allowed);
     }
     let words = Kind::ALL.into_iter().filter_map(|kind| {
-        let mut kinds = allowed.iter().map(|pattern| Kind::of(pattern.as_str()));
-        kinds.any(|one| one == kind).then_some(match kind {
+        let patterns = allowed.iter();
+        let its: Vec<MimePattern> = patterns
+            .filter(|pattern| Kind::of(pattern.as_str()) == kind)
+            .cloned()
+            .collect();
+        let word = match kind {
             Kind::Image => "pictures",
             Kind::Video => "videos",
             Kind::Audio => "sound",
             Kind::Document => "documents",
             Kind::Other => "other files",
-        })
+        };
+        match its.len() {
+            0 => None,
+            1 => Some(accepted_types(&its)),
+            _ => Some(word.to_owned()),
+        }
     });
     words.collect::<Vec<_>>().join(", ")
 }
@@ -481,6 +490,7 @@ mod tests {
             .map(|known| known.mime.parse().unwrap())
             .collect();
         assert_eq!(accepted(&allowed[..3]), "JPEG, PNG, GIF");
+        assert_eq!(accepted(&allowed[..6]), "pictures, MP4");
         let count = allowed.len();
         let found = None;
         let error = Error::MimeNotAllowed { found, allowed };

@@ -54,6 +54,9 @@ def test_three_files_of_which_one_is_refused_and_replaced(server: Server, browse
     tab.choose(("b.png", png()))
     tab.button("Send").click()
     expect(tab.heading).to_have_text("Your files have arrived")
+    expect(tab.page.locator("main")).to_contain_text("The chat now has 3 files.")
+    expect(tab.page.locator(".sent .file-name")).to_have_text(["a.png", "c.png", "b.png"])
+    assert "b.png" not in browse(link.url).page.content()
     names = [media["original_filename"] for media in server.status(link)["result"]["media"]]
     assert sorted(names) == ["a.png", "b.png", "c.png"]
 
@@ -172,6 +175,8 @@ def test_two_pages_of_one_link_follow_each_other(server: Server, browse: Open) -
     desktop.choose(("b.png", png()))
     desktop.button("Send").click()
     expect(desktop.heading).to_have_text("Your files have arrived")
+    expect(desktop.page.locator(".sent")).to_contain_text("and 1 from another page")
+    expect(desktop.page.locator(".sent")).not_to_contain_text("a.jpg")
     expect(phone.heading).to_have_text("Your files have arrived")
 
 
