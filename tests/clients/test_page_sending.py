@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from playwright.sync_api import Error, FileChooser, expect
 
@@ -127,6 +128,19 @@ def test_a_connection_is_cut_in_the_middle_and_the_file_tried_again(
     tab.button("Try again a.jpg").click()
     expect(tab.heading).to_have_text("Your file has arrived")
     assert server.status(link)["status"] == "completed"
+
+
+def test_a_file_that_was_changed_since_must_be_chosen_again(
+    server: Server, browse: Open, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(png())
+    tab = browse(server.ask().url)
+    tab.page.set_input_files("#media", file)
+    expect(tab.row("a.png")).to_be_visible()
+    file.unlink()
+    tab.button("Send").click()
+    expect(tab.row("a.png")).to_contain_text("This file cannot be read any more.")
 
 
 def test_an_offline_phone_is_told_so(server: Server, browse: Open) -> None:
