@@ -235,7 +235,7 @@ impl Error {
                 "Send a clean copy of the file, or another one.",
                 "Ask the person for a clean copy of the file."),
             Self::Unavailable(_) => row("UNAVAILABLE", K::NetworkError, S::SERVICE_UNAVAILABLE,
-                "Try again in a minute. The link still works.",
+                "Try again in a minute.",
                 "Try again in a minute; if it fails again, tell the person who runs the server."),
             Self::InsufficientStorage => row("INSUFFICIENT_STORAGE", K::ServerError, S::INSUFFICIENT_STORAGE,
                 "Try again later.",
