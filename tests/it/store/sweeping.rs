@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::harness::mins;
-use askfile::{domain::media::object_key, store::MediaRef};
+use askfile::{
+    domain::media::object_key,
+    store::{MediaRef, StoreError},
+};
 
 pub async fn the_sweep_moves_the_sessions_whose_time_is_over(bench: Bench) {
     let empty = [bench.session(1).await, bench.session(1).await];
