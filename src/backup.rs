@@ -8,12 +8,16 @@ use std::{
 };
 
 use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
 
 use crate::{
     app::{self, DATABASE, KEYS, StartError},
     clock::SystemClock,
     config::Settings,
-    domain::{ids::ClaimId, media::staging_key},
+    domain::{
+        ids::{ClaimId, MediaId},
+        media::staging_key,
+    },
     objects::{Coming, Objects, local::LocalDisk},
     store::{
         Stock, StoreError, UploadStore,
@@ -58,6 +62,9 @@ pub enum BackupError {
     /// The folder to restore from is no backup.
     #[error("{}: there is no backup here", .0.display())]
     NoBackup(PathBuf),
+    /// A file is not what was stored.
+    #[error("{0}: its bytes are not those that were stored; `askfile verify` lists all such files")]
+    Altered(MediaId),
     /// Files are missing, and not because they were deleted while they were copied.
     #[error("files are missing: `askfile verify` lists them, and no backup is whole without them")]
     Missing,
@@ -108,7 +115,9 @@ pub async fn back_up(settings: &Settings, to: &Path) -> Result<Copied, BackupErr
             delete_others(&rows, disk.as_ref()).await?;
             drop(rows);
             copy_keys(&settings.data_dir, to)?;
-            remove_database(&kept)?;
+            // It was only read, so nothing is in the files beside it.
+            remove(&snapshot, &["-wal", "-shm"])?;
+            remove(&kept, &["-wal", "-shm"])?;
             fs::rename(&snapshot, &kept).map_err(of_file(&kept))?;
             sync(to)?;
             return Ok(copied);
@@ -184,14 +193,18 @@ async fn copy_files(
         for stock in page {
             copied.files += 1;
             let size = stock.content.size_bytes;
-            if is_there(to, &stock.key).await? {
-                continue;
+            match size_of(to, &stock.key).await? {
+                Some(there) if there == size => continue,
+                // A copy that was cut off.
+                Some(_) => to.delete(&stock.key).await.map_err(of_object(&stock.key))?,
+                None => {}
             }
             match copy_file(&stock, from, to).await {
-                Ok(()) => {
+                Ok(true) => {
                     copied.new_files += 1;
                     copied.new_bytes += size;
                 }
+                Ok(false) => return Err(BackupError::Altered(stock.id)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => missing += 1,
                 Err(error) => return Err(of_object(&stock.key)(error)),
             }
@@ -199,7 +212,8 @@ async fn copy_files(
     }
 }
 
-async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::Result<()> {
+/// Copies a file, if its bytes are those that were stored; says whether they are.
+async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::Result<bool> {
     let mut pieces = from.open(&stock.key, 0..stock.content.size_bytes).await?;
     let coming = Coming {
         key: staging_key(ClaimId::random()),
@@ -211,26 +225,32 @@ async fn copy_file(stock: &Stock, from: &dyn Objects, to: &dyn Objects) -> io::R
         // There is no row yet to remember what is begun with.
         to.begin(&coming).await?;
         let mut staging = to.stage(&coming)?;
+        let mut digest = Sha256::new();
         while let Some(piece) = pieces.next().await {
-            let append = move || staging.append(&piece?).map(|()| staging);
+            let piece = piece?;
+            digest.update(&piece);
+            let append = move || staging.append(&piece).map(|()| staging);
             let appended = tokio::task::spawn_blocking(append).await;
             staging = appended.map_err(io::Error::other)??;
         }
+        if digest.finalize()[..] != stock.content.sha256 {
+            return Ok(false);
+        }
         let synced = tokio::task::spawn_blocking(move || staging.sync());
         synced.await.map_err(io::Error::other)??;
-        to.publish(&coming.key, &stock.key).await
+        to.publish(&coming.key, &stock.key).await.map(|()| true)
     };
     let copied = copied.await;
-    if copied.is_err() {
+    if !matches!(copied, Ok(true)) {
         to.delete(&coming.key).await?;
     }
     copied
 }
 
-async fn is_there(objects: &dyn Objects, key: &str) -> Result<bool, BackupError> {
+async fn size_of(objects: &dyn Objects, key: &str) -> Result<Option<u64>, BackupError> {
     match objects.size(key).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(size) => Ok(Some(size)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(of_object(key)(error)),
     }
 }
@@ -259,7 +279,12 @@ fn copy_keys(from: &Path, to: &Path) -> Result<(), BackupError> {
 
 /// Deletes a database with the files that SQLite keeps beside it.
 fn remove_database(path: &Path) -> Result<(), BackupError> {
-    for beside in ["", "-wal", "-shm"] {
+    remove(path, &["", "-wal", "-shm"])
+}
+
+/// Deletes what has this path with one of these ends.
+fn remove(path: &Path, ends: &[&str]) -> Result<(), BackupError> {
+    for beside in ends {
         let mut path = path.as_os_str().to_owned();
         path.push(beside);
         match fs::remove_file(&path) {

@@ -11,7 +11,7 @@ use crate::{
     config::units::size_text,
     domain::{
         attachment::Target,
-        mime::{MimePattern, friendly_name},
+        mime::{Kind, MimePattern, friendly_name},
         session::{LastError, State},
     },
 };
@@ -175,22 +175,22 @@ impl Error {
                 "Correct it and try again.",
                 "Correct the argument that the message names and call again."),
             Self::SizeExceeded { .. } => row("SIZE_EXCEEDED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Choose a smaller file, or make this one smaller. The link still works.",
+                "Choose a smaller file, or make this one smaller.",
                 "The link still works: ask the person for a smaller file, or mint a link with a larger max_size_bytes within the cap."),
             Self::MimeNotAllowed { .. } => row("MIME_NOT_ALLOWED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Choose a file of another type. The link still works.",
+                "Choose a file of another type.",
                 "The link still works: tell the person which types are accepted."),
             Self::FileMissing(_) => row("FILE_MISSING", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Choose a file and send it again. The link still works.",
+                "Choose a file and send it again.",
                 "Send the file as multipart/form-data in a field named media: curl -X POST \"{upload_url}\" -F \"media=@FILE\"."),
             Self::TooManyFiles => row("TOO_MANY_FILES", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Send one file at a time. The link still works.",
+                "Send one file at a time.",
                 "Send one file a request; for several files mint the link with max_files."),
             Self::ImageTooLarge(_) => row("IMAGE_TOO_LARGE", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "Make the picture smaller and send it again.",
                 "The link still works: ask the person for a smaller picture."),
             Self::MalformedBody(_) => row("MALFORMED_BODY", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Try again. The link still works.",
+                "Send it once more.",
                 "The link still works: send the body again, whole, as multipart/form-data with the field media, or as a raw PUT."),
             Self::NotFound => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
                 "Check that you opened the whole link, or ask in the chat for a new one.",
@@ -226,7 +226,7 @@ impl Error {
                 "Open the link exactly as it stands in the chat.",
                 "This server does not take such requests: tell the person who runs it what the message says."),
             Self::RateLimited { .. } => row("RATE_LIMITED", K::HttpError, S::TOO_MANY_REQUESTS,
-                "Wait a minute and try again. The link still works.",
+                "Wait a minute and try again.",
                 "Wait as long as Retry-After says and try again; the link still works."),
             Self::ScanPending => row("SCAN_PENDING", K::ValidationError, S::CONFLICT,
                 "Wait a few seconds.",
@@ -238,10 +238,10 @@ impl Error {
                 "Try again in a minute. The link still works.",
                 "Try again in a minute; if it fails again, tell the person who runs the server."),
             Self::InsufficientStorage => row("INSUFFICIENT_STORAGE", K::ServerError, S::INSUFFICIENT_STORAGE,
-                "Try again later. The link still works.",
+                "Try again later.",
                 "The server's disk is full: tell the person who runs it."),
             Self::Busy { .. } => row("BUSY", K::NetworkError, S::SERVICE_UNAVAILABLE,
-                "Try again in a few seconds. The link still works.",
+                "Try again in a few seconds.",
                 "Wait as long as Retry-After says and try again; the link still works."),
             Self::Internal(_) => row("INTERNAL", K::ServerError, S::INTERNAL_SERVER_ERROR,
                 "Try again in a minute.",
@@ -266,13 +266,18 @@ impl Error {
     #[must_use]
     pub fn body(&self) -> Value {
         let row = self.row();
-        json!({
+        let mut body = json!({
             "ok": false,
             "error_kind": row.kind,
             "code": row.code,
             "message": self.to_string(),
             "hint": row.hint,
-        })
+        });
+        if let Self::MimeNotAllowed { allowed, .. } = self {
+            // The message has them in words for a person.
+            body["allowed_mime_types"] = json!(allowed);
+        }
+        body
     }
 
     /// As it is kept with a session for the agent to read.
@@ -340,14 +345,45 @@ impl fmt::Display for Chain<'_> {
 }
 
 fn wrong_type(found: Option<&str>, allowed: &[MimePattern]) -> String {
-    let accepted = accepted_types(allowed);
+    let accepted = accepted(allowed);
     match found {
         Some(found) => format!(
-            "By its content this file is {}; accepted here: {accepted}.",
+            "By its content this file is {}, which is not accepted here. Accepted: {accepted}.",
             friendly_name(found)
         ),
-        None => format!("This file's type was not recognised; accepted here: {accepted}."),
+        None => format!("This file's type was not recognised. Accepted: {accepted}."),
     }
+}
+
+/// Most types that a person reads one by one.
+const MOST_TYPES: usize = 5;
+
+/// What is accepted, in a few words: `JPEG, PNG`, or of many types `pictures, PDF`.
+#[must_use]
+pub fn accepted(allowed: &[MimePattern]) -> String {
+    if allowed.len() <= MOST_TYPES {
+        return accepted_types(allowed);
+    }
+    let words = Kind::ALL.into_iter().filter_map(|kind| {
+        let patterns = allowed.iter();
+        let its: Vec<MimePattern> = patterns
+            .filter(|pattern| Kind::of(pattern.as_str()) == kind)
+            .cloned()
+            .collect();
+        let word = match kind {
+            Kind::Image => "pictures",
+            Kind::Video => "videos",
+            Kind::Audio => "sound",
+            Kind::Document => "documents",
+            Kind::Other => "other files",
+        };
+        match its.len() {
+            0 => None,
+            1 => Some(accepted_types(&its)),
+            _ => Some(word.to_owned()),
+        }
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// The accepted types as a person reads them: `JPEG, PNG, any video`.
@@ -447,7 +483,34 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "By its content this file is PDF; accepted here: PNG, any video."
+            "By its content this file is PDF, which is not accepted here. Accepted: PNG, any video."
         );
+    }
+
+    #[test]
+    fn many_types_are_a_few_words_for_a_person_and_a_list_for_a_program() {
+        let allowed: Vec<MimePattern> = crate::domain::mime::TYPES
+            .iter()
+            .map(|known| known.mime.parse().unwrap())
+            .collect();
+        assert_eq!(accepted(&allowed[..3]), "JPEG, PNG, GIF");
+        assert_eq!(accepted(&allowed[..6]), "pictures, MP4");
+        let count = allowed.len();
+        let found = None;
+        let error = Error::MimeNotAllowed { found, allowed };
+        assert_eq!(
+            error.to_string(),
+            "This file's type was not recognised. Accepted: pictures, videos, sound, documents."
+        );
+        let types = &error.body()["allowed_mime_types"];
+        assert_eq!(types.as_array().unwrap().len(), count);
+    }
+
+    #[test]
+    fn a_person_reads_nothing_of_links_that_work() {
+        for error in one_of_each() {
+            let person = error.row().person;
+            assert!(!person.contains("The link"), "{person}");
+        }
     }
 }

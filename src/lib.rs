@@ -24,7 +24,7 @@
 //! | room | holds |
 //! | --- | --- |
 //! | [`cli`], [`http`], [`mcp`] | the faces: the command line, the person's side, the agent's side |
-//! | [`service`] | the operations: create, status and wait, receive, attach, close, sweep |
+//! | [`service`] | the operations: create, status and wait, receive, attach, close, media, download, sweep |
 //! | [`domain`] | types and legal moves; no I/O, no clock |
 //! | [`intake`] | what a stream of bytes goes through: the body's form, its type, its way to the disk |
 //! | [`store`] | where sessions, claims, media and attachments are remembered |
@@ -51,6 +51,9 @@
 //! - **Nothing is left.** Whatever a crash leaves is found through its claim's row: a claim's staged
 //!   bytes have its name, and where they may be published is in its row before they are. Staged
 //!   bytes go first, then published ones, then the row.
+//! - **Deleting is row first, bytes second.** The transaction that takes a media's row looks whether
+//!   something is attached and writes down what bytes are nobody's from then on; attaching wins or
+//!   loses whole.
 //! - **Nothing a client says is believed.** Sizes are counted, types are judged by content, names are
 //!   data.
 //! - **Moves are one `match`**, in [`domain::session::State::after`].

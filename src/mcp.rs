@@ -113,7 +113,8 @@ impl ServerHandler for Tools {
     }
 }
 
-/// The same tools inside another rmcp server: `Self::tool_router() + routes(&tools)`.
+/// The same tools inside another rmcp server: `Self::tool_router() + routes(&tools)`. Files as
+/// resources are read from [`Tools`] alone.
 #[must_use]
 pub fn routes<S: Send + Sync + 'static>(tools: &Tools) -> ToolRouter<S> {
     let mut routes = ToolRouter::new();

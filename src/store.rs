@@ -391,8 +391,8 @@ pub struct Passed {
     pub dimensions: Option<Dimensions>,
     /// What the scanner said.
     pub scan_status: ScanStatus,
-    /// The stored bytes were made of those that came, which are nobody's now.
-    pub is_remade: bool,
+    /// Where the bytes are that the stored ones were made of, which are nobody's now.
+    pub remade_of: Option<String>,
 }
 
 /// An attachment to be made.

@@ -9,8 +9,8 @@ const WINDOW = 3_000;
  * Sends a file. The same `attempt` again takes over what a cut connection left.
  *
  * `told({sent, speed})` hears of bytes, and bytes a second once that is known. The promise gives
- * `{ok: true}` or `{ok: false, word}` (a client's word) or `{ok: false, code, message}` (the
- * server's failure). `signal` stops it.
+ * `{ok: true, media, scan}` or `{ok: false, word}` (a client's word) or `{ok: false, code, message}`
+ * (the server's failure). `signal` stops it.
  */
 export function send(url, file, description, attempt, signal, told) {
   return new Promise((resolve) => {
@@ -63,9 +63,9 @@ export function send(url, file, description, attempt, signal, told) {
 }
 
 function answer(request) {
-  if (request.status === 201 || request.status === 202) return { ok: true };
   try {
-    const { code, message } = JSON.parse(request.responseText);
+    const { code, message, media_id: media, scan_status: scan } = JSON.parse(request.responseText);
+    if (request.status === 201 || request.status === 202) return { ok: true, media, scan };
     if (code) return { ok: false, code, message };
   } catch {
     // Something between here and the server answered.

@@ -7,6 +7,7 @@ const find = (selector, inside = document) => inside.querySelector(selector);
 const form = find("form.send");
 const input = find("#media");
 const list = find(".files");
+const note = find(".note", form);
 const submit = find(".primary", form);
 const done = find("form.done");
 const maxFiles = Number(form.dataset.maxFiles);
@@ -17,13 +18,18 @@ const CLOSED = new Set([
   "ALREADY_USED", "LINK_EXPIRED", "DECLINED", "CANCELLED", "NOT_FOUND", "LINK_INVALID",
 ]);
 /** These are the file's own fault: the same one again fares no better. */
-const HOPELESS = new Set(["SIZE_EXCEEDED", "MIME_NOT_ALLOWED", "FILE_MISSING"]);
+const HOPELESS = new Set([
+  "SIZE_EXCEEDED", "MIME_NOT_ALLOWED", "FILE_MISSING", "IMAGE_TOO_LARGE", "SCAN_BLOCKED",
+]);
 
 /** @type {Row[]} */
 let rows = [];
 let isSending = false;
 let isLeaving = false;
-let stored = 0;
+/** What the server last said of the files, from whatever page they came. */
+let told = { stored: 0, checking: 0 };
+/** @type {EventSource} */
+let events;
 
 // Words
 
@@ -53,6 +59,13 @@ function timeText(seconds) {
     : say("minutes", { n: Math.ceil(seconds / 60) });
 }
 
+/** A name in two, so that a narrow row cuts it in the middle and keeps its ending. */
+function halves(name) {
+  const letters = Array.from(name);
+  const at = Math.max(0, letters.length - 10);
+  return [letters.slice(0, at).join(""), letters.slice(at).join("")];
+}
+
 /** Tells screen readers. */
 function announce(text) {
   find(".said").textContent = text;
@@ -69,7 +82,9 @@ class Row {
     this.file = file;
     this.element = find("#row").content.firstElementChild.cloneNode(true);
     this.size = sizeText(file.size);
-    find("bdi", this.element).textContent = file.name;
+    const [head, tail] = halves(file.name);
+    this.part(".head").textContent = head;
+    this.part(".tail").textContent = tail;
     const progress = this.part("progress");
     progress.setAttribute("aria-label", file.name);
     for (const [name, act] of [
@@ -78,7 +93,7 @@ class Row {
       ["cancel", () => this.stop?.abort()],
     ]) {
       const button = this.part(`.${name}`);
-      button.setAttribute("aria-label", `${button.textContent} ${file.name}`);
+      button.setAttribute("aria-label", `${button.textContent.trim()} ${file.name}`);
       button.addEventListener("click", act);
     }
     this.preview();
@@ -115,13 +130,41 @@ class Row {
     this.part("progress").hidden = !isSending;
     this.part(".cancel").hidden = !isSending;
     this.part(".retry").hidden = state !== "failed" && state !== "stopped";
-    this.part(".remove").hidden = isSending || state === "sent";
+    this.part(".remove").hidden = isSending || state === "checking" || state === "sent";
+    this.part(".chip").hidden = true;
     this.part(".why").textContent = "";
-    const detail = { queued: "queued", sent: "sent", sending: "starting" }[state];
+    const detail = { queued: "queued", checking: "sent", sent: "sent", sending: "starting" }[state];
     const done = sizeText(0);
     this.part(".file-size").textContent = detail ? say(detail, { size: this.size, done }) : this.size;
     if (hadFocus) this.focus();
     refresh();
+  }
+
+  /** Shows how its check stands. */
+  mark(scan) {
+    const chip = this.part(".chip");
+    chip.hidden = false;
+    chip.dataset.scan = scan;
+    chip.textContent = say(`scan-${scan}`);
+  }
+
+  /** The server has all of it and is checking it: there is nothing to cancel any more. */
+  isAwaited() {
+    if (this.part("progress").value < 100) return;
+    this.part(".cancel").hidden = true;
+    this.mark("pending");
+  }
+
+  /** The file is there; `scan` is what came of its check. */
+  arrive(scan) {
+    const wasChecked = this.state === "checking";
+    this.become("sent");
+    if (wasChecked || scan === "clean") this.mark(scan);
+    announce(say("said-sent", { name: this.file.name }));
+  }
+
+  refuse({ code, message }) {
+    this.fail(`${message} ${say(code)}`, HOPELESS.has(code) ? "hopeless" : "failed");
   }
 
   /** `state` is `failed`, `stopped` or `hopeless`. */
@@ -160,23 +203,26 @@ class Row {
     this.part("progress").value = 0;
     announce(say("said-sending", { name: this.file.name }));
     this.stop = new AbortController();
-    const note = find("#description").value.trim();
+    const words = find("#description").value.trim();
     const result = await send(
-      form.action, this.file, note, this.attempt, this.stop.signal, (news) => this.hears(news),
+      form.action, this.file, words, this.attempt, this.stop.signal, (news) => this.hears(news),
     );
     this.stop = null;
-    if (result.ok) {
-      stored += 1;
-      this.become("sent");
-      announce(say("said-sent", { name: this.file.name }));
-      // Where it is still to be checked, the link says that too.
+    if (result.scan === "pending") {
+      this.media = result.media;
+      this.become("checking");
+      this.mark("pending");
+      announce(say("said-checking", { name: this.file.name }));
+      // Begun anew, the events tell at first how it stands now, and then the verdict.
+      follow();
+    } else if (result.ok) {
+      this.arrive(result.scan);
       if (maxFiles === 1) leave();
       else await leaveIfOver();
     } else if (CLOSED.has(result.code)) {
       leave();
     } else if (result.code) {
-      const state = HOPELESS.has(result.code) ? "hopeless" : "failed";
-      this.fail(`${result.message} ${say(result.code)}`, state);
+      this.refuse(result);
     } else {
       this.fail(say(result.word), result.word === "stopped" ? "stopped" : "failed");
     }
@@ -196,11 +242,11 @@ function take(files) {
   const notice = find(".notice");
   notice.textContent = "";
   if (maxFiles === 1) {
-    if (isSending) return;
+    if (isSending || are("checking")) return;
     for (const row of rows) row.element.remove();
     rows = [];
   }
-  const taken = rows.filter((row) => row.state !== "sent").length + stored;
+  const taken = rows.length - are("sent") + stored();
   const room = Math.max(0, maxFiles - taken);
   if (files.length > room) notice.textContent = say("too-many", { n: room });
   const added = Array.from(files).slice(0, room).map((file) => new Row(file));
@@ -214,6 +260,16 @@ function take(files) {
   }
 }
 
+/** How many rows are in one of these states. */
+function are(...states) {
+  return rows.filter(({ state }) => states.includes(state)).length;
+}
+
+/** How many files are there. What this page was answered, the events may have yet to tell. */
+function stored() {
+  return Math.max(told.stored, are("sent"));
+}
+
 function waiting() {
   return rows.filter((row) => row.state === "ready" || row.state === "queued");
 }
@@ -222,12 +278,16 @@ function waiting() {
 function refresh() {
   const ready = waiting().length;
   document.documentElement.dataset.files = rows.length;
+  const isChecking = told.checking > 0 || are("checking") > 0;
+  const isIdle = !ready && !isSending;
   submit.disabled = isSending || (!ready && rows.length > 0);
   submit.textContent = isSending ? say("busy") : ready > 1 ? say("send-many", { n: ready }) : say("send");
+  submit.hidden = note.hidden = isIdle && (isChecking || stored() > 0);
+  const isFull = stored() + Math.max(told.checking, are("checking")) >= maxFiles;
+  for (const way of form.querySelectorAll(".drop, .camera")) way.hidden = isFull;
   if (!done) return;
-  find(".progress", form).textContent = say("count", { n: stored, max: maxFiles });
-  done.hidden = stored === 0;
-  find("button", done).disabled = isSending;
+  find(".progress", form).textContent = say("count", { n: stored(), max: maxFiles });
+  done.hidden = submit.hidden ? isChecking : true;
 }
 
 async function sendAll() {
@@ -238,7 +298,10 @@ async function sendAll() {
   for (let row; (row = rows.find(({ state }) => state === "queued")); ) await row.send();
   isSending = false;
   refresh();
-  rows.find(({ state }) => state === "failed" || state === "stopped")?.focus();
+  const failed = rows.find(({ state }) => state === "failed" || state === "stopped");
+  if (failed) failed.focus();
+  // The button that had the focus is gone.
+  else if (done && document.activeElement === document.body) find("button", done).focus();
 }
 
 // How it ended
@@ -259,26 +322,46 @@ async function leaveIfOver() {
 }
 
 function follow() {
-  const events = new EventSource(form.dataset.events);
-  events.onmessage = ({ data }) => {
-    const { status, files, received_bytes, size_bytes } = JSON.parse(data);
+  events?.close();
+  const stream = new EventSource(form.dataset.events);
+  events = stream;
+  stream.onerror = () => {
+    // Refused, and the browser does not try again: the server was busy.
+    if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 5_000);
+  };
+  stream.onmessage = ({ data }) => {
+    const { status, files, media, received_bytes, size_bytes, last_error } = JSON.parse(data);
     if (status !== "pending") {
-      events.close();
+      stream.close();
       // Where this page has just sent the file, it waits for its receipt.
       if (!isSending) leave();
       return;
     }
-    stored = files.stored;
+    told = files;
+    judge(media, last_error);
     const elsewhere = find(".elsewhere");
     // What this page itself has begun may still look alive.
-    const isOurs = rows.some(({ state }) => ["sending", "failed", "stopped"].includes(state));
-    elsewhere.hidden = isOurs || !files.receiving;
-    find("span", elsewhere).textContent = elsewhere.hidden ? "" : say("elsewhere");
+    const isArriving = files.receiving && !are("sending", "failed", "stopped");
+    const isChecking = files.checking > are("sending", "checking");
+    elsewhere.hidden = !isArriving && !isChecking;
+    const word = isArriving ? "elsewhere" : "elsewhere-checking";
+    find("span", elsewhere).textContent = elsewhere.hidden ? "" : say(word);
     const bar = find("progress", elsewhere);
+    bar.hidden = !isArriving;
     if (size_bytes) bar.value = Math.min(100, (received_bytes * 100) / size_bytes);
     else bar.removeAttribute("value");
     refresh();
   };
+}
+
+/** Tells the rows what came of their checks. A file that was blocked is none any more. */
+function judge(media, error) {
+  if (told.checking) rows.find(({ state }) => state === "sending")?.isAwaited();
+  for (const row of rows.filter(({ state }) => state === "checking")) {
+    const file = media.find(({ media_id }) => media_id === row.media);
+    if (!file) row.refuse(error);
+    else if (file.scan_status !== "pending") row.arrive(file.scan_status);
+  }
 }
 
 function countDown() {
@@ -291,9 +374,13 @@ function countDown() {
   const tick = () => {
     const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
     const [minutes, seconds] = [Math.floor(left / 60), left % 60];
-    text.textContent = minutes < 60
-      ? `${minutes}:${String(seconds).padStart(2, "0")}`
-      : timeText(left);
+    if (minutes < 2) {
+      text.textContent = `${minutes}:${String(seconds).padStart(2, "0")}`;
+    } else if (minutes < 120) {
+      text.textContent = say("time-minutes", { n: Math.ceil(left / 60) });
+    } else {
+      text.textContent = say("time-hours", { n: Math.floor(minutes / 60) });
+    }
     text.classList.toggle("soon", left <= 60);
     if (left <= 60 && !isTold) {
       isTold = true;

@@ -103,12 +103,12 @@ const FACT_WIDTH: usize = 18;
 
 /// Key, value and origin in one line; a value that does not fit between them goes below.
 fn row(key: &str, value: &str, from: &str, key_width: usize) -> String {
-    let room = WIDTH.saturating_sub(key_width + 4 + from.chars().count());
+    // Every origin begins at the same column, but for one that is too long for what is left of it.
+    let column = (key_width + 20).min(WIDTH.saturating_sub(from.chars().count()));
+    let room = column.saturating_sub(key_width + 4);
     if value.chars().count() <= room {
-        let width = room.min(16);
-        return format!("{key:<key_width$}  {value:<width$}  {from}\n");
+        return format!("{key:<key_width$}  {value:<room$}  {from}\n");
     }
-    let column = (key_width + 4 + room.min(16)).min(WIDTH.saturating_sub(from.chars().count()));
     let width = column.saturating_sub(2);
     let value = wrapped(value, WIDTH - 4).join("\n    ");
     format!("{key:<width$}  {from}\n    {value}\n")
@@ -240,6 +240,18 @@ mod tests {
         for line in report.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }
+    }
+
+    #[test]
+    fn origins_stand_below_each_other_however_long_the_values_are() {
+        let report = text(&loaded(&[("ASKFILE_LOG", "info,askfile=debug")]));
+        let origins = ["  default", "  environment"];
+        let columns = report
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .filter_map(|line| origins.iter().find_map(|origin| line.find(origin)));
+        let columns: std::collections::BTreeSet<usize> = columns.collect();
+        assert_eq!(columns.len(), 1, "{report}");
     }
 
     #[test]

@@ -146,8 +146,14 @@ pub(super) async fn start_in_network(
 ) -> Result<Beside, String> {
     let nowhere = "--lan: this machine is in no network";
     let ip = lan_ip().ok_or_else(|| nowhere.to_owned())?;
-    let chosen = settings.page_listen.filter(|at| !at.ip().is_loopback());
-    let address = chosen.unwrap_or(SocketAddr::new(ip, 0));
+    let free = SocketAddr::new(ip, 0);
+    let address = match settings.page_listen {
+        Some(at) if at.ip().is_loopback() => {
+            eprintln!("--lan: page_listen ({at}) is for this machine alone: the page is at {ip}.");
+            free
+        }
+        chosen => chosen.unwrap_or(free),
+    };
     let page = open("page-listen", address, None, Taken::MoveAside).await?;
     let service = start(settings, reached_at(address_of(&page)?)).await?;
     let door = page_door(&service, page)?;

@@ -6,6 +6,9 @@ use jiff::Timestamp;
 
 use super::ids::{self, WorkspaceId};
 
+/// What people call the workspace that comes with askfile. It tells a person nothing.
+pub const DEFAULT_NAME: &str = "Default workspace";
+
 /// Whom an upload belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {

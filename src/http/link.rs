@@ -20,10 +20,13 @@ use super::{
 use crate::{
     config::units::{duration_text, size_text},
     domain::{
+        ids::MediaId,
         media::Media,
+        mime::MimePattern,
         session::{Phase, State as SessionState, Status},
+        workspace,
     },
-    error::{Error, Result, accepted_types},
+    error::{Error, Result, accepted, accepted_types},
     service::{
         AskedLink, LinkedSession, Service,
         answers::{LimitsAnswer, for_people, limits_answer, rfc3339},
@@ -34,6 +37,10 @@ use crate::{
 const RECEIPT: &str = "askfile_receipt";
 /// How long the page says "you sent this", in seconds.
 const RECEIPT_SECONDS: u32 = 86_400;
+/// Most files that a cookie proves: browsers take no larger ones than 4 KB.
+const MOST_RECEIPTS: usize = 30;
+/// Stands between the receipts of a cookie.
+const NEXT_RECEIPT: char = '~';
 /// Largest form without a file, in bytes.
 const MOST_FORM_BYTES: usize = 16 * 1024;
 
@@ -138,49 +145,66 @@ fn facts(link: &LinkedSession) -> Response {
 
 /// The page that this browser should see.
 fn page(service: &Service, link: &LinkedSession, headers: &HeaderMap) -> Response {
-    let state = link.view.session.state;
-    let sent = sent_by(service, link, headers);
-    match (state, sent) {
-        (SessionState::Completed | SessionState::Consumed, Some(media)) => {
-            let size = size_text(media.original.size_bytes);
-            let sent = Outcome::Sent {
-                file: (&media.original_filename, &size),
-                count: link.view.tally.stored,
-            };
-            html_response(StatusCode::OK, sent.html(ASSETS))
+    let session = &link.view.session;
+    let mine = sent_by(service, headers);
+    let (here, gone): (Vec<&MediaId>, Vec<&MediaId>) = mine
+        .iter()
+        .partition(|id| link.view.media.iter().any(|media| media.id == **id));
+    match session.state {
+        SessionState::Completed | SessionState::Consumed if !here.is_empty() => {
+            let media = link.view.media.iter();
+            let files: Vec<(&str, String)> = media
+                .clone()
+                .filter(|media| here.contains(&&media.id))
+                .map(|media| {
+                    let size = size_text(media.original.size_bytes);
+                    (media.original_filename.as_str(), size)
+                })
+                .collect();
+            let (files, count) = (&files[..], media.count());
+            html_response(StatusCode::OK, Outcome::Sent { files, count }.html(ASSETS))
         }
-        (SessionState::Checking, _) if link.view.tally.is_full() => {
+        SessionState::Checking if link.view.tally.is_full() => {
             html_response(StatusCode::OK, Outcome::Checking.html(ASSETS))
         }
-        _ => match Error::of_closed(state) {
-            None => request_page(service, link, None, StatusCode::OK),
+        state => match Error::of_closed(state) {
+            None => {
+                // What this browser sent and is there no more did not pass its check.
+                let why = session.last_error.as_ref().filter(|_| !gone.is_empty());
+                request_page(service, link, why.map(Problem::from), StatusCode::OK)
+            }
             Some(closed) => super::failure::failure_page(&closed, ASSETS),
         },
     }
 }
 
-/// The media of this session that this browser sent, by its cookie.
-fn sent_by<'a>(
-    service: &Service,
-    link: &'a LinkedSession,
-    headers: &HeaderMap,
-) -> Option<&'a Media> {
+/// The media that this browser sent, by its cookie; the newest first.
+fn sent_by(service: &Service, headers: &HeaderMap) -> Vec<MediaId> {
     let cookies = headers.get_all(header::COOKIE).iter();
-    let receipt = cookies
+    cookies
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == RECEIPT)
-        .and_then(|(_, receipt)| service.receipt_media(receipt))?;
-    link.view.media.iter().find(|media| media.id == receipt)
+        .filter(|(name, _)| *name == RECEIPT)
+        .flat_map(|(_, receipts)| receipts.split(NEXT_RECEIPT))
+        .take(MOST_RECEIPTS)
+        .filter_map(|receipt| service.receipt_media(receipt))
+        .collect()
 }
 
-/// The cookie for the browser that sent this media.
+/// The cookie for the browser that sent this media, and by its headers perhaps others before.
 pub(super) fn receipt_cookie(
     service: &Service,
     link: &LinkedSession,
     media: &Media,
+    headers: &HeaderMap,
 ) -> HeaderValue {
+    let before = sent_by(service, headers).into_iter();
+    let receipts: Vec<String> = std::iter::once(media.id)
+        .chain(before.filter(|id| *id != media.id))
+        .take(MOST_RECEIPTS)
+        .map(|id| service.receipt(id))
+        .collect();
     let url = service.public_url();
     let secure = if url.starts_with("https://") {
         "; Secure"
@@ -194,7 +218,7 @@ pub(super) fn receipt_cookie(
     let cookie = format!(
         "{RECEIPT}={}; Path={prefix}/uploads/{}; Max-Age={RECEIPT_SECONDS}; HttpOnly; \
          SameSite=Strict{secure}",
-        service.receipt(media.id),
+        receipts.join(&NEXT_RECEIPT.to_string()),
         link.view.session.token,
     );
     HeaderValue::try_from(cookie).expect("a receipt and a path are visible ASCII")
@@ -204,7 +228,7 @@ pub(super) fn receipt_cookie(
 pub(super) fn request_page(
     service: &Service,
     link: &LinkedSession,
-    error: Option<&Error>,
+    error: Option<Problem>,
     status: StatusCode,
 ) -> Response {
     let session = &link.view.session;
@@ -214,13 +238,19 @@ pub(super) fn request_page(
     let accept: Vec<&str> = limits
         .allowed_mime_types
         .iter()
-        .map(crate::domain::mime::MimePattern::as_str)
+        .map(MimePattern::as_str)
         .collect();
+    let (accepted, types) = (
+        accepted(&limits.allowed_mime_types),
+        accepted_types(&limits.allowed_mime_types),
+    );
+    let name = link.workspace.name.as_str();
     let page = RequestPage {
         asked_by: &session.asked_by,
-        workspace_name: &link.workspace.name,
+        workspace_name: (name != workspace::DEFAULT_NAME).then_some(name),
         prompt: session.prompt.as_deref(),
-        accepted: accepted_types(&limits.allowed_mime_types),
+        accepted_types: (types != accepted).then_some(types),
+        accepted,
         accept: accept.join(","),
         max_size: size_text(limits.max_size_bytes),
         max_bytes: limits.max_size_bytes,
@@ -235,6 +265,7 @@ pub(super) fn request_page(
             .collect(),
         max_files: limits.max_files,
         sent: link.view.tally.stored,
+        checking: link.view.tally.checking,
         expires_at: rfc3339(session.redeem_by),
         expires_text: for_people(session.redeem_by),
         time_left: duration_text(Duration::from_secs(left.as_secs().div_ceil(60) * 60)),
@@ -242,10 +273,7 @@ pub(super) fn request_page(
         has_qr: !is_on_this_machine(&service.public_url()),
         query: &link.query.to_string(),
         token: &session.token.to_string(),
-        error: error.map(|error| Problem {
-            message: error.to_string(),
-            next: error.row().person.to_owned(),
-        }),
+        error,
     };
     html_response(status, page.html())
 }

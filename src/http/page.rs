@@ -3,7 +3,7 @@
 //! Names, the prompt and whatever else comes from outside is hostile: the templates escape it, and
 //! their filters take out the characters that play tricks.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use axum::{
     http::{StatusCode, header},
@@ -12,7 +12,7 @@ use axum::{
 use minijinja::{Environment, UndefinedBehavior, Value, context, value::Serde};
 use serde::Serialize;
 
-use crate::{error::Error, intake::filename::harmless_text};
+use crate::{domain::session::LastError, error::Error, intake::filename::harmless_text};
 
 /// What a page may load and do: nothing but what is its own. `blob:` is for thumbnails of files that
 /// the person chose.
@@ -29,12 +29,14 @@ const ASSETS_OF_LINK: &str = "../assets";
 pub(crate) struct RequestPage<'a> {
     /// Who asks.
     pub asked_by: &'a str,
-    /// For which workspace.
-    pub workspace_name: &'a str,
+    /// For which workspace, where its name tells something.
+    pub workspace_name: Option<&'a str>,
     /// The agent's words.
     pub prompt: Option<&'a str>,
     /// What is taken, for a person: `JPEG, PNG, any video`.
     pub accepted: String,
+    /// The same type by type, where that says more.
+    pub accepted_types: Option<String>,
     /// What is taken, for the file dialog: `image/jpeg,video/*`. Empty for anything.
     pub accept: String,
     /// Largest file: `50 MB`.
@@ -49,6 +51,8 @@ pub(crate) struct RequestPage<'a> {
     pub max_files: u32,
     /// How many of them are there.
     pub sent: u32,
+    /// How many more are there and not yet judged.
+    pub checking: u32,
     /// Until when, as RFC 3339 in UTC.
     pub expires_at: String,
     /// Until when, for a person.
@@ -76,6 +80,26 @@ pub(crate) struct Problem {
     pub next: String,
 }
 
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        Self {
+            message: error.to_string(),
+            next: error.row().person.to_owned(),
+        }
+    }
+}
+
+impl From<&LastError> for Problem {
+    fn from(error: &LastError) -> Self {
+        let steps = next_steps();
+        let next = steps.iter().find(|(code, _)| *code == error.code);
+        Self {
+            message: error.message.clone(),
+            next: next.map_or("", |(_, next)| next).to_owned(),
+        }
+    }
+}
+
 impl RequestPage<'_> {
     /// The page.
     pub(crate) fn html(&self) -> String {
@@ -95,6 +119,8 @@ fn next_steps() -> Vec<(&'static str, &'static str)> {
         Error::SizeExceeded { limit: 0 },
         Error::MimeNotAllowed { found, allowed },
         Error::FileMissing(""),
+        Error::ImageTooLarge(String::new()),
+        Error::ScanBlocked(String::new()),
         Error::MalformedBody(String::new()),
         Error::InUse { retry_after: 0 },
         Error::Conflict(String::new()),
@@ -113,10 +139,10 @@ fn next_steps() -> Vec<(&'static str, &'static str)> {
 pub(crate) enum Outcome<'a> {
     /// What this browser sent is there.
     Sent {
-        /// The file's name and size.
-        file: (&'a str, &'a str),
-        /// How many files there are.
-        count: u32,
+        /// Its files' names and sizes.
+        files: &'a [(&'a str, String)],
+        /// How many files there are, those of other browsers too.
+        count: usize,
     },
     /// The file is there and not yet judged. Shown at the link itself, which it opens again and
     /// again.
@@ -152,14 +178,14 @@ impl Outcome<'_> {
             next,
             tone,
         } = self.message();
-        let file = match *self {
-            Self::Sent { file, count: 1 } => Some(file),
-            _ => None,
+        let (files, others) = match *self {
+            Self::Sent { files, count } => (files, count.saturating_sub(files.len())),
+            _ => (&[][..], 0),
         };
         let looks_again = matches!(self, Self::Checking);
         render(
             "message.html",
-            &context! { assets, title, heading, text, next, tone, file, looks_again },
+            &context! { assets, title, heading, text, next, tone, others, looks_again, files => Serde(files) },
         )
     }
 
@@ -172,8 +198,8 @@ impl Outcome<'_> {
                     _ => "Your files have arrived",
                 },
                 text: match count {
-                    1 => "The chat now has it.",
-                    _ => "The chat now has them.",
+                    1 => "The chat now has it.".into(),
+                    _ => format!("The chat now has {count} files.").into(),
                 },
                 next: "You can go back to your chat: say there that you are done. This page can \
                        be closed.",
@@ -182,7 +208,7 @@ impl Outcome<'_> {
             Self::Checking => Message {
                 title: "Checking the file",
                 heading: "Checking the file",
-                text: "It has arrived. The chat gets it once the check is over.",
+                text: "It has arrived. The chat gets it once the check is over.".into(),
                 next: "Keep this page open: it looks again every few seconds.",
                 tone: "busy",
             },
@@ -228,7 +254,7 @@ impl Outcome<'_> {
             Self::Failed { message, next } => Message {
                 title: "That did not work",
                 heading: "That did not work",
-                text: message,
+                text: (*message).into(),
                 next,
                 tone: "bad",
             },
@@ -240,7 +266,7 @@ impl Outcome<'_> {
 struct Message<'a> {
     title: &'a str,
     heading: &'a str,
-    text: &'a str,
+    text: Cow<'a, str>,
     next: &'a str,
     tone: &'a str,
 }
@@ -251,7 +277,7 @@ impl<'a> Message<'a> {
         Self {
             title,
             heading,
-            text,
+            text: text.into(),
             next: error.row().person,
             tone: "closed",
         }

@@ -84,7 +84,10 @@ fn stored(
     headers: &HeaderMap,
 ) -> Response {
     let media = &received.media;
-    let cookie = [(header::SET_COOKIE, receipt_cookie(service, link, media))];
+    let cookie = [(
+        header::SET_COOKIE,
+        receipt_cookie(service, link, media, headers),
+    )];
     if wants_page(headers) {
         // The link again: now it shows the result, and going back sends nothing twice.
         let here = format!("?{}", link.query);
@@ -121,7 +124,7 @@ fn refused(service: &Service, link: &LinkedSession, error: Error, headers: &Head
         return failed(error, headers, ASSETS);
     }
     error.log();
-    let page = request_page(service, link, Some(&error), error.row().status);
+    let page = request_page(service, link, Some((&error).into()), error.row().status);
     with_retry_after(page, &error)
 }
 

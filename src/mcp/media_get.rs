@@ -60,7 +60,10 @@ impl Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<AnswerBeside<GetAnswer>> {
         let arguments: GetArguments = arguments.read()?;
-        let expires_at = self.service.link_expiry(arguments.expires_in_seconds)?;
+        let expires_at = self
+            .service
+            .link_expiry(arguments.expires_in_seconds)
+            .await?;
         let caller = self.caller(&context);
         let which = MediaRef::named(&arguments.media_id);
         let media = self.service.media(&caller, which).await?;

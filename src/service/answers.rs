@@ -19,7 +19,7 @@ use crate::{
         purpose::MediaHandles,
         session::{LastError, Phase, State, Status, UploadSession},
     },
-    error::accepted_types,
+    error::accepted,
     intake::body::FILE_FIELD,
     link::hex,
     store::SessionView,
@@ -392,7 +392,7 @@ fn instruction(session: &UploadSession, url: &str) -> String {
     format!(
         "{asked}\n\nOpen this link and send it there: {url}\n\nThe link takes {files} ({}; at \
          most {} each) and works for {}, until {}. Tell me when you are done.",
-        accepted_types(&limits.allowed_mime_types),
+        accepted(&limits.allowed_mime_types),
         size_text(limits.max_size_bytes),
         duration_text(life),
         for_people(session.expires_at),

@@ -5,6 +5,7 @@ mod uniform;
 
 use std::{io, time::Duration};
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use jiff::SignedDuration;
 
 use super::{Service, close::log_move, signed};
@@ -23,8 +24,8 @@ use crate::{
 
 /// How often it is looked whose check is due.
 const EVERY: Duration = Duration::from_secs(5);
-/// How many are taken at once.
-const BATCH: u32 = 4;
+/// How many are judged at once.
+const AT_ONCE: usize = 4;
 /// What a turn may come late, on a machine that has much to do.
 const SLACK: Duration = Duration::from_secs(10);
 /// The pause after the first try that brought no verdict; each one after is twice as long.
@@ -86,24 +87,40 @@ impl Service {
     /// # Errors
     /// Ours; the check comes again then.
     pub(super) async fn check(&self, check: Check) -> Result<Checked> {
-        let id = check.media.upload_id;
-        match self.judge(&check).await {
+        let stop = match self.judge(&check).await {
             Ok(view) => {
+                let id = check.media.upload_id;
                 log_move(id, State::Checking, view.session.state);
                 self.delete_leftovers().await;
-                Ok(Checked::Passed(Box::new(view)))
+                return Ok(Checked::Passed(Box::new(view)));
             }
-            Err(Stop::Refused(error)) => self.block(&check, error).await,
-            Err(Stop::Later(why)) => self.put_off(&check, &why).await,
-            Err(Stop::Lost) => {
+            Err(stop) => stop,
+        };
+        self.delete(&staging_key(check.turn)).await?;
+        match stop {
+            Stop::Refused(error) => self.block(&check, error).await,
+            Stop::Later(why) => self.put_off(&check, &why).await,
+            Stop::Failed(error) => {
+                error.log();
+                self.put_off(&check, "it failed on our side").await
+            }
+            Stop::Lost => {
                 self.take_back(&check).await?;
                 Ok(Checked::Lost)
             }
-            Err(Stop::Failed(error)) => Err(error),
         }
     }
 
+    async fn delete(&self, key: &str) -> Result<()> {
+        let deleted = self.objects.delete(key).await;
+        deleted.map_err(Error::of_storage)
+    }
+
     async fn judge(&self, check: &Check) -> Result<SessionView, Stop> {
+        // A file over which processes die is not tried for ever either.
+        if check.tries > 1 && self.is_given_up(check) {
+            return Err(Stop::Later("it was never judged".into()));
+        }
         let source = self.source_of(check).await?;
         let scan_status = self.scan(&source, check.media.stored.size_bytes).await?;
         hook::reached("scanned");
@@ -113,9 +130,9 @@ impl Service {
         // Only who has the turn publishes; whoever takes the next one waits until the lease is over.
         let lease = self.turn_lease();
         self.store.renew_check(media.id, turn, lease).await?;
-        let (is_remade, from) = match &uniform.remade {
-            Some(_) => (true, staging_key(turn)),
-            None => (false, source),
+        let (remade_of, from) = match &uniform.remade {
+            Some(_) => (Some(source), staging_key(turn)),
+            None => (None, source),
         };
         let stored = uniform.remade.unwrap_or_else(|| media.stored.clone());
         let key = object_key(media.id, &stored.mime_type);
@@ -128,7 +145,7 @@ impl Service {
             stored,
             dimensions: uniform.dimensions,
             scan_status,
-            is_remade,
+            remade_of,
         };
         let view = self.store.pass_check(media.id, turn, passed).await?;
         hook::reached("passed");
@@ -188,15 +205,15 @@ impl Service {
 
     async fn put_off(&self, check: &Check, why: &str) -> Result<Checked> {
         let media = &check.media;
-        if self.clock.now().duration_since(media.created_at) >= GIVE_UP_AFTER {
-            let error = "This file could not be checked for viruses, so it was deleted.";
+        if self.is_given_up(check) {
+            let error = "This file could not be checked for a day, so it was deleted.";
             return self.block(check, Error::ScanBlocked(error.into())).await;
         }
         let pause = FIRST_PAUSE * 2_u32.saturating_pow(check.tries.min(10));
         let pause = pause.min(LONGEST_PAUSE);
         tracing::warn!(
             upload.id = %media.upload_id, media.id = %media.id, cause = why,
-            again_in_seconds = pause.as_secs(), "the virus scanner gave no verdict",
+            again_in_seconds = pause.as_secs(), "a file was not judged",
         );
         match self
             .store
@@ -207,6 +224,11 @@ impl Service {
             Err(StoreError::ClaimGone) => Ok(Checked::Lost),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn is_given_up(&self, check: &Check) -> bool {
+        let age = self.clock.now().duration_since(check.media.created_at);
+        age >= GIVE_UP_AFTER
     }
 
     /// Deletes at once what the sweep would find.
@@ -227,9 +249,7 @@ impl Service {
             return Ok(());
         }
         for mime_type in [media.stored.mime_type.as_str(), REMADE_AS] {
-            let key = object_key(media.id, mime_type);
-            let deleted = self.objects.delete(&key).await;
-            deleted.map_err(Error::of_storage)?;
+            self.delete(&object_key(media.id, mime_type)).await?;
         }
         Ok(())
     }
@@ -252,14 +272,20 @@ impl Service {
     /// # Errors
     /// Ours; what was not judged is due again later.
     pub async fn check_due(&self) -> Result<()> {
+        let mut checks = FuturesUnordered::new();
         loop {
-            let due = self.store.take_checks(BATCH, self.turn_lease()).await?;
-            if due.is_empty() {
-                return Ok(());
+            // One that is slow holds up none of those that come after it.
+            while checks.len() < AT_ONCE {
+                let due = self.store.take_checks(1, self.turn_lease()).await?;
+                let Some(check) = due.into_iter().next() else {
+                    break;
+                };
+                checks.push(self.check(check));
             }
-            let checks = due.into_iter().map(|check| self.check(check));
-            for checked in futures_util::future::join_all(checks).await {
-                checked?;
+            match checks.next().await {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => error.log(),
+                None => return Ok(()),
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::{
         purpose::Purpose,
         session::{Metadata, State, UploadSession},
     },
-    error::{Error, Result, accepted_types},
+    error::{Error, Result, accepted},
     link::Token,
     store::NewSession,
 };
@@ -193,7 +193,7 @@ fn allowed_types(
                 "allowed_mime_types: `{pattern}` is not accepted here for the purpose `{}`; \
                  accepted are {} ({}).",
                 purpose.name,
-                accepted_types(&allowed),
+                accepted(&allowed),
                 allowed
                     .iter()
                     .map(MimePattern::as_str)

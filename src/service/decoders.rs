@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 
 /// What all of them may take together, in MiB. A single image that takes more waits for all of it.
 const ROOM: u32 = 512;
-/// What a pixel takes, in bytes: three or four colours, and what an encoder holds beside them.
-const A_PIXEL: u64 = 4;
+/// What a pixel takes at most, in bytes: four colours of sixteen bits.
+const A_PIXEL: u64 = 8;
 /// More at once are not faster, however many processors there are.
 const MOST: usize = 8;
 

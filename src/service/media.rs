@@ -90,11 +90,13 @@ impl Service {
         Ok(media)
     }
 
-    /// Until when links made now live, if they are to live so many seconds.
+    /// Until when links made now live, if they are to live so many seconds. Waits until it is known
+    /// where they lead.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for more than an hour.
-    pub fn link_expiry(&self, seconds: Option<u64>) -> Result<jiff::Timestamp> {
+    /// [`Error::InvalidArgument`] for more than an hour; [`Error::Busy`] while nobody serves the
+    /// page.
+    pub async fn link_expiry(&self, seconds: Option<u64>) -> Result<jiff::Timestamp> {
         let life = match seconds {
             None => super::LINK_LIFE,
             Some(seconds @ 1..=MOST_LINK_SECONDS) => {
@@ -102,6 +104,7 @@ impl Service {
             }
             Some(_) => return Err(invalid("expires_in_seconds: 1 to 3,600.")),
         };
+        self.public_url.settled().await?;
         Ok(later(self.clock.now(), life))
     }
 

@@ -48,7 +48,7 @@ use crate::{
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         media::Media,
         session::{LastError, State, UploadSession},
-        workspace::{Alias, Workspace, WorkspaceRef},
+        workspace::{Alias, DEFAULT_NAME, Workspace, WorkspaceRef},
     },
 };
 
@@ -61,7 +61,7 @@ const DEFAULT_WORKSPACE: &str = "SELECT * FROM workspace WHERE is_default = 1";
 const WORKSPACE_BY_ID: &str = "SELECT * FROM workspace WHERE id = ?1";
 const WORKSPACE_BY_ALIAS: &str = "SELECT * FROM workspace WHERE alias = ?1";
 const MAKE_WORKSPACE: &str = "INSERT INTO workspace (id, alias, name, is_default, created_at)
-    VALUES (:id, :alias, 'Default workspace', 1, :now) RETURNING *";
+    VALUES (:id, :alias, :name, 1, :now) RETURNING *";
 
 /// Everything in one SQLite file: one thread writes, a few connections read.
 #[derive(Debug)]
@@ -195,7 +195,7 @@ impl UploadStore for SqliteStore {
                 MAKE_WORKSPACE,
                 named_params! {
                     ":id": Col(WorkspaceId::random()), ":alias": Alias::random().as_str(),
-                    ":now": Col(now),
+                    ":name": DEFAULT_NAME, ":now": Col(now),
                 },
                 rows::workspace,
             )?;

@@ -1,10 +1,12 @@
 //! Benchmarks on the real binary, each against something real in the same run. They print ratios;
-//! run them by hand with `tests/bench/run [images|large|slow|s3|small|status]`, on a machine at rest.
+//! run them by hand with `tests/bench/run [download|images|large|slow|s3|small|status]`, on a machine at
+//! rest.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod client;
+mod download;
 mod images;
 mod large;
 #[cfg(feature = "s3")]
@@ -46,6 +48,9 @@ fn main() {
     }
     if runs("images") {
         images::run();
+    }
+    if runs("download") {
+        runtime.block_on(download::run());
     }
     if runs("slow") {
         runtime.block_on(large::slow());

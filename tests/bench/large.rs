@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::{median, server::Server, timed};
 
-const GIB: u64 = 1024 * 1024 * 1024;
+pub const GIB: u64 = 1024 * 1024 * 1024;
 const ROUNDS: usize = 3;
 const SLOW_AT_ONCE: usize = 64;
 const SLOW_FOR: Duration = Duration::from_secs(15);

@@ -124,9 +124,11 @@ class Tab:
         )
 
     def settle(self) -> None:
-        """Lets motion end."""
+        """Lets motion end, but for what moves as long as it is seen."""
         self.page.evaluate(
-            "Promise.all(document.getAnimations().map((motion) => motion.finished))"
+            """Promise.all(document.getAnimations()
+              .filter((motion) => motion.effect.getTiming().iterations !== Infinity)
+              .map((motion) => motion.finished))"""
         )
 
     def shoot(self, name: str) -> None:

@@ -131,6 +131,24 @@ def test_what_is_missing_is_not_backed_up_in_silence(server: Server, tmp_path: P
     assert not (tmp_path / "backup/askfile.db").exists()
 
 
+def test_a_copy_that_was_cut_off_is_copied_again(server: Server, tmp_path: Path) -> None:
+    assert server.ask().send(png()).status == 201
+    backup = tmp_path / "backup"
+    run(tmp_path, "backup", str(backup))
+    [copy] = (backup / "medias").iterdir()
+    copy.write_bytes(copy.read_bytes()[:10])
+    assert "1 of them new" in run(tmp_path, "backup", str(backup)).stdout
+    assert verified(tmp_path, data_dir=str(backup)) == (0, [])
+
+
+def test_an_altered_file_is_not_backed_up_in_silence(server: Server, tmp_path: Path) -> None:
+    assert server.ask().send(png()).status == 201
+    [stored] = server.stored
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    ended = run(tmp_path, "backup", str(tmp_path / "backup"))
+    assert ended.returncode == 1 and "not those that were stored" in ended.stderr
+
+
 def test_a_backup_goes_over_nothing_but_itself(server: Server, tmp_path: Path) -> None:
     assert server.ask().send(png()).status == 201
     other = tmp_path / "other"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from playwright.sync_api import Error, FileChooser, expect
 
@@ -54,6 +55,9 @@ def test_three_files_of_which_one_is_refused_and_replaced(server: Server, browse
     tab.choose(("b.png", png()))
     tab.button("Send").click()
     expect(tab.heading).to_have_text("Your files have arrived")
+    expect(tab.page.locator("main")).to_contain_text("The chat now has 3 files.")
+    expect(tab.page.locator(".sent .file-name")).to_have_text(["a.png", "c.png", "b.png"])
+    assert "b.png" not in browse(link.url).page.content()
     names = [media["original_filename"] for media in server.status(link)["result"]["media"]]
     assert sorted(names) == ["a.png", "b.png", "c.png"]
 
@@ -126,6 +130,19 @@ def test_a_connection_is_cut_in_the_middle_and_the_file_tried_again(
     assert server.status(link)["status"] == "completed"
 
 
+def test_a_file_that_was_changed_since_must_be_chosen_again(
+    server: Server, browse: Open, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(png())
+    tab = browse(server.ask().url)
+    tab.page.set_input_files("#media", file)
+    expect(tab.row("a.png")).to_be_visible()
+    file.unlink()
+    tab.button("Send").click()
+    expect(tab.row("a.png")).to_contain_text("This file cannot be read any more.")
+
+
 def test_an_offline_phone_is_told_so(server: Server, browse: Open) -> None:
     tab = browse(server.ask().url)
     tab.choose(("a.jpg", photo()))
@@ -172,6 +189,8 @@ def test_two_pages_of_one_link_follow_each_other(server: Server, browse: Open) -
     desktop.choose(("b.png", png()))
     desktop.button("Send").click()
     expect(desktop.heading).to_have_text("Your files have arrived")
+    expect(desktop.page.locator(".sent")).to_contain_text("and 1 from another page")
+    expect(desktop.page.locator(".sent")).not_to_contain_text("a.jpg")
     expect(phone.heading).to_have_text("Your files have arrived")
 
 

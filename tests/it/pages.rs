@@ -136,7 +136,6 @@ async fn the_page_says_who_asks_for_what_and_until_when() {
     let html = page.html();
     for told in [
         "Claude",
-        "Default workspace",
         "The invoice of May",
         "3 MB",
         "15 minutes",

@@ -7,9 +7,10 @@ const HOSTILE: &str = "</p><script>alert(1)</script>\"'{{ 7*7 }}{% raw %}\u{202e
 fn page() -> RequestPage<'static> {
     RequestPage {
         asked_by: "Claude",
-        workspace_name: "Acme",
+        workspace_name: Some("Acme"),
         prompt: Some("The invoice of May,\nas PDF."),
         accepted: "PDF, any image".into(),
+        accepted_types: None,
         accept: "application/pdf,image/*".into(),
         max_size: "50 MB".into(),
         max_bytes: 52_428_800,
@@ -17,6 +18,7 @@ fn page() -> RequestPage<'static> {
         caps: vec![("image".into(), "10 MB".into())],
         max_files: 1,
         sent: 0,
+        checking: 0,
         expires_at: "2026-11-22T14:05:00Z".into(),
         expires_text: "14:05 UTC on 22 November 2026".into(),
         time_left: "15 minutes".into(),
@@ -29,10 +31,11 @@ fn page() -> RequestPage<'static> {
 }
 
 fn outcomes() -> Vec<Outcome<'static>> {
-    let file = ("may.pdf", "1.4 MB");
+    static FILES: LazyLock<[(&str, String); 1]> = LazyLock::new(|| [("may.pdf", "1.4 MB".into())]);
+    let files = &FILES[..];
     let (message, next) = ("The server is busy.", "Try again in a minute.");
     vec![
-        Outcome::Sent { file, count: 1 },
+        Outcome::Sent { files, count: 1 },
         Outcome::Checking,
         Outcome::Used,
         Outcome::Expired,
@@ -159,10 +162,16 @@ fn a_person_can_tell_who_asks_for_what_and_until_when() {
 
 #[test]
 fn done_is_offered_once_one_of_several_files_is_there() {
-    for (max_files, sent, offered) in [(1, 0, false), (5, 0, false), (5, 1, true), (1, 0, false)] {
+    for (max_files, sent, checking, offered) in [
+        (1, 0, 0, false),
+        (5, 0, 0, false),
+        (5, 1, 0, true),
+        (5, 1, 1, false),
+    ] {
         let page = RequestPage {
             max_files,
             sent,
+            checking,
             ..page()
         };
         let html = page.html();
@@ -199,7 +208,7 @@ fn what_comes_from_outside_is_text_and_stays_in_its_place() {
                 {{ 7*7 }}{% raw %}gpj.exe";
     let request = RequestPage {
         asked_by: HOSTILE,
-        workspace_name: HOSTILE,
+        workspace_name: Some(HOSTILE),
         prompt: Some(HOSTILE),
         accepted: HOSTILE.into(),
         accept: HOSTILE.into(),
@@ -216,8 +225,9 @@ fn what_comes_from_outside_is_text_and_stays_in_its_place() {
     assert_eq!(request.matches(&isolated).count(), 3, "{request}");
     assert!(request.contains(&format!("<blockquote dir=\"auto\">{text}</blockquote>")));
 
+    let files = [(HOSTILE, "1 MB".into())];
     let sent = Outcome::Sent {
-        file: (HOSTILE, "1 MB"),
+        files: &files,
         count: 1,
     };
     let sent = sent.html("../assets");
@@ -243,7 +253,7 @@ fn the_prompt_is_in_its_quotation_only() {
     let html = page().html();
     assert_eq!(html.matches("The invoice of May").count(), 1);
     let (head, _) = html.split_once("<body>").unwrap();
-    for name in [page().asked_by, page().workspace_name, "invoice"] {
+    for name in [page().asked_by, "Acme", "invoice"] {
         assert!(!head.contains(name), "{head}");
     }
     for meta in [

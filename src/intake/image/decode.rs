@@ -11,6 +11,7 @@ use super::{
     Format, ImageError,
     limits::{Limits, area},
     plan::Plan,
+    png::MAX_PROFILE_BYTES,
 };
 use crate::objects::ReadSeek;
 
@@ -62,8 +63,10 @@ pub(super) fn decode(
     limits.check_memory(turning.max(decoder.total_bytes() + plan.scratch_bytes))?;
     let color = decoder.color_type();
     let profile = decoder.icc_profile()?.filter(|profile| {
-        // Where a profile names the colours that it is for.
-        color.has_color() && profile.get(16..20) == Some(b"RGB ")
+        // Where a profile names the colours that it is for. In a PNG it is packed, and small there.
+        color.has_color()
+            && profile.get(16..20) == Some(b"RGB ")
+            && profile.len() as u64 <= MAX_PROFILE_BYTES
     });
     let bytes = usize::try_from(decoder.total_bytes()).map_err(|_| ImageError::Unsupported)?;
     let mut samples = vec![0; bytes];

@@ -1,6 +1,6 @@
 //! Pixels as JPEG, without any metadata but a colour profile.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 
 use image::DynamicImage;
 use jpeg_encoder::{ColorType, Encoder, EncodingError, SamplingFactor};
@@ -35,9 +35,9 @@ pub(super) fn jpeg(
 
 impl From<EncodingError> for ImageError {
     fn from(error: EncodingError) -> Self {
-        Self::Io(match error {
-            EncodingError::IoError(error) => error,
-            error => io::Error::other(error),
-        })
+        match error {
+            EncodingError::IoError(error) => Self::Io(error),
+            _ => Self::Unsupported,
+        }
     }
 }

@@ -43,7 +43,10 @@ pub(super) fn plan(source: &mut Source, limits: &Limits) -> Result<Plan, ImageEr
         match &kind {
             b"IEND" => {
                 source.skip(u64::from(count) + 4)?;
-                parts.keep(at..end)?;
+                match count {
+                    0 => parts.keep(at..end)?,
+                    _ => parts.add(chunk(kind, &[]))?,
+                }
                 break;
             }
             b"eXIf" if orientation.is_none() => {

@@ -61,6 +61,10 @@ impl Service {
         };
         let place = self.decoders.place(pixels).await;
         let _place = place.map_err(Stop::Failed)?;
+        // Waiting may have taken long.
+        self.store
+            .renew_check(media.id, turn, self.turn_lease())
+            .await?;
         let remade = image.made(images, staging_key(turn)).await?;
         self.keep(turn, remade).await
     }

@@ -33,26 +33,29 @@ impl Service {
         let service = self.clone();
         let checking = tokio::spawn(async move { service.check(check).await });
         let Ok(checked) = tokio::time::timeout(PATIENCE, checking).await else {
-            return Ok(received);
+            return self.still_wanted(received).await;
         };
         match checked.map_err(Error::internal)? {
             Ok(Checked::Passed(view)) => self::received(*view, media),
             Ok(Checked::Refused(error)) => Err(error),
             Ok(Checked::Later) => Ok(received),
-            Ok(Checked::Lost) => {
-                let id = received.session.id;
-                let now = self.store.find(SessionRef::Id(id)).await?;
-                let now = now.ok_or(Error::NotFound)?;
-                match Error::of_closed(now.session.state) {
-                    Some(closed @ (Error::Declined | Error::Cancelled)) => Err(closed),
-                    _ => Ok(received),
-                }
-            }
+            Ok(Checked::Lost) => self.still_wanted(received).await,
             // The file is durable, and its check comes again.
             Err(error) => {
                 error.log();
                 Ok(received)
             }
+        }
+    }
+
+    /// # Errors
+    /// Why its session was closed meanwhile, if it was.
+    async fn still_wanted(&self, received: Received) -> Result<Received> {
+        let id = received.session.id;
+        let now = self.store.find(SessionRef::Id(id)).await?;
+        match Error::of_closed(now.ok_or(Error::NotFound)?.session.state) {
+            Some(closed @ (Error::Declined | Error::Cancelled)) => Err(closed),
+            _ => Ok(received),
         }
     }
 }

@@ -24,9 +24,10 @@ CREATE TABLE new_media (
     scan_status         TEXT NOT NULL,
     created_at          INTEGER NOT NULL,
     retain_until        INTEGER,
-    -- Until it is judged: where the bytes lie that came, whose turn it is to judge them, when that
-    -- turn is over, and how often it was tried.
+    -- Until it is judged: where the bytes lie that came and since when they did, whose turn it is to
+    -- judge them, when that turn is over, and how often it was tried.
     source_key          TEXT,
+    began_at            INTEGER,
     check_claim         BLOB,
     check_due_at        INTEGER,
     check_tries         INTEGER NOT NULL DEFAULT 0,

@@ -16,11 +16,12 @@ use crate::{
         mime::Kind,
         session::{Event, LastError},
     },
-    store::{Check, Passed, later},
+    store::{Check, NewCheck, Passed, later},
 };
 
 const BEGIN: &str = "UPDATE media
-    SET source_key = :source_key, check_claim = :turn, check_due_at = :due_at WHERE id = :id";
+    SET source_key = :source_key, began_at = :began_at, check_claim = :turn, check_due_at = :due_at
+    WHERE id = :id";
 const DUE: &str =
     "SELECT * FROM media WHERE check_due_at <= :now ORDER BY check_due_at LIMIT :most";
 const TAKE: &str = "UPDATE media
@@ -35,7 +36,7 @@ const PASS: &str = "UPDATE media
         source_key = NULL, check_claim = NULL, check_due_at = NULL
     WHERE id = :id";
 const BLOCK: &str = "UPDATE media
-    SET scan_status = 'blocked', slot = NULL, attempt = NULL, retain_until = :retain_until,
+    SET scan_status = 'blocked', slot = NULL, retain_until = :retain_until,
         source_key = NULL, check_claim = NULL, check_due_at = NULL
     WHERE id = :id";
 
@@ -46,12 +47,13 @@ const BLOCKED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub(super) fn begin(
     db: &Connection,
     id: MediaId,
-    (source_key, turn, lease): (&str, ClaimId, SignedDuration),
+    check: &NewCheck,
+    began_at: Timestamp,
     now: Timestamp,
 ) -> Result<()> {
     db.prepare_cached(BEGIN)?.execute(named_params! {
-        ":id": Col(id), ":source_key": source_key, ":turn": Col(turn),
-        ":due_at": Col(later(now, lease)),
+        ":id": Col(id), ":source_key": check.source_key, ":began_at": Col(began_at),
+        ":turn": Col(check.turn), ":due_at": Col(later(now, check.lease)),
     })?;
     Ok(())
 }
@@ -61,6 +63,7 @@ struct Due {
     source_key: String,
     turn: ClaimId,
     tries: u32,
+    began_at: Timestamp,
 }
 
 fn due(row: &rusqlite::Row<'_>) -> rusqlite::Result<Due> {
@@ -69,6 +72,7 @@ fn due(row: &rusqlite::Row<'_>) -> rusqlite::Result<Due> {
         source_key: row.get("source_key")?,
         turn: get(row, "check_claim")?,
         tries: row.get("check_tries")?,
+        began_at: get(row, "began_at")?,
     })
 }
 
@@ -85,10 +89,11 @@ pub(super) fn take(
         .into_iter()
         .map(|due| {
             let turn = ClaimId::random();
-            // Whoever had the turn before may have died over what it was making.
-            sweeping::doom(db, &staging_key(due.turn), now)?;
+            let turn_ends = later(now, lease);
+            // Whoever had the turn before may have died over what it was making, or be making it.
+            sweeping::doom(db, &staging_key(due.turn), turn_ends)?;
             db.prepare_cached(TAKE)?.execute(named_params! {
-                ":id": Col(due.media.id), ":turn": Col(turn), ":due_at": Col(later(now, lease)),
+                ":id": Col(due.media.id), ":turn": Col(turn), ":due_at": Col(turn_ends),
             })?;
             Ok(Check {
                 media: due.media,
@@ -132,11 +137,9 @@ pub(super) fn pass(
     passed: &Passed,
     now: Timestamp,
 ) -> Result<SessionView> {
-    let Due {
-        media, source_key, ..
-    } = of_turn(db, id, turn)?;
-    if passed.is_remade {
-        sweeping::doom(db, &source_key, now)?;
+    let media = of_turn(db, id, turn)?.media;
+    if let Some(source) = &passed.remade_of {
+        sweeping::doom(db, source, now)?;
     }
     db.prepare_cached(PASS)?.execute(named_params! {
         ":id": Col(id), ":kind": Kind::of(&passed.stored.mime_type).as_str(),
@@ -160,14 +163,16 @@ pub(super) fn block(
     why: &LastError,
     now: Timestamp,
 ) -> Result<UploadId> {
-    let media = of_turn(db, id, turn)?.media;
+    let Due {
+        media, began_at, ..
+    } = of_turn(db, id, turn)?;
     files::doom_bytes(db, id, now)?;
     db.prepare_cached(BLOCK)?.execute(named_params! {
         ":id": Col(id), ":retain_until": Col(later(now, BLOCKED_KEPT)),
     })?;
     files::forget_handles(db, id)?;
     let mut current = Current::load(db, SessionRef::Id(media.upload_id), now)?;
-    current.refused(media.created_at)?;
+    current.refused(began_at)?;
     sessions::set_error(db, media.upload_id, Some(why))?;
     Ok(media.upload_id)
 }

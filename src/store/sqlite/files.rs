@@ -173,12 +173,14 @@ pub(super) fn doom_bytes(db: &Connection, id: MediaId, now: Timestamp) -> Result
     let Some(places) = places.optional()? else {
         return Ok(());
     };
-    let staged = [places.source_key, places.turn.map(staging_key)];
-    for key in staged.into_iter().flatten() {
-        sweeping::doom(db, &key, now)?;
+    if let Some(source) = &places.source_key {
+        sweeping::doom(db, source, now)?;
     }
-    // Whoever has the turn may be publishing just now.
+    // Whoever has the turn may be making or publishing it just now.
     let published_by = places.turn_ends.map_or(now, |turn_ends| turn_ends.max(now));
+    if let Some(turn) = places.turn {
+        sweeping::doom(db, &staging_key(turn), published_by)?;
+    }
     let published = [places.mime_type.as_str(), REMADE_AS].map(|mime| object_key(id, mime));
     let remade = usize::from(places.turn_ends.is_some());
     for key in published.iter().take(1 + remade) {

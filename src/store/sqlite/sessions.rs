@@ -378,8 +378,7 @@ pub(super) fn commit_upload(
     current.files.push((claim.slot, new.scan_status));
     let tally = current.tally();
     if let Some(check) = &new.check {
-        let turn = (check.source_key.as_str(), check.turn, check.lease);
-        checking::begin(db, claim.media, turn, now)?;
+        checking::begin(db, claim.media, check, claim.began_at, now)?;
         current.apply(Event::Staged(tally))?;
     } else {
         current.apply(Event::Stored(tally))?;

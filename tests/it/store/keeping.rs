@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use askfile::{
-    domain::{ids::WorkspaceId, media::Filter},
+    domain::{
+        ids::WorkspaceId,
+        media::{Filter, object_key},
+    },
     store::{MediaPage, MediaQuery, MediaRef, StoreError},
 };
 use jiff::Timestamp;
@@ -179,7 +182,7 @@ pub async fn what_is_attached_is_deleted_by_force_only(bench: Bench) {
     assert!(bench.is_there(file).await);
     bench.delete(file, true).await.unwrap();
     assert!(!bench.is_there(file).await);
-    let key = askfile::domain::media::object_key(file, "image/png");
+    let key = object_key(file, "image/png");
     assert_eq!(bench.store.due().await.unwrap().doomed, [key]);
     let late = bench.store.attach(bench.workspace.id, file, on_post("9"));
     assert!(matches!(late.await, Err(StoreError::NotFound)));

@@ -157,3 +157,34 @@ async fn of_processes_that_start_at_once_all_get_the_same_workspace() {
         assert_eq!(workspaces.len(), 1);
     }
 }
+
+#[tokio::test]
+async fn what_was_attached_before_the_schema_knew_is_kept() {
+    let sqlite = Sqlite::new();
+    let db = rusqlite::Connection::open(sqlite.folder.path().join("askfile.db")).unwrap();
+    for migration in [
+        include_str!("../../../src/store/sqlite/0001_start.sql"),
+        include_str!("../../../src/store/sqlite/0002_bytes.sql"),
+    ] {
+        db.execute_batch(migration).unwrap();
+    }
+    db.execute_batch(
+        "PRAGMA user_version = 2;
+         INSERT INTO workspace VALUES (zeroblob(16), 'w-abc', 'x', 1, 0);
+         WITH one (id) AS (VALUES (x'01890000000070008000000000000001'),
+                                  (x'01890000000070008000000000000002'))
+         INSERT INTO media (id, workspace_id, session_id, slot, purpose, labels, original_filename,
+             kind, mime_type, size_bytes, sha256, original_mime_type, original_size_bytes,
+             original_sha256, scan_status, created_at, retain_until)
+         SELECT id, zeroblob(16), id, 0, 'general', '{}', 'a.png', 'image', 'image/png', 9,
+             zeroblob(32), 'image/png', 9, zeroblob(32), 'skipped', 0, 1 FROM one;
+         INSERT INTO attachment VALUES (zeroblob(16), zeroblob(16),
+             x'01890000000070008000000000000001', 'post', '7', NULL, 0, 0);",
+    )
+    .unwrap();
+    drop(db);
+    let store = sqlite.open().await;
+    let retired = store.retire_media(9).await.unwrap();
+    let names: Vec<String> = retired.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["01890000-0000-7000-8000-000000000002"]);
+}
