@@ -95,6 +95,8 @@ every_store_keeps_its_promises! {
     sweeping {
         the_sweep_moves_the_sessions_whose_time_is_over,
         a_lost_claim_is_one_sweepers_until_it_is_forgotten,
+        what_was_begun_for_a_claim_is_told_with_it_once_it_is_lost,
+        what_is_doomed_later_is_left_alone_until_then,
         what_came_before_a_link_was_closed_is_deleted,
         a_session_is_forgotten_thirty_days_after_its_end,
         a_session_is_remembered_while_its_claims_have_left_bytes,

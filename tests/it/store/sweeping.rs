@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::harness::mins;
-use askfile::{domain::media::object_key, store::MediaRef};
+use askfile::{
+    domain::media::object_key,
+    store::{MediaRef, StoreError},
+};
 
 pub async fn the_sweep_moves_the_sessions_whose_time_is_over(bench: Bench) {
     let empty = [bench.session(1).await, bench.session(1).await];
@@ -78,6 +81,29 @@ pub async fn a_lost_claim_is_one_sweepers_until_it_is_forgotten(bench: Bench) {
     bench.store.commit_upload(busy, media()).await.unwrap();
     bench.advance(mins(60));
     assert_eq!(take().await.unwrap(), [], "a stored file is no lost claim");
+}
+
+pub async fn what_was_begun_for_a_claim_is_told_with_it_once_it_is_lost(bench: Bench) {
+    let session = bench.session(2).await;
+    let (silent, gone) = (bench.claim(session).await, bench.claim(session).await);
+    let note = |claim| bench.store.note_begun(claim, "begun".into());
+    note(silent).await.unwrap();
+    bench.store.release(gone, None).await.unwrap();
+    let late = note(gone).await;
+    assert!(matches!(late, Err(StoreError::ClaimGone)), "{late:?}");
+    bench.advance(LEASE);
+    let lost = bench.store.take_lost_claims(9, mins(1)).await.unwrap();
+    assert_eq!(lost.len(), 1);
+    assert_eq!(lost[0].begun.as_deref(), Some("begun"));
+}
+
+pub async fn what_is_doomed_later_is_left_alone_until_then(bench: Bench) {
+    bench.store.doom("key".into(), mins(5)).await.unwrap();
+    let take = || bench.store.take_doomed(9, mins(1));
+    bench.advance(mins(5) - secs(1));
+    assert_eq!(take().await.unwrap(), [""; 0]);
+    bench.advance(secs(1));
+    assert_eq!(take().await.unwrap(), ["key"]);
 }
 
 pub async fn what_came_before_a_link_was_closed_is_deleted(bench: Bench) {
