@@ -10,6 +10,8 @@
 //!
 //! let settings = Settings::in_folder("/var/lib/askfile");
 //! let service = app::start(settings, "http://127.0.0.1:3000").await?;
+//! let keeping = service.clone();
+//! tokio::spawn(async move { keeping.keep_house().await });
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //! let router = http::router(&service, listener.local_addr()?); // merge it into your own
 //! http::serve::serve(listener, router, &service, std::future::pending()).await?;
@@ -24,9 +26,9 @@
 //! | room | holds |
 //! | --- | --- |
 //! | [`cli`], [`http`], [`mcp`] | the faces: the command line, the person's side, the agent's side |
-//! | [`service`] | the operations: create, status and wait, receive, attach, close, media, download, sweep |
+//! | [`service`] | the operations: create, status and wait, receive, check, attach, hand out, sweep |
 //! | [`domain`] | types and legal moves; no I/O, no clock |
-//! | [`intake`] | what a stream of bytes goes through: the body's form, its type, its way to the disk |
+//! | [`intake`] | what bytes go through: the body's form, their type, a scanner, images made uniform |
 //! | [`store`] | where sessions, claims, media and attachments are remembered |
 //! | [`objects`] | where bytes live |
 //! | [`notify`] | waking whoever waits |
@@ -46,11 +48,14 @@
 //!   the database holds that by `UNIQUE (session, slot)`.
 //! - **A claim is a fence.** A heartbeat or a commit names its claim and fails once the claim was
 //!   lost, so a writer that was paused cannot commit when it wakes.
-//! - **Nothing is lost.** Bytes are synced and have their final name, and the folder of that name is
-//!   synced, before the one transaction that makes them a media; the 201 comes after that.
-//! - **Nothing is left.** Whatever a crash leaves is found through its claim's row: a claim's staged
-//!   bytes have its name, and where they may be published is in its row before they are. Staged
-//!   bytes go first, then published ones, then the row.
+//! - **Nothing is lost.** Bytes are synced, and the folder of their name is, before the one transaction
+//!   that makes them a media; the 201 comes after that.
+//! - **Nothing unjudged is handed out.** What a scanner or a decoder has still to see is a media and
+//!   durable, but not published. Whoever has the turn to judge it publishes it; a turn is a fence as
+//!   a claim is.
+//! - **Nothing is left.** Whatever a crash leaves is found through the row of its claim or its media: a
+//!   claim's and a turn's staged bytes have its name, and where they may be published is known before
+//!   they are. What is nobody's has a row of its own until it is gone.
 //! - **Deleting is row first, bytes second.** The transaction that takes a media's row looks whether
 //!   something is attached and writes down what bytes are nobody's from then on; attaching wins or
 //!   loses whole.

@@ -157,6 +157,12 @@ impl Service {
         self.closing.cancel();
     }
 
+    /// Sweeps up and judges files that nobody waits for, until [`Self::close`]. One process of a data
+    /// folder does it at the least.
+    pub async fn keep_house(&self) {
+        tokio::join!(self.keep_swept(), self.keep_checked());
+    }
+
     /// Resolves once [`Self::close`] was called.
     pub async fn closing(&self) {
         self.closing.cancelled().await;

@@ -110,10 +110,8 @@ impl Host {
         };
         let mut doors = vec![(self.listener, router)];
         doors.extend(self.page.map(|page| page_door(service, page)).transpose()?);
-        let sweeping = service.clone();
-        tokio::spawn(async move { sweeping.keep_swept().await });
-        let checking = service.clone();
-        tokio::spawn(async move { checking.keep_checked().await });
+        let keeping = service.clone();
+        tokio::spawn(async move { keeping.keep_house().await });
         let (closing, turn) = (service.clone(), self.turn);
         tokio::spawn(async move {
             closing.closing().await;

@@ -255,7 +255,7 @@ impl Service {
     }
 
     /// Judges what is due until [`Self::close`].
-    pub async fn keep_checked(&self) {
+    pub(super) async fn keep_checked(&self) {
         while !self.closing.is_cancelled() {
             if let Err(error) = self.check_due().await {
                 error.log();

@@ -113,7 +113,7 @@ impl Service {
     }
 
     /// Sweeps now and then until [`Self::close`].
-    pub async fn keep_swept(&self) {
+    pub(super) async fn keep_swept(&self) {
         loop {
             if let Err(error) = self.sweep().await {
                 error.log();

@@ -15,6 +15,7 @@ from agent import LEGACY, MODERN, Agent, Way
 from agent_python import ERAS, LIBRARY, PythonAgent
 from agent_typescript import TypeScriptAgent
 from askfile import Server
+from clamd import Clamd
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
@@ -54,6 +55,15 @@ def server(tmp_path: Path, settings: dict[str, str], flags: list[str]) -> Iterat
     finally:
         print(server.output)  # Shown if the test fails.
         server.stop()
+
+
+@pytest.fixture
+def clamd(tmp_path: Path) -> Iterator[Clamd]:
+    """A running scanner."""
+    clamd = Clamd(tmp_path / "clamav")
+    clamd.start()
+    yield clamd
+    clamd.stop()
 
 
 Kind = Callable[[Way], Agent]

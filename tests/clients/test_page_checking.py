@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +16,6 @@ from wire import PATIENCE
 VERDICT = 1_000 * 2 * PATIENCE
 WORDS = ("words.txt", b"Harmless words.")
 VIRUS = ("plain.txt", EICAR)
-
-
-@pytest.fixture
-def clamd(tmp_path: Path) -> Iterator[Clamd]:
-    clamd = Clamd(tmp_path / "clamav")
-    clamd.start()
-    yield clamd
-    clamd.stop()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import io
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ import pytest
 from askfile import Link, Server, large_text, png, run, until
 from clamd import EICAR, Clamd, Impostor, hangs_up, is_silent, says
 from wire import PATIENCE
-
-
-@pytest.fixture
-def clamd(tmp_path: Path) -> Iterator[Clamd]:
-    clamd = Clamd(tmp_path / "clamav")
-    clamd.start()
-    yield clamd
-    clamd.stop()
 
 
 @pytest.fixture
