@@ -183,6 +183,14 @@ impl Service {
         self.clock.now()
     }
 
+    /// Waits until it is known where people reach the page; no address is made before.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if nobody serves it within a few seconds.
+    pub async fn settled(&self) -> Result<()> {
+        self.public_url.settled().await
+    }
+
     /// Where people reach the page, without a slash at the end.
     #[must_use]
     pub fn public_url(&self) -> String {

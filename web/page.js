@@ -22,6 +22,9 @@ const HOPELESS = new Set([
   "SIZE_EXCEEDED", "MIME_NOT_ALLOWED", "FILE_MISSING", "IMAGE_TOO_LARGE", "SCAN_BLOCKED",
 ]);
 
+/** What a check can say. */
+const CHECKS = new Set(["SCAN_BLOCKED", "MALFORMED_BODY", "IMAGE_TOO_LARGE", "INSUFFICIENT_STORAGE"]);
+
 /** @type {Row[]} */
 let rows = [];
 let isSending = false;
@@ -359,7 +362,8 @@ function judge(media, error) {
   if (told.checking) rows.find(({ state }) => state === "sending")?.isAwaited();
   for (const row of rows.filter(({ state }) => state === "checking")) {
     const file = media.find(({ media_id }) => media_id === row.media);
-    if (!file) row.refuse(error);
+    // Of several reasons only the last is told, which may be another file's.
+    if (!file) row.refuse(CHECKS.has(error?.code) ? error : { message: say("blocked"), code: "" });
     else if (file.scan_status !== "pending") row.arrive(file.scan_status);
   }
 }

@@ -105,11 +105,20 @@ struct Asked {
     session: UploadSession,
 }
 
+/// What is left to do.
+enum Conclusion {
+    /// To tell how the session ended.
+    Tell(Box<SessionView>),
+    /// Nothing but to end with this.
+    Code(u8),
+}
+
 /// How it ended.
 enum Ended {
     /// The session is not open any more.
     Over(Box<SessionView>),
-    TimedOut,
+    /// The time is over, and this is how it stands.
+    TimedOut(Box<SessionView>),
     Interrupted,
 }
 
@@ -164,29 +173,62 @@ impl Ask {
         over: CancellationToken,
         page: JoinHandle<Result<(), String>>,
     ) -> Result<u8, String> {
-        let view = match ended {
-            Ended::Over(view) => view,
-            Ended::TimedOut if self.keep => {
-                eprintln!("No file within {}; the link stays open.", self.time());
-                return Ok(TIMED_OUT);
+        let conclusion = self.conclude(asked, ended).await;
+        // Pages that are open show how it ended while the files are saved.
+        over.cancel();
+        let code = match conclusion {
+            Ok(Conclusion::Tell(view)) => self.tell(asked, &view).await,
+            Ok(Conclusion::Code(code)) => Ok(code),
+            Err(problem) => Err(problem),
+        };
+        page.await.map_err(|error| error.to_string())??;
+        code
+    }
+
+    async fn conclude(&self, asked: &Asked, ended: Ended) -> Result<Conclusion, String> {
+        let time = self.time();
+        match ended {
+            Ended::Over(view) => Ok(Conclusion::Tell(view)),
+            Ended::TimedOut(view) if view.tally.checking > 0 => {
+                eprintln!(
+                    "A file came within {time} and is not checked yet; `askfile serve` goes on \
+                     checking it. It belongs to {}.",
+                    asked.session.id
+                );
+                Ok(Conclusion::Code(TIMED_OUT))
             }
-            Ended::TimedOut => {
-                let Some(view) = asked.close().await? else {
-                    eprintln!("No file within {}; the link is closed.", self.time());
-                    return Ok(TIMED_OUT);
-                };
-                view
+            Ended::TimedOut(view) if self.keep => {
+                let came = view.tally.stored;
+                eprintln!("{} within {time}; the link stays open.", files(came));
+                Ok(Conclusion::Code(TIMED_OUT))
+            }
+            // Who has sent some of several files has answered.
+            Ended::TimedOut(view) if view.tally.stored > 0 => {
+                let view = asked.complete().await?;
+                Ok(Conclusion::Tell(view))
+            }
+            Ended::TimedOut(_) => {
+                if let Some(view) = asked.close().await? {
+                    return Ok(Conclusion::Tell(view));
+                }
+                eprintln!("{} within {time}; the link is closed.", files(0));
+                Ok(Conclusion::Code(TIMED_OUT))
             }
             Ended::Interrupted => {
-                asked.close().await?;
-                eprintln!("Interrupted; the link is closed.");
-                return Ok(INTERRUPTED);
+                let came = asked.view().await?.tally.stored;
+                if let Some(view) = asked.close().await? {
+                    return Ok(Conclusion::Tell(view));
+                }
+                match came {
+                    0 => eprintln!("Interrupted; the link is closed."),
+                    some => eprintln!(
+                        "Interrupted; the link is closed, and what came is deleted: {some} of {}.",
+                        self.max_files
+                    ),
+                }
+                Ok(Conclusion::Code(INTERRUPTED))
             }
-        };
-        over.cancel();
-        let code = self.tell(asked, &view).await?;
-        page.await.map_err(|error| error.to_string())??;
-        Ok(code)
+        }
     }
 
     fn request(&self, settings: &Settings) -> CreateRequest {
@@ -232,6 +274,7 @@ impl Ask {
             service, caller, ..
         } = asked;
         let mut deadline = Instant::now() + self.timeout;
+        let mut may_check = true;
         let mut progress = Progress::start();
         let mut arrived = events::follow(&service.link_url(&asked.session));
         let mut view = asked.view().await?;
@@ -246,12 +289,18 @@ impl Ask {
                 Turn::Over(now) if !now.session.state.is_open() => {
                     return Ok(Ended::Over(now.into()));
                 }
-                // Nobody is cut off who has begun to send, and no file that waits for its check.
-                Turn::Over(now) if now.session.phase().is_some_and(is_under_way) => {
+                // Nobody is cut off who has begun to send.
+                Turn::Over(now) if now.session.phase() == Some(Phase::Receiving) => {
                     deadline = Instant::now() + ARRIVING;
                     now
                 }
-                Turn::Over(_) => return Ok(Ended::TimedOut),
+                // A check has its time too, once.
+                Turn::Over(now) if may_check && now.session.phase() == Some(Phase::Scanning) => {
+                    may_check = false;
+                    deadline = Instant::now() + 2 * service.settings().scan_timeout;
+                    now
+                }
+                Turn::Over(now) => return Ok(Ended::TimedOut(now.into())),
             };
         }
     }
@@ -262,7 +311,13 @@ impl Ask {
             return match view.session.state {
                 State::Declined => {
                     let reason = view.session.decline_reason.as_deref();
-                    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+                    // On one line, so that it is not taken for one of ours.
+                    let reason = reason.map_or_else(String::new, |reason| {
+                        format!(
+                            ": {}",
+                            reason.split_whitespace().collect::<Vec<_>>().join(" ")
+                        )
+                    });
                     eprintln!("The person declined{reason}");
                     Ok(DECLINED)
                 }
@@ -273,14 +328,18 @@ impl Ask {
                 _ => Err("somebody else has closed the link".into()),
             };
         };
-        let saved = match &self.output {
-            Some(folder) => Some(save::all(asked, &view.media, folder).await?),
-            None => None,
+        let (saved, problem) = match &self.output {
+            Some(folder) => {
+                let (saved, problem) = save::all(asked, &view.media, folder).await;
+                (Some(saved), problem)
+            }
+            None => (None, None),
         };
+        // What came is told even where it cannot be saved.
         let report = serde_json::to_string_pretty(&Report { result, saved });
         let report = report.map_err(|error| error.to_string())?;
         writeln!(io::stdout(), "{report}").map_err(|error| error.to_string())?;
-        Ok(0)
+        problem.map_or(Ok(0), Err)
     }
 }
 
@@ -289,6 +348,13 @@ impl Asked {
         let which = SessionRef::Id(self.session.id);
         let view = self.service.status(&self.caller, which).await;
         view.map_err(|error| failure(&error))
+    }
+
+    /// Ends the session with the files that are there.
+    async fn complete(&self) -> Result<Box<SessionView>, String> {
+        let which = SessionRef::Id(self.session.id);
+        let view = self.service.complete(&self.caller, which).await;
+        view.map(Box::new).map_err(|error| failure(&error))
     }
 
     /// Closes the link; gives the session instead, if that ended otherwise in the meantime.
@@ -304,8 +370,13 @@ impl Asked {
     }
 }
 
-fn is_under_way(phase: Phase) -> bool {
-    matches!(phase, Phase::Receiving | Phase::Scanning)
+/// How many came, as the beginning of a sentence.
+fn files(came: u32) -> String {
+    match came {
+        0 => "No file".to_owned(),
+        1 => "One file".to_owned(),
+        many => format!("{many} files"),
+    }
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

@@ -155,6 +155,8 @@ pub(super) async fn start_in_network(
     let page = open("page-listen", address, None, Taken::MoveAside).await?;
     let service = start(settings, reached_at(address_of(&page)?)).await?;
     let door = page_door(&service, page)?;
+    let keeping = service.clone();
+    tokio::spawn(async move { keeping.keep_house().await });
     let serving = service.clone();
     let page = tokio::spawn(async move {
         let stop = async {

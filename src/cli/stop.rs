@@ -5,6 +5,9 @@ use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// What a shell calls a program that was interrupted.
+const INTERRUPTED: i32 = 130;
+
 /// Resolves when the process is told to stop; when told again, it stops at once.
 ///
 /// # Errors
@@ -23,7 +26,7 @@ pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
         // Who says it twice does not want to wait for uploads on their way.
         tokio::spawn(async move {
             told().await;
-            std::process::exit(1);
+            std::process::exit(INTERRUPTED);
         });
     })
 }

@@ -25,7 +25,23 @@ use crate::{
 /// How often a silent stream says that it is alive, for the sake of proxies.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The data of an event.
+/// The data of an event. Of a link that is closed, nothing but that is told.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Told {
+    Open(ProgressAnswer),
+    Closed { status: Status },
+}
+
+impl From<Progress> for Told {
+    fn from(progress: Progress) -> Self {
+        match progress.view.session.state.status() {
+            Status::Pending => Self::Open(progress.into()),
+            status => Self::Closed { status },
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct ProgressAnswer {
     status: Status,
@@ -101,7 +117,7 @@ fn told(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {
             error.log();
             None
         })?;
-        let event = Event::default().json_data(ProgressAnswer::from(progress));
+        let event = Event::default().json_data(Told::from(progress));
         Some((Ok(event.expect("numbers and words are JSON")), watch))
     })
 }

@@ -121,6 +121,7 @@ impl Tools {
                     .into(),
             ));
         }
+        self.service.settled().await?;
         let which = session_ref(Some(&token), None)?;
         let view = self.service.status(&caller, which).await?;
         let waited = self.wait(&context, &caller, view, timeout, None).await?;

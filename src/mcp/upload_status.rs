@@ -13,6 +13,7 @@ use super::{
     wait::rounded,
 };
 use crate::{
+    domain::session::State,
     error::{Error, Result},
     service::answers::StatusAnswer,
 };
@@ -67,6 +68,10 @@ impl Tools {
         let which = session_ref(arguments.token.as_deref(), arguments.upload_id.as_deref())?;
         let caller = self.caller(&context);
         let view = self.service.status(&caller, which).await?;
+        if view.session.state == State::Completed {
+            // What is suggested may have addresses in it.
+            self.service.settled().await?;
+        }
         if arguments.wait_seconds == 0.0 {
             let answer = Waited {
                 status: self.service.status_answer(&view),

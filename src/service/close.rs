@@ -23,6 +23,17 @@ impl Service {
         self.status(caller, which).await
     }
 
+    /// Completes a session of several files with those that are there, in the name of who asked.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::InUse`] while a file is arriving, or as [`Error::of_closed`].
+    pub async fn complete(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
+        let before = self.status(caller, which).await?;
+        let state = self.store.done(before.session.id).await?;
+        log_move(before.session.id, before.session.state, state);
+        self.status(caller, which).await
+    }
+
     /// Closes a link in the person's name. Safe to repeat.
     ///
     /// # Errors

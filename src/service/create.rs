@@ -57,7 +57,7 @@ impl Service {
     /// workspace that is not the caller's.
     pub async fn create(&self, caller: &Caller, request: CreateRequest) -> Result<UploadSession> {
         self.must_not_be_closing()?;
-        self.public_url.settled().await?;
+        self.settled().await?;
         let named = request.workspace_id.as_deref();
         let workspace = self.workspace_for(caller, named).await?;
         let purpose = self.purpose_for(request.purpose.as_deref())?;

@@ -104,7 +104,7 @@ impl Service {
             }
             Some(_) => return Err(invalid("expires_in_seconds: 1 to 3,600.")),
         };
-        self.public_url.settled().await?;
+        self.settled().await?;
         Ok(later(self.clock.now(), life))
     }
 

@@ -354,3 +354,51 @@ def test_a_wrong_flag_is_told_before_anybody_is_asked(
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (WRONG_USAGE, "")
     assert re.search(named, err) and not LINK.search(err)
+
+
+def test_who_sent_some_of_several_files_has_answered_when_the_time_is_over(asking: Asking) -> None:
+    server = asking.server()
+    process = asking.piped("--max-files", "3", "--timeout", "3s", "--output", "o")
+    assert process.stderr
+    link = link_of(until("the link", lambda: LINK.search(process.stderr.readline())).group())
+    photo = png()
+    assert link.send(photo).status == 201
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == UPLOADED
+    answer = json.loads(out)
+    assert [media["sha256"] for media in answer["media"]] == [sha256(photo)]
+    assert Path(answer["saved"][0]).name == "photo.png"
+    assert len(server.stored) == 1
+
+
+def test_what_came_is_told_where_it_cannot_be_saved(asking: Asking) -> None:
+    folder = asking.folder / "gone"
+    process = asking.piped("--output", str(folder))
+    assert process.stderr
+    link = link_of(until("the link", lambda: LINK.search(process.stderr.readline())).group())
+    folder.rmdir()
+    folder.write_text("a file is in the way")
+    assert link.send(png()).status == 201
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 1 and str(folder) in err
+    assert json.loads(out)["media"][0]["media_id"]
+
+
+def test_a_long_name_is_saved_under_a_shorter_one(asking: Asking) -> None:
+    process = asking.piped("--output", "o")
+    assert process.stderr
+    link = link_of(until("the link", lambda: LINK.search(process.stderr.readline())).group())
+    assert link.send(b"Words.", "写" * 100 + ".txt").status == 201
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == UPLOADED, err
+    [saved] = json.loads(out)["saved"]
+    assert saved.endswith("写.txt") and Path(asking.folder, saved).read_bytes() == b"Words."
+
+
+def test_a_page_that_is_open_sees_that_the_time_is_over(asking: Asking) -> None:
+    process = asking.piped("--timeout", "2s")
+    assert process.stderr
+    link = link_of(until("the link", lambda: LINK.search(process.stderr.readline())).group())
+    until("it is closed", lambda: link.facts()["status"] == "cancelled")
+    assert http("GET", link.url, headers={"accept": "text/html"}).is_html
+    assert process.wait(30) == TIMED_OUT

@@ -1,53 +1,65 @@
 //! Saving what was sent in a folder, where nothing is overwritten.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::Permissions,
     io::{self, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 use super::{Asked, failure};
 use crate::{domain::media::Media, objects::Bytes};
 
+/// Longest name, in bytes, without a number: file systems take 255.
+const MOST_BYTES: usize = 240;
 /// Most files of one name in a folder.
 const MOST_OF_A_NAME: u32 = 10_000;
 
-/// Saves these files, and says where.
-///
-/// # Errors
-/// A sentence for the operator. The files saved until then stay.
+/// Saves these files, and says where; and, where one could not be saved, why.
 pub(super) async fn all(
     asked: &Asked,
     media: &[Media],
     folder: &Path,
-) -> Result<Vec<PathBuf>, String> {
+) -> (Vec<PathBuf>, Option<String>) {
     let mut saved = Vec::new();
     for media in media {
-        let bytes = asked.service.open_media(&asked.caller, media.id).await;
-        let (media, bytes) = bytes.map_err(|error| failure(&error))?;
-        let path = one(&media, bytes, folder)
-            .await
-            .map_err(|error| format!("{}: {error}", folder.display()))?;
-        eprintln!("Saved {}", path.display());
-        saved.push(path);
+        match one(asked, media, folder).await {
+            Ok(path) => {
+                eprintln!("Saved {}", path.display());
+                saved.push(path);
+            }
+            Err(problem) => return (saved, Some(problem)),
+        }
     }
-    Ok(saved)
+    (saved, None)
 }
 
-async fn one(media: &Media, bytes: Bytes, folder: &Path) -> io::Result<PathBuf> {
-    let (file, path) = create(folder, &media.file_name())?;
-    let copied = copy(media, bytes, file).await;
-    if copied.is_err() {
-        std::fs::remove_file(&path)?;
-    }
-    copied.map(|()| path)
+/// # Errors
+/// A sentence for the operator.
+async fn one(asked: &Asked, media: &Media, folder: &Path) -> Result<PathBuf, String> {
+    let bytes = asked.service.open_media(&asked.caller, media.id).await;
+    let (media, bytes) = bytes.map_err(|error| failure(&error))?;
+    let told = |error: io::Error| format!("{}: {error}", folder.display());
+    // It has its name when all of it is there.
+    let file = tempfile::Builder::new()
+        .prefix(".askfile-")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(told)?;
+    let file = copy(&media, bytes, file).await.map_err(told)?;
+    name(file, folder, &media.file_name()).map_err(told)
 }
 
 /// Writes the bytes and checks that they are the ones that were stored.
-async fn copy(media: &Media, mut bytes: Bytes, mut file: File) -> io::Result<()> {
+async fn copy(
+    media: &Media,
+    mut bytes: Bytes,
+    mut file: NamedTempFile,
+) -> io::Result<NamedTempFile> {
     let mut digest = Sha256::new();
     while let Some(piece) = bytes.try_next().await? {
         digest.update(&piece);
@@ -56,38 +68,70 @@ async fn copy(media: &Media, mut bytes: Bytes, mut file: File) -> io::Result<()>
     if digest.finalize()[..] != media.stored.sha256 {
         return Err(io::Error::other("the stored file is damaged"));
     }
-    file.sync_all()
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
-/// A new file of this name, or of one like it: `name (2).ext`. The name was made harmless when the
-/// file came.
-fn create(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
+/// Gives a file this name, or one like it: `name (2).ext`. The name was made harmless when the file
+/// came.
+fn name(mut file: NamedTempFile, folder: &Path, name: &str) -> io::Result<PathBuf> {
     let (stem, extension) = match name.rsplit_once('.') {
-        Some((stem, extension)) => (stem, format!(".{extension}")),
-        None => (name, String::new()),
+        Some((stem, extension)) if extension.len() < MOST_BYTES / 2 => {
+            (stem, format!(".{extension}"))
+        }
+        _ => (name, String::new()),
     };
+    let stem = within(stem, MOST_BYTES - extension.len());
     let further = (2..MOST_OF_A_NAME).map(|n| format!("{stem} ({n}){extension}"));
-    for name in std::iter::once(name.to_owned()).chain(further) {
+    for name in std::iter::once(format!("{stem}{extension}")).chain(further) {
         let path = folder.join(name);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => return Ok((file, path)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+        match file.persist_noclobber(&path) {
+            Ok(_) => return Ok(path),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => file = error.file,
+            Err(error) => return Err(error.error),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// As much of a text as has so many bytes.
+fn within(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn saved(folder: &Path, called: &str) -> PathBuf {
+        let file = NamedTempFile::new_in(folder).unwrap();
+        name(file, folder, called).unwrap()
+    }
+
+    #[test]
+    fn a_name_of_many_bytes_is_cut_before_its_extension() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = "写".repeat(200);
+        let table = [
+            (format!("{long}.txt"), format!("{}.txt", "写".repeat(78))),
+            (format!("a.{long}"), format!("a.{}", "写".repeat(79))),
+        ];
+        for (name, expected) in table {
+            let path = saved(folder.path(), &name);
+            assert_eq!(path.file_name().unwrap().to_str().unwrap(), expected);
+        }
+    }
+
     #[test]
     fn a_name_that_is_taken_gets_a_number() {
         let folder = tempfile::tempdir().unwrap();
         let names = ["a.tar.gz", "a.tar.gz", "a.tar.gz", "plain", "plain"];
         let created = names.map(|name| {
-            let (_, path) = create(folder.path(), name).unwrap();
+            let path = saved(folder.path(), name);
             path.file_name().unwrap().to_str().unwrap().to_owned()
         });
         let expected = [
@@ -105,7 +149,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let outside = folder.path().join("outside");
         std::os::unix::fs::symlink(&outside, folder.path().join("a.png")).unwrap();
-        let (_, path) = create(folder.path(), "a.png").unwrap();
+        let path = saved(folder.path(), "a.png");
         assert_eq!(path, folder.path().join("a (2).png"));
         assert!(!outside.exists());
     }

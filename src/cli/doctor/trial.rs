@@ -211,7 +211,12 @@ impl Answer {
     async fn read(answer: Response) -> Self {
         let status = answer.status();
         let body: Value = answer.json().await.unwrap_or_default();
-        let code = body["code"].as_str().map(str::to_owned);
+        // Whoever answers there may be somebody else, and its words go to a terminal.
+        let is_code = |code: &&str| {
+            (1..=40).contains(&code.len())
+                && code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+        };
+        let code = body["code"].as_str().filter(is_code).map(str::to_owned);
         Self { status, code }
     }
 }
