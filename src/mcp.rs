@@ -15,6 +15,7 @@ mod wait;
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     handler::server::{
@@ -22,9 +23,10 @@ use rmcp::{
         tool::{IntoCallToolResult, ToolCallContext, ToolRoute},
     },
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-        ListResourceTemplatesResult, MetaObject, PaginatedRequestParams, ReadResourceRequestParams,
-        ReadResourceResponse, ServerCapabilities, ServerConfig,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
+        Implementation, ListResourceTemplatesResult, ListToolsResult, MetaObject,
+        PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+        ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
     tool_handler,
@@ -32,7 +34,12 @@ use rmcp::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{domain::caller::Caller, error::Error, service::Service};
+use crate::{
+    config::Auth,
+    domain::{caller::Caller, capability::Capability},
+    error::Error,
+    service::Service,
+};
 
 const INSTRUCTIONS: &str = include_str!("../tools/server.md");
 
@@ -41,6 +48,7 @@ const INSTRUCTIONS: &str = include_str!("../tools/server.md");
 pub struct Tools {
     service: Service,
     router: Arc<ToolRouter<Self>>,
+    is_local: bool,
 }
 
 impl std::fmt::Debug for Tools {
@@ -50,7 +58,8 @@ impl std::fmt::Debug for Tools {
 }
 
 impl Tools {
-    /// The tools, on this service.
+    /// The tools, on this service, for who calls over HTTP: as the settings' `auth` says, on the
+    /// authority of a [`Caller`] in the request's extensions.
     #[must_use]
     pub fn new(service: Service) -> Self {
         let router = Self::upload_create_router()
@@ -64,18 +73,55 @@ impl Tools {
         Self {
             service,
             router: Arc::new(router),
+            is_local: false,
         }
     }
 
-    /// Who calls: in `open` mode everybody is the default workspace's.
-    fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
+    /// The tools, for the program that started this one: nobody is asked for a key.
+    #[must_use]
+    pub fn local(service: Service) -> Self {
+        Self {
+            is_local: true,
+            ..Self::new(service)
+        }
+    }
+
+    /// Who calls.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] if nobody has found out and nobody may come without a key.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, Error> {
+        let parts = context.extensions.get::<Parts>();
+        if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
+            return Ok(caller.clone());
+        }
+        if !self.is_local && self.service.settings().auth != Auth::Open {
+            return Err(Error::Unauthenticated("This askfile wants a key."));
+        }
         let info = context.meta.client_info().or_else(|| {
             let peer = context.peer.peer_info();
             peer.map(|info| info.client_info.clone())
         });
         let name = info.map(|info| info.title.unwrap_or(info.name));
-        self.service.open_caller(name.as_deref())
+        Ok(self.service.open_caller(name.as_deref()))
     }
+}
+
+/// What a tool takes; what is not here takes nothing but the session's workspace. The operations
+/// check it: here it only decides what is listed.
+const NEEDED: [(&str, Capability); 7] = [
+    ("upload_create", Capability::AssetUpload),
+    ("upload_request", Capability::AssetUpload),
+    ("upload_cancel", Capability::AssetUpload),
+    ("attach_media", Capability::MediaAttach),
+    ("media_list", Capability::MediaRead),
+    ("media_get", Capability::MediaRead),
+    ("media_delete", Capability::MediaDelete),
+];
+
+fn is_listed(tool: &Tool, caller: &Caller) -> bool {
+    let needed = NEEDED.iter().find(|(name, _)| *name == tool.name);
+    needed.is_none_or(|(_, need)| caller.capabilities.has(*need))
 }
 
 #[tool_handler(router = self.router)]
@@ -89,6 +135,24 @@ impl ServerHandler for Tools {
         ServerConfig::new(capabilities.build())
             .with_server_info(name)
             .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let caller = self.caller(&context);
+        let caller = caller.map_err(|error| refusal(&error))?;
+        let mut tools = self.router.list_all();
+        tools.retain(|tool| is_listed(tool, &caller));
+        let mut listed = ListToolsResult::with_all_items(tools);
+        let version = context.protocol_version();
+        if version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
+            // What a caller may can change at any time.
+            (listed.ttl_ms, listed.cache_scope) = (Some(0), Some(CacheScope::Private));
+        }
+        Ok(listed)
     }
 
     async fn list_resource_templates(
@@ -106,8 +170,11 @@ impl ServerHandler for Tools {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let caller = self.caller(&context);
-        let read = resources::read(&self.service, &caller, &request.uri).await;
+        let read = async {
+            let caller = self.caller(&context)?;
+            resources::read(&self.service, &caller, &request.uri).await
+        };
+        let read = read.await;
         read.map(Into::into)
             .map_err(|error| resources::failure(&error, &request.uri))
     }
@@ -168,6 +235,11 @@ impl IntoCallToolResult for Error {
         self.log();
         Ok(CallToolResult::structured_error(self.body()).into())
     }
+}
+
+/// A refusal in the terms of the protocol, with the failure object beside it.
+fn refusal(error: &Error) -> ErrorData {
+    ErrorData::invalid_request(error.to_string(), Some(error.body()))
 }
 
 /// A tool's tier and tags.
