@@ -16,7 +16,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use self::{
     flags::{DataFlags, Flags},
-    layers::Origin,
+    layers::{KEY_VARIABLE, Origin},
     load::{Invalid, Loaded, load},
     table::{Setting, TABLE, markdown},
 };

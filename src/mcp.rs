@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attach_media;
+mod changes;
 mod media_delete;
 mod media_get;
 mod media_list;
@@ -26,9 +27,9 @@ use rmcp::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
         Implementation, ListResourceTemplatesResult, ListToolsResult, MetaObject,
         PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-        ServerCapabilities, ServerConfig, Tool,
+        ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
     },
-    service::RequestContext,
+    service::{NotificationContext, RequestContext, SubscriptionContext},
     tool_handler,
 };
 use serde::Serialize;
@@ -131,6 +132,7 @@ impl ServerHandler for Tools {
             .with_title("askfile: files from a person");
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
+            .enable_tool_list_changed()
             .enable_resources();
         ServerConfig::new(capabilities.build())
             .with_server_info(name)
@@ -153,6 +155,25 @@ impl ServerHandler for Tools {
             (listed.ttl_ms, listed.cache_scope) = (Some(0), Some(CacheScope::Private));
         }
         Ok(listed)
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let parts = context.extensions.get::<Parts>();
+        if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
+            self.tell_session(caller.clone(), context.peer.clone());
+        }
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(changes::accepted(requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        self.tell_listener(&context).await;
+        Ok(())
     }
 
     async fn list_resource_templates(

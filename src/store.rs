@@ -500,6 +500,8 @@ pub struct Due {
 pub enum Change {
     /// This session.
     Session(UploadId),
+    /// What some key opens.
+    Access,
     /// Another process changed something.
     Elsewhere,
 }

@@ -1,10 +1,10 @@
 //! Who may: the one place where credentials, capabilities and workspaces are checked.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Service;
+use super::{Service, status::LOOK_AGAIN};
 use crate::{
     domain::{
         api_key::Secret,
@@ -81,6 +81,26 @@ impl Service {
             found.ok_or(Error::Unauthenticated(UNKNOWN_KEY))?;
         }
         Ok(())
+    }
+
+    /// Resolves once a caller's key allows something else, with the caller that it stands for then;
+    /// `None` once it opens nothing any more.
+    pub async fn allowed_otherwise(&self, caller: &Caller) -> Option<Caller> {
+        let secret = caller.credential?.secret;
+        let _watching = self.store.watch();
+        loop {
+            let mut signal = pin!(self.waiters.access());
+            signal.as_mut().enable();
+            let now = self.identities.identify(secret).await.ok()??.caller;
+            if now.capabilities != caller.capabilities {
+                return Some(now);
+            }
+            // It may end by time alone.
+            tokio::select! {
+                () = signal => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
     }
 
     /// The one workspace that a caller names, or has.

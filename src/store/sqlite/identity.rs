@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::{
-    SqliteStore, StoreError, UploadId,
+    Change, SqliteStore, StoreError, UploadId,
     rows::{self, Col, get, get_opt},
     sessions,
 };
@@ -167,7 +167,7 @@ impl IdentityStore for SqliteStore {
                 }
             })
             .await?;
-        Ok(self.all_changed(&cancelled))
+        Ok(self.access_changed(&cancelled))
     }
 
     async fn create_key(&self, new: NewKey) -> Result<ApiKey> {
@@ -207,19 +207,22 @@ impl IdentityStore for SqliteStore {
                 cancel_all(db, OPEN_WITH_KEY, Col(id), now)
             })
             .await?;
-        Ok(self.all_changed(&cancelled))
+        Ok(self.access_changed(&cancelled))
     }
 
     async fn allow_key(&self, id: ApiKeyId, capabilities: Capabilities) -> Result<ApiKey> {
-        self.write(move |db, now| {
-            live_key(db, id, now)?;
-            let key = db.prepare_cached(ALLOW)?.query_row(
-                named_params! { ":id": Col(id), ":capabilities": capabilities.to_string() },
-                key_row,
-            )?;
-            whole_key(db, key)
-        })
-        .await
+        let key = self
+            .write(move |db, now| {
+                live_key(db, id, now)?;
+                let key = db.prepare_cached(ALLOW)?.query_row(
+                    named_params! { ":id": Col(id), ":capabilities": capabilities.to_string() },
+                    key_row,
+                )?;
+                whole_key(db, key)
+            })
+            .await?;
+        self.access_changed(&[]);
+        Ok(key)
     }
 
     async fn identify(&self, secret: SecretHash) -> Result<Option<Identified>> {
@@ -237,11 +240,13 @@ impl IdentityStore for SqliteStore {
 }
 
 impl SqliteStore {
-    fn all_changed(&self, sessions: &[UploadId]) -> u32 {
-        for id in sessions {
+    /// What keys open is another now, and these sessions ended with it; says how many.
+    fn access_changed(&self, ended: &[UploadId]) -> u32 {
+        for id in ended {
             self.changed(*id);
         }
-        u32::try_from(sessions.len()).unwrap_or(u32::MAX)
+        let _ = self.changes.send(Change::Access);
+        u32::try_from(ended.len()).unwrap_or(u32::MAX)
     }
 }
 
