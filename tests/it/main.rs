@@ -20,6 +20,7 @@ mod links;
 mod listing;
 mod media;
 mod pages;
+mod quota;
 mod rate;
 mod several;
 mod store;
