@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod body;
+pub mod keys;
 pub mod web;
 
 use std::{
@@ -161,6 +162,11 @@ impl Askfile {
     /// The names of what is in `staging/`, sorted.
     pub fn staged(&self) -> Vec<String> {
         self.list("staging")
+    }
+
+    /// The bytes of a file in the data folder; none, if it is not there.
+    pub fn raw(&self, name: &str) -> Vec<u8> {
+        fs::read(self.folder.path().join(name)).unwrap_or_default()
     }
 
     /// The bytes of a file in `medias/`.
