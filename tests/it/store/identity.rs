@@ -146,13 +146,13 @@ pub async fn two_that_live_never_have_one_name(bench: Bench) {
     bench.store.create_key(again).await.unwrap();
 
     let alias: askfile::domain::workspace::Alias = "st-one".parse().unwrap();
-    let make = || {
+    let create = || {
         bench
             .store
             .create_workspace("S".into(), Some(alias.clone()))
     };
-    let made = make().await.unwrap();
-    let taken = make().await;
+    let made = create().await.unwrap();
+    let taken = create().await;
     assert!(matches!(taken, Err(StoreError::Taken)), "{taken:?}");
     let home = bench.workspace.id;
     let taken = bench
