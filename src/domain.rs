@@ -1,6 +1,7 @@
 //! What askfile is about: types and legal moves. No I/O, no clock.
 
 pub mod attachment;
+pub mod budget;
 pub mod caller;
 pub mod ids;
 pub mod limits;

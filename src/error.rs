@@ -1,16 +1,17 @@
 //! Everything that can go wrong, and the one table that decides how it looks from outside: to a
 //! person (the page), to a program (HTTP) and to a model (MCP).
 
-use std::{fmt, io};
+use std::{fmt, io, time::Duration};
 
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    config::units::size_text,
+    config::units::{duration_text, size_text},
     domain::{
         attachment::Target,
+        budget::{Counted, Standing},
         mime::{Kind, MimePattern, friendly_name},
         session::{LastError, State},
     },
@@ -92,11 +93,13 @@ pub enum Error {
     /// This caller, or this way of calling, may not.
     #[error("{0}")]
     PermissionDenied(String),
-    /// Too many uploads in a short time.
-    #[error("Too many uploads from this address in a short time.")]
+    /// Too many of something in a short time.
+    #[error("Too many {} in a short time; wait {}.", of.as_words(), seconds_text(standing.next_in))]
     RateLimited {
-        /// When to try again, in seconds.
-        retry_after: u32,
+        /// Of what.
+        of: Counted,
+        /// What is allowed, and when there is one again.
+        standing: Standing,
     },
     /// The file is not judged yet.
     #[error("This file is still being checked.")]
@@ -226,8 +229,8 @@ impl Error {
                 "Open the link exactly as it stands in the chat.",
                 "This server does not take such requests: tell the person who runs it what the message says."),
             Self::RateLimited { .. } => row("RATE_LIMITED", K::HttpError, S::TOO_MANY_REQUESTS,
-                "Wait a minute and try again.",
-                "Wait as long as Retry-After says and try again; the link still works."),
+                "Then try again.",
+                "Wait as long as the message says and try again; links still work."),
             Self::ScanPending => row("SCAN_PENDING", K::ValidationError, S::CONFLICT,
                 "Wait a few seconds.",
                 "Try again in a few seconds."),
@@ -255,9 +258,8 @@ impl Error {
     pub fn retry_after(&self) -> Option<u32> {
         match self {
             Self::ScanPending => Some(5),
-            Self::InUse { retry_after }
-            | Self::RateLimited { retry_after }
-            | Self::Busy { retry_after } => Some(*retry_after),
+            Self::RateLimited { standing, .. } => Some(standing.next_in),
+            Self::InUse { retry_after } | Self::Busy { retry_after } => Some(*retry_after),
             _ => None,
         }
     }
@@ -337,6 +339,10 @@ impl fmt::Display for Chain<'_> {
         }
         Ok(())
     }
+}
+
+fn seconds_text(seconds: u32) -> String {
+    duration_text(Duration::from_secs(seconds.into()))
 }
 
 fn wrong_type(found: Option<&str>, allowed: &[MimePattern]) -> String {
@@ -428,7 +434,10 @@ mod tests {
             },
             Error::Conflict("x".into()),
             Error::PermissionDenied("x".into()),
-            Error::RateLimited { retry_after: 1 },
+            Error::RateLimited {
+                of: Counted::Uploads,
+                standing: Standing::default(),
+            },
             Error::ScanPending,
             Error::ScanBlocked("x".into()),
             Error::Unavailable("x".into()),
@@ -480,6 +489,23 @@ mod tests {
             error.to_string(),
             "By its content this file is PDF, which is not accepted here. Accepted: PNG, any video."
         );
+    }
+
+    #[test]
+    fn who_comes_too_often_reads_how_long_to_wait() {
+        let error = Error::RateLimited {
+            of: Counted::ToolCalls,
+            standing: Standing {
+                limit: 600,
+                left: 0,
+                next_in: 1,
+            },
+        };
+        assert_eq!(
+            error.to_string(),
+            "Too many tool calls in a short time; wait 1 second."
+        );
+        assert_eq!(error.retry_after(), Some(1));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The person's side and everything else that speaks HTTP: the router, and the layers around it.
 
+mod address;
 mod assets;
 mod download;
 mod events;

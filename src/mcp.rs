@@ -67,6 +67,18 @@ impl Tools {
         }
     }
 
+    /// Runs a tool, if its caller has not called too many.
+    async fn call<'a>(
+        &'a self,
+        call: ToolCallContext<'a, Self>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(&call.request_context);
+        if let Err(error) = self.service.charge_tool_call(caller.workspace.id) {
+            return error.into_call_tool_result();
+        }
+        self.router.call(call).await
+    }
+
     /// Who calls: in `open` mode everybody is the default workspace's.
     fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
         let info = context.meta.client_info().or_else(|| {
@@ -91,6 +103,15 @@ impl ServerHandler for Tools {
             .with_instructions(INSTRUCTIONS)
     }
 
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let call = ToolCallContext::new(self, request, context);
+        self.call(call).await
+    }
+
     async fn list_resource_templates(
         &self,
         _: Option<PaginatedRequestParams>,
@@ -106,8 +127,12 @@ impl ServerHandler for Tools {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let caller = self.caller(&context);
-        let read = resources::read(&self.service, &caller, &request.uri).await;
+        let read = async {
+            let caller = self.caller(&context);
+            self.service.charge_tool_call(caller.workspace.id)?;
+            resources::read(&self.service, &caller, &request.uri).await
+        };
+        let read = read.await;
         read.map(Into::into)
             .map_err(|error| resources::failure(&error, &request.uri))
     }
@@ -130,7 +155,7 @@ pub fn routes<S: Send + Sync + 'static>(tools: &Tools) -> ToolRouter<S> {
                     params.input_responses = call.input_responses;
                     params.request_state = call.request_state;
                     let call = ToolCallContext::new(&tools, params, call.request_context);
-                    tools.router.call(call).await
+                    tools.call(call).await
                 })
             },
         ));

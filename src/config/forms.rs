@@ -4,7 +4,7 @@ mod amounts;
 mod places;
 
 pub use amounts::{KindSize, Number, Size, Within};
-pub use places::{Address, Folder, Objects, PageAddress, PublicUrl, Scanner, StoreReach};
+pub use places::{Address, Folder, Networks, Objects, PageAddress, PublicUrl, Scanner, StoreReach};
 
 use super::LogFormat;
 use crate::domain::mime::{MimePattern, TYPES};

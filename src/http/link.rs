@@ -1,6 +1,6 @@
 //! The signed link for reading, and its two buttons: decline and done.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, net::IpAddr, time::Duration};
 
 use axum::{
     Json,
@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 
 use super::{
+    address::ClientAddress,
     failure::{failed, wants_page},
     guards::is_on_this_machine,
     page::{Outcome, Problem, RequestPage, html_response},
@@ -90,12 +91,13 @@ pub(super) async fn show(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
     let wants_json = wants_json(&headers);
     let shown = async {
-        let link = readable(&service, &token, query.as_deref()).await?;
+        let link = readable(&service, &token, query.as_deref(), from).await?;
         if wants_json {
             return Ok(facts(&link));
         }
@@ -283,11 +285,12 @@ pub(super) async fn decline(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let declined = async {
-        let link = writable(&service, &token, query.as_deref()).await?;
+        let link = writable(&service, &token, query.as_deref(), from).await?;
         match Error::of_closed(link.view.session.state) {
             None | Some(Error::Declined) => {}
             Some(closed) => return Err(closed),
@@ -304,10 +307,11 @@ pub(super) async fn done(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
 ) -> Response {
     let done = async {
-        let link = writable(&service, &token, query.as_deref()).await?;
+        let link = writable(&service, &token, query.as_deref(), from).await?;
         service.done(&link).await?;
         Ok(link)
     };
@@ -319,10 +323,12 @@ pub(super) async fn readable(
     service: &Service,
     token: &str,
     query: Option<&str>,
+    from: IpAddr,
 ) -> Result<LinkedSession> {
     let asked = AskedLink {
         token,
         query,
+        from,
         for_writing: false,
     };
     service.linked(asked).await
@@ -333,10 +339,12 @@ pub(super) async fn writable(
     service: &Service,
     token: &str,
     query: Option<&str>,
+    from: IpAddr,
 ) -> Result<LinkedSession> {
     let asked = AskedLink {
         token,
         query,
+        from,
         for_writing: true,
     };
     service.linked(asked).await

@@ -54,7 +54,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] that names the argument and its bound; [`Error::NotFound`] for a
-    /// workspace that is not the caller's.
+    /// workspace that is not the caller's; [`Error::RateLimited`].
     pub async fn create(&self, caller: &Caller, request: CreateRequest) -> Result<UploadSession> {
         self.must_not_be_closing()?;
         self.settled().await?;
@@ -78,6 +78,7 @@ impl Service {
             retain_seconds: purpose.retain_seconds,
             expires_in: signed(self.link_life(request.expires_in_seconds)?),
         };
+        self.rates.links.charge(workspace.id)?;
         let session = self.store.create(new).await?;
         tracing::info!(
             upload.id = %session.id, purpose = session.purpose, to = State::Pending.as_str(),
