@@ -183,15 +183,15 @@ async fn who_uploads_reads_what_is_left() {
 async fn whom_a_stranger_claims_to_send_for_changes_nothing() {
     for trusted in [vec![], vec!["10.0.0.0/8".parse().unwrap()]] {
         let askfile = Askfile::start_with(|settings| settings.trusted_proxies = trusted).await;
-        let mut taken = 0;
+        let mut stored = 0;
         for n in 0..12 {
             let link = askfile.link().await;
             let request = coming_from("192.0.2.1", put(&link, PNG))
                 .with("x-forwarded-for", &format!("203.0.113.{n}"))
                 .with("forwarded", &format!("for=203.0.113.{n}"));
-            taken += usize::from(askfile.send(request).await.status == 201);
+            stored += usize::from(askfile.send(request).await.status == 201);
         }
-        assert_eq!(taken, 10);
+        assert_eq!(stored, 10);
         assert_eq!(
             taken(&askfile, "203.0.113.1", 12).await,
             10,
@@ -207,13 +207,13 @@ async fn behind_a_trusted_proxy_everybody_has_a_budget_of_their_own() {
     });
     let askfile = askfile.await;
     let sent = async |client: &str, header: &'static str, value: &str| {
-        let mut taken = 0;
+        let mut stored = 0;
         for _ in 0..12 {
             let link = askfile.link().await;
             let request = coming_from("10.0.0.1", put(&link, PNG)).with(header, value);
-            taken += usize::from(askfile.send(request).await.status == 201);
+            stored += usize::from(askfile.send(request).await.status == 201);
         }
-        assert_eq!(taken, 10, "{client}");
+        assert_eq!(stored, 10, "{client}");
         let again = taken(&askfile, client, 12).await;
         assert_eq!(again, 0, "{client} without the proxy");
     };
@@ -317,7 +317,7 @@ async fn an_agent_that_calls_too_often_is_told_how_long_to_wait() {
         "Too many tool calls in a short time; wait 15 seconds."
     );
     let uri = format!("askfile://{}/media/{}", link.workspace_id, link.token);
-    let unread = askfile.agent.read(&uri).await.unwrap_err();
+    let unread = askfile.agent("Claude").await.read(&uri).await.unwrap_err();
     assert_eq!(unread.data.unwrap()["code"], "RATE_LIMITED");
     askfile.put(&link, PNG).await;
     askfile.clock.advance(secs(15));
