@@ -17,15 +17,16 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 use ipnet::IpNet;
 
 pub use self::{
-    flags::Flags,
-    layers::Origin,
+    flags::{DataFlags, Flags},
+    layers::{KEY_VARIABLE, Origin},
     load::{Invalid, Loaded, load},
     table::{Setting, TABLE, markdown},
 };
 use self::{
     forms::{
-        Address, Folder, Form, Format, Keys, KindSize, MimeTypes, Networks, Number, Objects,
-        PageAddress, PublicUrl, Scanner, Size, StoreReach, Switch, Text, Within,
+        Address, Allowed, Folder, Form, Format, InWorkspace, Keys, KindSize, MimeTypes, Mode,
+        Networks, Number, Objects, PageAddress, PublicUrl, Scanner, Size, StoreReach, Switch, Text,
+        Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
@@ -33,8 +34,10 @@ use self::{
 };
 use crate::{
     domain::{
+        capability::Capabilities,
         mime::{Kind, MimePattern},
         purpose::Purpose,
+        workspace::WorkspaceRef,
     },
     intake::scan::Clamd,
     objects::{Place, Reach},
@@ -145,6 +148,18 @@ settings! {
     /// see a flag, so set it elsewhere.
     link_keys: Vec<String> = Keys, "auto";
 
+    /// Who is let in over HTTP: `open`, everybody on this machine, as its owner; `keys`, whoever
+    /// shows a key of `askfile keys create`.
+    auth: Auth = Mode, "open";
+
+    /// What callers without a key may do, in `open` mode and over stdio; `none`: nothing but look how
+    /// their uploads stand.
+    capabilities: Capabilities = Allowed, "asset:upload, media:read, media:attach, media:delete";
+
+    /// The workspace of callers without a key, by its id or alias; `auto` is the one that comes with
+    /// askfile.
+    workspace: Option<WorkspaceRef> = InWorkspace, "auto";
+
     /// Serve other machines too, although whoever reaches the server may do everything.
     i_know_this_is_open: bool = Switch, "false";
 
@@ -154,6 +169,15 @@ settings! {
 
     /// How logs look: `text` or `json`.
     log_format: LogFormat = Format, "text";
+}
+
+/// Who is let in over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Everybody on this machine, as its owner.
+    Open,
+    /// Whoever shows a key.
+    Keys,
 }
 
 /// How logs look.

@@ -93,6 +93,15 @@ pub enum Error {
     /// This caller, or this way of calling, may not.
     #[error("{0}")]
     PermissionDenied(String),
+    /// The caller is not allowed to ask for files.
+    #[error("This caller may not ask people for files.")]
+    ToolNotEnabled,
+    /// No credentials, or none that open anything.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// No key by that name, or none that lives.
+    #[error("There is no such key.")]
+    NoSuchKey,
     /// Too many of something in a short time.
     #[error("Too many {} in a short time; wait {}.", of.as_words(), seconds_text(standing.next_in))]
     RateLimited {
@@ -228,6 +237,15 @@ impl Error {
             Self::PermissionDenied(_) => row("PERMISSION_DENIED", K::AuthFailed, S::FORBIDDEN,
                 "Open the link exactly as it stands in the chat.",
                 "This server does not take such requests: tell the person who runs it what the message says."),
+            Self::ToolNotEnabled => row("TOOL_NOT_ENABLED", K::NotEnabled, S::FORBIDDEN,
+                "Ask whoever runs this server to allow it.",
+                "Hosted upload is not available here; use a local file path if you have one."),
+            Self::Unauthenticated(_) => row("UNAUTHENTICATED", K::AuthFailed, S::UNAUTHORIZED,
+                "Ask whoever runs this server for a key.",
+                "Send a key of this server as `Authorization: Bearer …`; its operator makes one with `askfile keys create`."),
+            Self::NoSuchKey => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
+                "Create it first.",
+                "Create it first: askfile keys create; askfile keys list lists those that there are."),
             Self::RateLimited { .. } => row("RATE_LIMITED", K::HttpError, S::TOO_MANY_REQUESTS,
                 "Then try again.",
                 "Wait as long as the message says and try again; links still work."),
@@ -434,6 +452,9 @@ mod tests {
             },
             Error::Conflict("x".into()),
             Error::PermissionDenied("x".into()),
+            Error::ToolNotEnabled,
+            Error::Unauthenticated("x"),
+            Error::NoSuchKey,
             Error::RateLimited {
                 of: Counted::Uploads,
                 standing: Standing::default(),

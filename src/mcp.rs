@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attach_media;
+mod changes;
 mod media_delete;
 mod media_get;
 mod media_list;
@@ -15,6 +16,7 @@ mod wait;
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     handler::server::{
@@ -22,17 +24,23 @@ use rmcp::{
         tool::{IntoCallToolResult, ToolCallContext, ToolRoute},
     },
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-        ListResourceTemplatesResult, MetaObject, PaginatedRequestParams, ReadResourceRequestParams,
-        ReadResourceResponse, ServerCapabilities, ServerConfig,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
+        Implementation, ListResourceTemplatesResult, ListToolsResult, MetaObject,
+        PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+        ServerCapabilities, ServerConfig, SubscriptionFilter,
     },
-    service::RequestContext,
+    service::{NotificationContext, RequestContext, SubscriptionContext},
     tool_handler,
 };
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{domain::caller::Caller, error::Error, service::Service};
+use crate::{
+    config::Auth,
+    domain::{caller::Caller, capability::Capability},
+    error::Error,
+    service::{Service, must},
+};
 
 const INSTRUCTIONS: &str = include_str!("../tools/server.md");
 
@@ -41,6 +49,7 @@ const INSTRUCTIONS: &str = include_str!("../tools/server.md");
 pub struct Tools {
     service: Service,
     router: Arc<ToolRouter<Self>>,
+    is_local: bool,
 }
 
 impl std::fmt::Debug for Tools {
@@ -50,7 +59,8 @@ impl std::fmt::Debug for Tools {
 }
 
 impl Tools {
-    /// The tools, on this service.
+    /// The tools, on this service, for who calls over HTTP: as the settings' `auth` says, on the
+    /// authority of a [`Caller`] in the request's extensions.
     #[must_use]
     pub fn new(service: Service) -> Self {
         let router = Self::upload_create_router()
@@ -64,30 +74,73 @@ impl Tools {
         Self {
             service,
             router: Arc::new(router),
+            is_local: false,
         }
     }
 
-    /// Runs a tool, if its caller has not called too many.
-    async fn call<'a>(
-        &'a self,
-        call: ToolCallContext<'a, Self>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.caller(&call.request_context);
-        if let Err(error) = self.service.charge_tool_call(caller.workspace.id) {
-            return error.into_call_tool_result();
+    /// The tools, for the program that started this one: nobody is asked for a key.
+    #[must_use]
+    pub fn local(service: Service) -> Self {
+        Self {
+            is_local: true,
+            ..Self::new(service)
         }
-        self.router.call(call).await
     }
 
-    /// Who calls: in `open` mode everybody is the default workspace's.
-    fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
+    /// Who calls.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] if nobody has found out and nobody may come without a key.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, Error> {
+        let parts = context.extensions.get::<Parts>();
+        if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
+            return Ok(caller.clone());
+        }
+        if !self.is_local && self.service.settings().auth != Auth::Open {
+            return Err(Error::Unauthenticated("This askfile wants a key."));
+        }
         let info = context.meta.client_info().or_else(|| {
             let peer = context.peer.peer_info();
             peer.map(|info| info.client_info.clone())
         });
         let name = info.map(|info| info.title.unwrap_or(info.name));
-        self.service.open_caller(name.as_deref())
+        Ok(self.service.open_caller(name.as_deref()))
     }
+
+    async fn call(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let may = self.caller(&context).and_then(|caller| {
+            may_use(&request.name, &caller)?;
+            self.service.charge_call(&caller)
+        });
+        if let Err(error) = may {
+            return error.into_call_tool_result();
+        }
+        let call = ToolCallContext::new(self, request, context);
+        self.router.call(call).await
+    }
+}
+
+/// What a tool takes; what is not here takes nothing but the session's workspace. The operations
+/// check it too; here it decides what is listed, and is said before anything else.
+const NEEDED: [(&str, Capability); 7] = [
+    ("upload_create", Capability::AssetUpload),
+    ("upload_request", Capability::AssetUpload),
+    ("upload_cancel", Capability::AssetUpload),
+    ("attach_media", Capability::MediaAttach),
+    ("media_list", Capability::MediaRead),
+    ("media_get", Capability::MediaRead),
+    ("media_delete", Capability::MediaDelete),
+];
+
+/// # Errors
+/// [`Error::ToolNotEnabled`] or [`Error::PermissionDenied`] for a tool that this caller may not use.
+fn may_use(tool: &str, caller: &Caller) -> Result<(), Error> {
+    let needed = NEEDED.iter().find(|(name, _)| *name == tool);
+    needed.map_or(Ok(()), |(_, need)| must(caller, *need))
 }
 
 #[tool_handler(router = self.router)]
@@ -97,10 +150,29 @@ impl ServerHandler for Tools {
             .with_title("askfile: files from a person");
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
+            .enable_tool_list_changed()
             .enable_resources();
         ServerConfig::new(capabilities.build())
             .with_server_info(name)
             .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let caller = self.caller(&context);
+        let caller = caller.map_err(|error| refusal(&error))?;
+        let mut tools = self.router.list_all();
+        tools.retain(|tool| may_use(&tool.name, &caller).is_ok());
+        let mut listed = ListToolsResult::with_all_items(tools);
+        let version = context.protocol_version();
+        if version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
+            // What a caller may can change at any time.
+            (listed.ttl_ms, listed.cache_scope) = (Some(0), Some(CacheScope::Private));
+        }
+        Ok(listed)
     }
 
     async fn call_tool(
@@ -108,8 +180,26 @@ impl ServerHandler for Tools {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let call = ToolCallContext::new(self, request, context);
-        self.call(call).await
+        self.call(request, context).await
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let parts = context.extensions.get::<Parts>();
+        if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
+            self.tell_session(caller.clone(), context.peer.clone());
+        }
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(changes::accepted(requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        self.tell_listener(&context).await;
+        Ok(())
     }
 
     async fn list_resource_templates(
@@ -128,8 +218,8 @@ impl ServerHandler for Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let read = async {
-            let caller = self.caller(&context);
-            self.service.charge_tool_call(caller.workspace.id)?;
+            let caller = self.caller(&context)?;
+            self.service.charge_call(&caller)?;
             resources::read(&self.service, &caller, &request.uri).await
         };
         let read = read.await;
@@ -154,8 +244,7 @@ pub fn routes<S: Send + Sync + 'static>(tools: &Tools) -> ToolRouter<S> {
                     params.arguments = call.arguments;
                     params.input_responses = call.input_responses;
                     params.request_state = call.request_state;
-                    let call = ToolCallContext::new(&tools, params, call.request_context);
-                    tools.call(call).await
+                    tools.call(params, call.request_context).await
                 })
             },
         ));
@@ -193,6 +282,11 @@ impl IntoCallToolResult for Error {
         self.log();
         Ok(CallToolResult::structured_error(self.body()).into())
     }
+}
+
+/// A refusal in the terms of the protocol, with the failure object beside it.
+fn refusal(error: &Error) -> ErrorData {
+    ErrorData::invalid_request(error.to_string(), Some(error.body()))
 }
 
 /// A tool's tier and tags.

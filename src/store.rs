@@ -1,6 +1,7 @@
 //! Where sessions, claims, media and attachments are remembered. Bytes live elsewhere, in
 //! [`crate::objects`].
 
+pub mod identity;
 pub mod sqlite;
 
 use std::{fmt, sync::Arc};
@@ -12,11 +13,10 @@ use tokio::sync::broadcast;
 use crate::{
     domain::{
         attachment::{Attachment, Target},
-        ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
+        ids::{ApiKeyId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId, WorkspaceId},
         limits::Limits,
         media::{Content, Dimensions, Filter, Media, ScanStatus, media_of_key},
         session::{IllegalMove, LastError, Metadata, State, Tally, UploadSession},
-        workspace::{Workspace, WorkspaceRef},
     },
     link::Token,
 };
@@ -28,18 +28,20 @@ use crate::{
 /// database, and durable, before the method returns.
 #[async_trait]
 pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
-    /// The workspace that every installation has; made at first start.
-    async fn default_workspace(&self) -> Result<Workspace>;
-
-    /// The workspace by that name.
-    async fn workspace(&self, which: &WorkspaceRef) -> Result<Option<Workspace>>;
-
     /// Remembers a new session, `pending` from now on.
     async fn create(&self, new: NewSession) -> Result<UploadSession>;
 
     /// The session as it stands now, time included: a link that lapsed a second ago is `expired`
     /// even where no sweep came by.
     async fn find(&self, which: SessionRef) -> Result<Option<SessionView>>;
+
+    /// The same, if it belongs to one of these workspaces. What belongs to another one costs what an
+    /// unknown one does.
+    async fn find_within(
+        &self,
+        workspaces: &[WorkspaceId],
+        which: SessionRef,
+    ) -> Result<Option<SessionView>>;
 
     /// Remembers that the page was opened. Safe to repeat.
     async fn open(&self, id: UploadId) -> Result<()>;
@@ -145,8 +147,9 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
         wanted: NewAttachment,
     ) -> Result<Attachment>;
 
-    /// A media of this workspace.
-    async fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Result<Option<Media>>;
+    /// A media of one of these workspaces. What belongs to another one costs what an unknown one
+    /// does.
+    async fn media(&self, workspaces: &[WorkspaceId], which: MediaRef) -> Result<Option<Media>>;
 
     /// A page of this workspace's media, newest first.
     ///
@@ -246,6 +249,9 @@ pub enum StoreError {
     /// The media is attached to these.
     #[error("the media is attached")]
     Attached(Vec<Target>),
+    /// Another one has that name.
+    #[error("the name is taken")]
+    Taken,
     /// The move is not in the table.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
@@ -276,6 +282,10 @@ pub struct NewSession {
     pub workspace_id: WorkspaceId,
     /// How the page names who asks.
     pub asked_by: String,
+    /// Who asks.
+    pub created_by: PrincipalId,
+    /// With which key.
+    pub api_key: Option<ApiKeyId>,
     /// The purpose's name.
     pub purpose: String,
     /// The agent's words to the person.
@@ -404,6 +414,8 @@ pub struct NewAttachment {
     pub alt: Option<String>,
     /// The first one's position; `None`: after those that are there.
     pub position: Option<u32>,
+    /// Who attaches.
+    pub created_by: PrincipalId,
 }
 
 /// A media as a caller names it.
@@ -488,6 +500,8 @@ pub struct Due {
 pub enum Change {
     /// This session.
     Session(UploadId),
+    /// What some key opens.
+    Access,
     /// Another process changed something.
     Elsewhere,
 }

@@ -1,8 +1,10 @@
 //! The forms that a setting's value may have: each reads it from text and writes it back.
 
+mod access;
 mod amounts;
 mod places;
 
+pub use access::{Allowed, InWorkspace, Mode};
 pub use amounts::{KindSize, Number, Size, Within};
 pub use places::{Address, Folder, Networks, Objects, PageAddress, PublicUrl, Scanner, StoreReach};
 

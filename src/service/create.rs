@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Service, signed};
+use super::{Service, authority::must, signed};
 use crate::{
     config::units::{duration_text, size_text},
     domain::{
         caller::Caller,
+        capability::Capability,
         ids::UploadId,
         limits::{Limits, MAX_FILES},
         mime::{self, Kind, MimePattern},
@@ -53,9 +54,10 @@ impl Service {
     /// Mints a session. Its link takes files from now on.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] that names the argument and its bound; [`Error::NotFound`] for a
-    /// workspace that is not the caller's; [`Error::RateLimited`].
+    /// [`Error::ToolNotEnabled`]; [`Error::InvalidArgument`] that names the argument and its bound;
+    /// [`Error::NotFound`] for a workspace that is not the caller's; [`Error::RateLimited`].
     pub async fn create(&self, caller: &Caller, request: CreateRequest) -> Result<UploadSession> {
+        must(caller, Capability::AssetUpload)?;
         self.must_not_be_closing()?;
         self.settled().await?;
         let named = request.workspace_id.as_deref();
@@ -64,8 +66,10 @@ impl Service {
         let new = NewSession {
             id: UploadId::new(self.clock.now()),
             token: Token::random(),
-            workspace_id: workspace.id,
+            workspace_id: workspace,
             asked_by: caller.asked_by.clone(),
+            created_by: caller.principal.id,
+            api_key: caller.credential.map(|credential| credential.api_key),
             purpose: purpose.name.clone(),
             prompt: at_most("prompt", request.prompt.as_deref(), MOST_PROMPT)?,
             metadata: checked_metadata(request.metadata)?,
@@ -78,7 +82,7 @@ impl Service {
             retain_seconds: purpose.retain_seconds,
             expires_in: signed(self.link_life(request.expires_in_seconds)?),
         };
-        self.rates.links.charge(workspace.id)?;
+        self.rates.links.charge(workspace)?;
         let session = self.store.create(new).await?;
         tracing::info!(
             upload.id = %session.id, purpose = session.purpose, to = State::Pending.as_str(),

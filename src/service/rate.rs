@@ -16,7 +16,7 @@ use crate::{
     config::Settings,
     domain::{
         budget::{Counted, Standing},
-        ids::WorkspaceId,
+        caller::Caller,
     },
     error::{Error, Result},
 };
@@ -124,17 +124,24 @@ impl Service {
         self.rates.wrong_links.charge(from).err().unwrap_or(why)
     }
 
-    /// What an address is told whose key opens nothing; the same goes for keys.
+    /// What an address is told whose key opens nothing; the same goes for keys. Faults of ours do not
+    /// count.
     #[must_use]
     pub fn wrong_key(&self, from: IpAddr, why: Error) -> Error {
-        self.rates.wrong_keys.charge(from).err().unwrap_or(why)
+        match why {
+            Error::Unauthenticated(_) => {
+                let refusal = self.rates.wrong_keys.charge(from).err();
+                refusal.unwrap_or(why)
+            }
+            other => other,
+        }
     }
 
     /// Charges a caller for a tool call.
     ///
     /// # Errors
     /// [`Error::RateLimited`].
-    pub fn charge_tool_call(&self, caller: WorkspaceId) -> Result<()> {
-        self.rates.tool_calls.charge(caller)
+    pub fn charge_call(&self, caller: &Caller) -> Result<()> {
+        self.rates.tool_calls.charge(caller.principal.id)
     }
 }

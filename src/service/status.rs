@@ -27,12 +27,11 @@ impl Service {
     /// The session as it stands.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for what the caller's workspace does not have.
+    /// [`Error::NotFound`] for what the caller's workspaces do not have.
     pub async fn status(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
         self.store
-            .find(which)
+            .find_within(&caller.workspaces, which)
             .await?
-            .filter(|view| view.session.workspace_id == caller.workspace.id)
             .ok_or(Error::NotFound)
     }
 
@@ -40,7 +39,7 @@ impl Service {
     /// again until it is [`Turn::Over`].
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`]; [`Error::Unauthenticated`] once the caller's key is revoked.
     pub async fn wait_turn(
         &self,
         caller: &Caller,
@@ -52,6 +51,7 @@ impl Service {
         let mut signal = pin!(changes.notified());
         signal.as_mut().enable();
         let _watching = self.store.watch();
+        self.must_still_be(caller).await?;
         // Read after the place was taken, so that no change falls between the two.
         let now = self.status(caller, which).await?;
         if now.session.state.status() != Status::Pending

@@ -5,6 +5,7 @@ mod copy;
 mod deleting;
 mod examine;
 mod files;
+mod identity;
 mod inventory;
 mod listing;
 mod rows;
@@ -26,16 +27,14 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig, named_params,
-};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use tokio::sync::broadcast;
 
+use self::writer::Writer;
 pub use self::{
     copy::copy,
     examine::{Examination, examine},
 };
-use self::{rows::Col, writer::Writer};
 use super::{
     Change, Check, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaPage, MediaQuery, MediaRef,
     NewAttachment, NewMedia, NewSession, Passed, Result, SessionRef, SessionView, Stock,
@@ -48,7 +47,6 @@ use crate::{
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         media::Media,
         session::{LastError, State, UploadSession},
-        workspace::{Alias, DEFAULT_NAME, Workspace, WorkspaceRef},
     },
 };
 
@@ -56,12 +54,6 @@ use crate::{
 const READERS: usize = 4;
 /// How long a process waits for another one's transaction.
 const BUSY: Duration = Duration::from_secs(5);
-
-const DEFAULT_WORKSPACE: &str = "SELECT * FROM workspace WHERE is_default = 1";
-const WORKSPACE_BY_ID: &str = "SELECT * FROM workspace WHERE id = ?1";
-const WORKSPACE_BY_ALIAS: &str = "SELECT * FROM workspace WHERE alias = ?1";
-const MAKE_WORKSPACE: &str = "INSERT INTO workspace (id, alias, name, is_default, created_at)
-    VALUES (:id, :alias, :name, 1, :now) RETURNING *";
 
 /// Everything in one SQLite file: one thread writes, a few connections read.
 #[derive(Debug)]
@@ -183,46 +175,21 @@ fn reader(path: &Path) -> Result<Connection> {
 
 #[async_trait]
 impl UploadStore for SqliteStore {
-    async fn default_workspace(&self) -> Result<Workspace> {
-        self.write(move |db, now| {
-            let found = db
-                .query_row(DEFAULT_WORKSPACE, [], rows::workspace)
-                .optional()?;
-            if let Some(workspace) = found {
-                return Ok(workspace);
-            }
-            let made = db.query_row(
-                MAKE_WORKSPACE,
-                named_params! {
-                    ":id": Col(WorkspaceId::random()), ":alias": Alias::random().as_str(),
-                    ":name": DEFAULT_NAME, ":now": Col(now),
-                },
-                rows::workspace,
-            )?;
-            Ok(made)
-        })
-        .await
-    }
-
-    async fn workspace(&self, which: &WorkspaceRef) -> Result<Option<Workspace>> {
-        self.read(|db, _| {
-            let found = match which {
-                WorkspaceRef::Id(id) => db.query_row(WORKSPACE_BY_ID, [Col(*id)], rows::workspace),
-                WorkspaceRef::Alias(alias) => {
-                    db.query_row(WORKSPACE_BY_ALIAS, [alias.as_str()], rows::workspace)
-                }
-            };
-            Ok(found.optional()?)
-        })
-    }
-
     async fn create(&self, new: NewSession) -> Result<UploadSession> {
         self.write(move |db, now| sessions::create(db, &new, now))
             .await
     }
 
     async fn find(&self, which: SessionRef) -> Result<Option<SessionView>> {
-        self.read(|db, now| sessions::view(db, which, now))
+        self.read(|db, now| sessions::view(db, None, which, now))
+    }
+
+    async fn find_within(
+        &self,
+        workspaces: &[WorkspaceId],
+        which: SessionRef,
+    ) -> Result<Option<SessionView>> {
+        self.read(|db, now| sessions::view(db, Some(workspaces), which, now))
     }
 
     async fn open(&self, id: UploadId) -> Result<()> {
@@ -350,8 +317,8 @@ impl UploadStore for SqliteStore {
             .await
     }
 
-    async fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Result<Option<Media>> {
-        self.read(|db, _| files::find(db, workspace, &which))
+    async fn media(&self, workspaces: &[WorkspaceId], which: MediaRef) -> Result<Option<Media>> {
+        self.read(|db, _| files::find(db, workspaces, &which))
     }
 
     async fn list_media(&self, workspace: WorkspaceId, query: MediaQuery) -> Result<MediaPage> {

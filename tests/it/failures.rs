@@ -18,7 +18,6 @@ use askfile::{
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         media::{Media, object_key},
         session::{LastError, State, UploadSession},
-        workspace::{Workspace, WorkspaceRef},
     },
     intake::body::FileBody,
     link::KeyRing,
@@ -49,7 +48,7 @@ enum When {
 /// Fails its `n`th call after it was armed, counted from 0.
 #[derive(Debug)]
 struct FailNth {
-    inner: SqliteStore,
+    inner: Arc<SqliteStore>,
     left: AtomicUsize,
     when: When,
 }
@@ -108,10 +107,9 @@ macro_rules! pass_on {
 }
 
 pass_on! {
-    fn default_workspace(&self) -> Workspace;
-    fn workspace(&self, which: &WorkspaceRef) -> Option<Workspace>;
     fn create(&self, new: NewSession) -> UploadSession;
     fn find(&self, which: SessionRef) -> Option<SessionView>;
+    fn find_within(&self, workspaces: &[WorkspaceId], which: SessionRef) -> Option<SessionView>;
     fn open(&self, id: UploadId) -> ();
     fn claim(&self, request: ClaimRequest) -> ClaimOutcome;
     fn heartbeat(&self, claim: ClaimId, lease: SignedDuration, media_key: Option<String>) -> ();
@@ -127,7 +125,7 @@ pass_on! {
     fn cancel(&self, id: UploadId) -> ();
     fn consume(&self, id: UploadId, wanted: NewAttachment) -> Vec<Attachment>;
     fn attach(&self, workspace: WorkspaceId, media: MediaId, wanted: NewAttachment) -> Attachment;
-    fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Option<Media>;
+    fn media(&self, workspaces: &[WorkspaceId], which: MediaRef) -> Option<Media>;
     fn list_media(&self, workspace: WorkspaceId, query: MediaQuery) -> MediaPage;
     fn delete_media(&self, workspace: WorkspaceId, media: MediaId, force: bool) -> ();
     fn retire_media(&self, most: u32) -> Vec<MediaId>;
@@ -160,11 +158,14 @@ impl Failing {
         let clock = TestClock::new();
         let inner = SqliteStore::open(&folder.path().join("askfile.db"), clock.clone()).unwrap();
         let left = AtomicUsize::new(NEVER);
+        let inner = Arc::new(inner);
+        let identities = inner.clone();
         let store = Arc::new(FailNth { inner, left, when });
         let foundations = Foundations {
             settings: Settings::in_folder(folder.path()),
             public_url: PUBLIC_URL.into(),
             store: store.clone(),
+            identities,
             objects: Arc::new(LocalDisk::open(folder.path()).unwrap()),
             clock: clock.clone(),
             keys: KeyRing::from_hex([KEY]).unwrap(),

@@ -15,7 +15,7 @@ use std::{path::Path, sync::Arc};
 use askfile::{
     domain::{
         attachment::Target,
-        ids::{AttemptId, ClaimId, MediaId, UploadId},
+        ids::{AttemptId, ClaimId, MediaId, PrincipalId, UploadId},
         limits::Limits,
         media::{Content, Media, ScanStatus},
         session::{Metadata, State},
@@ -24,7 +24,7 @@ use askfile::{
     link::Token,
     store::{
         ClaimOutcome, ClaimRequest, NewAttachment, NewMedia, NewSession, Result, SessionRef,
-        SessionView, UploadStore, sqlite::SqliteStore,
+        SessionView, UploadStore, identity::IdentityStore, sqlite::SqliteStore,
     },
 };
 use jiff::SignedDuration;
@@ -118,11 +118,16 @@ every_store_keeps_its_promises! {
     }
 }
 
+/// Everything that is remembered.
+pub trait Store: UploadStore + IdentityStore {}
+
+impl<T: UploadStore + IdentityStore> Store for T {}
+
 /// A database, and a clock that its leases are judged by.
 #[async_trait::async_trait]
 pub trait Database: Send + Sync {
     /// Another process's store on it.
-    async fn open(&self) -> Arc<dyn UploadStore>;
+    async fn open(&self) -> Arc<dyn Store>;
 
     /// Moves the clock.
     fn advance(&self, by: SignedDuration);
@@ -130,7 +135,7 @@ pub trait Database: Send + Sync {
 
 /// A store and what is needed to put it to the test.
 pub struct Bench {
-    pub store: Arc<dyn UploadStore>,
+    pub store: Arc<dyn Store>,
     pub database: Box<dyn Database>,
     pub workspace: Workspace,
 }
@@ -161,6 +166,8 @@ impl Bench {
             token: Token::random(),
             workspace_id: self.workspace.id,
             asked_by: "Claude".into(),
+            created_by: somebody(),
+            api_key: None,
             purpose: "general".into(),
             prompt: None,
             metadata: Metadata::default(),
@@ -255,6 +262,11 @@ pub fn media() -> NewMedia {
     }
 }
 
+/// A principal.
+pub fn somebody() -> PrincipalId {
+    PrincipalId::from_bytes([7; 16])
+}
+
 /// An attachment to the post of this id, at the end.
 pub fn on_post(id: &str) -> NewAttachment {
     NewAttachment {
@@ -264,6 +276,7 @@ pub fn on_post(id: &str) -> NewAttachment {
         },
         alt: None,
         position: None,
+        created_by: somebody(),
     }
 }
 

@@ -16,7 +16,10 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::domain::{budget::Standing, ids::WorkspaceId};
+use crate::domain::{
+    budget::Standing,
+    ids::{PrincipalId, WorkspaceId},
+};
 
 /// Most buckets for one each: some 7 MB.
 pub(super) const MOST: usize = 100_000;
@@ -49,7 +52,19 @@ impl From<IpAddr> for Whom {
 
 impl From<WorkspaceId> for Whom {
     fn from(id: WorkspaceId) -> Self {
-        let own = id.0.as_u128();
+        Self::id(id.0.as_u128())
+    }
+}
+
+impl From<PrincipalId> for Whom {
+    fn from(id: PrincipalId) -> Self {
+        Self::id(u128::from_be_bytes(id.to_bytes()))
+    }
+}
+
+impl Whom {
+    /// Ids have no neighbours.
+    fn id(own: u128) -> Self {
         Self { own, crowd: own }
     }
 }

@@ -1,11 +1,11 @@
 //! Sessions and claims: what happens inside a transaction.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::{
     AttemptId, ClaimId, ClaimOutcome, ClaimRequest, MediaId, NewSession, Result, SessionRef,
-    SessionView, StoreError, checking, files,
+    SessionView, StoreError, WorkspaceId, checking, files,
     rows::{self, Col, get},
 };
 use crate::{
@@ -18,10 +18,11 @@ use crate::{
 };
 
 const INSERT: &str = "INSERT INTO upload_session
-    (id, token, workspace_id, asked_by, purpose, prompt, metadata, limits, max_files,
-     retain_seconds, state, created_at, expires_at, redeem_by)
-    VALUES (:id, :token, :workspace_id, :asked_by, :purpose, :prompt, :metadata, :limits,
-     :max_files, :retain_seconds, 'pending', :created_at, :expires_at, :expires_at)
+    (id, token, workspace_id, asked_by, created_by, api_key_id, purpose, prompt, metadata, limits,
+     max_files, retain_seconds, state, created_at, expires_at, redeem_by)
+    VALUES (:id, :token, :workspace_id, :asked_by, :created_by, :api_key_id, :purpose, :prompt,
+     :metadata, :limits, :max_files, :retain_seconds, 'pending', :created_at, :expires_at,
+     :expires_at)
     RETURNING *";
 const BY_ID: &str = "SELECT * FROM upload_session WHERE id = ?1";
 const BY_TOKEN: &str = "SELECT * FROM upload_session WHERE token = ?1";
@@ -73,7 +74,8 @@ pub(super) fn create(db: &Connection, new: &NewSession, now: Timestamp) -> Resul
     Ok(db.prepare_cached(INSERT)?.query_row(
         named_params! {
             ":id": Col(new.id), ":token": Col(new.token), ":workspace_id": Col(new.workspace_id),
-            ":asked_by": new.asked_by, ":purpose": new.purpose, ":prompt": new.prompt,
+            ":asked_by": new.asked_by, ":created_by": Col(new.created_by),
+            ":api_key_id": new.api_key.map(Col), ":purpose": new.purpose, ":prompt": new.prompt,
             ":metadata": rows::to_json(&new.metadata)?, ":limits": rows::to_json(&new.limits)?,
             ":max_files": new.limits.max_files, ":retain_seconds": new.retain_seconds,
             ":created_at": Col(now), ":expires_at": Col(expires_at),
@@ -88,16 +90,23 @@ fn whole_second(instant: Timestamp) -> Timestamp {
     Timestamp::from_second(instant.as_second() + part).unwrap_or(instant)
 }
 
-fn load(db: &Connection, which: SessionRef) -> Result<Option<UploadSession>> {
-    let found = match which {
-        SessionRef::Id(id) => db
-            .prepare_cached(BY_ID)?
-            .query_row([Col(id)], rows::session),
-        SessionRef::Token(token) => db
-            .prepare_cached(BY_TOKEN)?
-            .query_row([Col(token)], rows::session),
+/// The session, if it belongs to one of these workspaces; `None`: to any. Of a stranger's no more is
+/// read than whose it is.
+fn load(
+    db: &Connection,
+    within: Option<&[WorkspaceId]>,
+    which: SessionRef,
+) -> Result<Option<UploadSession>> {
+    let read = |row: &Row<'_>| {
+        let workspace = get(row, "workspace_id")?;
+        let is_within = within.is_none_or(|within| within.contains(&workspace));
+        is_within.then(|| rows::session(row)).transpose()
     };
-    Ok(found.optional()?)
+    let found = match which {
+        SessionRef::Id(id) => db.prepare_cached(BY_ID)?.query_row([Col(id)], read),
+        SessionRef::Token(token) => db.prepare_cached(BY_TOKEN)?.query_row([Col(token)], read),
+    };
+    Ok(found.optional()?.flatten())
 }
 
 fn held_claims(db: &Connection, id: UploadId) -> Result<Vec<Held>> {
@@ -109,10 +118,11 @@ fn held_claims(db: &Connection, id: UploadId) -> Result<Vec<Held>> {
 /// The session as it stands at `now`; writes nothing, so that a reader can ask.
 pub(super) fn view(
     db: &Connection,
+    within: Option<&[WorkspaceId]>,
     which: SessionRef,
     now: Timestamp,
 ) -> Result<Option<SessionView>> {
-    let Some(mut session) = load(db, which)? else {
+    let Some(mut session) = load(db, within, which)? else {
         return Ok(None);
     };
     let stored = files::of_session(db, session.id)?;
@@ -162,7 +172,7 @@ pub(super) struct Current<'a> {
 impl<'a> Current<'a> {
     /// Loads it and does what time alone has brought: silent claims are lost, a link has lapsed.
     pub(super) fn load(db: &'a Connection, which: SessionRef, now: Timestamp) -> Result<Self> {
-        let session = load(db, which)?.ok_or(StoreError::NotFound)?;
+        let session = load(db, None, which)?.ok_or(StoreError::NotFound)?;
         let mut current = Self {
             db,
             claims: held_claims(db, session.id)?,
@@ -410,7 +420,7 @@ pub(super) fn release(
         Err(StoreError::ClaimGone) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let session = load(db, SessionRef::Id(claim.session))?.ok_or(StoreError::NotFound)?;
+    let session = load(db, None, SessionRef::Id(claim.session))?.ok_or(StoreError::NotFound)?;
     let mut current = Current {
         db,
         claims: held_claims(db, session.id)?,
