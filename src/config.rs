@@ -121,6 +121,10 @@ settings! {
     /// limit.
     rate_limit_tool_calls_per_minute: u32 = Number(0..=u32::MAX), "600";
 
+    /// Open sessions of MCP clients before 2026-07-28, which ask for one; of more, the one that was
+    /// left alone longest ends. One caller has a quarter of them at most.
+    max_mcp_sessions: usize = Number(1..=1_000_000), "1000";
+
     /// Uploads received at the same time; one more is asked to come back.
     max_concurrent_uploads: usize = Number(1..=1_000_000), "256";
 

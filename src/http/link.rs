@@ -9,11 +9,11 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 
 use super::{
     address::ClientAddress,
+    body::whole,
     failure::{failed, wants_page},
     guards::is_on_this_machine,
     page::{Outcome, Problem, RequestPage, html_response},
@@ -44,9 +44,6 @@ const MOST_RECEIPTS: usize = 30;
 const NEXT_RECEIPT: char = '~';
 /// Largest form without a file, in bytes.
 const MOST_FORM_BYTES: usize = 16 * 1024;
-
-/// How long a form without a file may take.
-const FORM_TIME: Duration = Duration::from_secs(10);
 
 /// The way to the stylesheet's folder from the link itself, and from its buttons.
 pub(super) const ASSETS: &str = "../assets";
@@ -370,12 +367,8 @@ struct Reason {
 
 /// The reason in a small form or JSON object; none in an empty body.
 async fn reason(headers: &HeaderMap, body: Body) -> Result<Option<String>> {
-    let body = Limited::new(body, MOST_FORM_BYTES).collect();
-    let body = tokio::time::timeout(FORM_TIME, body)
-        .await
-        .map_err(|_| Error::MalformedBody("The body did not come in time.".into()))?
-        .map_err(|_| Error::MalformedBody("The body is too large or was cut short.".into()))?
-        .to_bytes();
+    let body = whole(body, MOST_FORM_BYTES).await;
+    let body = body.map_err(|why| Error::MalformedBody(why.into()))?;
     if body.is_empty() {
         return Ok(None);
     }

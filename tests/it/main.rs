@@ -21,6 +21,7 @@ mod listing;
 mod media;
 mod pages;
 mod rate;
+mod sessions;
 mod several;
 mod store;
 mod tools;
