@@ -70,13 +70,11 @@ fn endpoint(service: &Service) -> StreamableHttpService<Tools, Sessions> {
 async fn visit(State(service): State<Service>, request: Request, next: Next) -> Response {
     let answered = async {
         let (parts, body) = request.into_parts();
-        let visitor = match parts.extensions.get::<Caller>() {
-            Some(caller) => Visitor::Principal(caller.principal.id),
-            None => {
-                let from = ClientAddress::of(&service, &parts.extensions, &parts.headers);
-                Visitor::Address(from.0)
-            }
-        };
+        let caller = parts.extensions.get::<Caller>();
+        let ClientAddress(from) = ClientAddress::of(&service, &parts.extensions, &parts.headers);
+        let visitor = caller.map_or(Visitor::Address(from), |caller| {
+            Visitor::Principal(caller.principal.id)
+        });
         let body = whole(body, MOST_BYTES).await;
         let body = body.map_err(|why| Error::InvalidArgument(why.into()))?;
         let request = Request::from_parts(parts, Body::from(body));

@@ -145,11 +145,12 @@ impl Known {
             used: Instant::now(),
             calls: 0,
         };
-        let last = last_to_stay(&all, visitor, most);
+        let surplus = surplus(&all, id, visitor, most);
         all.insert(id.clone(), session);
-        let last = last.map(|idle| idle.unwrap_or_else(|| id.clone()))?;
-        all.remove(&last);
-        Some(last)
+        if let Some(surplus) = &surplus {
+            all.remove(surplus);
+        }
+        surplus
     }
 
     /// Takes a session out, if it is not somebody else's; whether it may end.
@@ -174,13 +175,14 @@ impl Known {
     }
 }
 
-/// Where one more would be too many: the session that was left alone longest, of this visitor if it
-/// has its share, else of who has most; `None` in it where calls run in all of those.
-fn last_to_stay(
+/// What has to go where one more is too many: the session that was left alone longest, of its visitor
+/// if that has its share, else of who has most; the new one itself where calls run in all of those.
+fn surplus(
     all: &HashMap<SessionId, Session>,
+    new: &SessionId,
     visitor: Visitor,
     most: usize,
-) -> Option<Option<SessionId>> {
+) -> Option<SessionId> {
     let mut held: HashMap<Visitor, usize> = HashMap::new();
     for session in all.values() {
         *held.entry(session.visitor).or_default() += 1;
@@ -191,8 +193,8 @@ fn last_to_stay(
     }
     let idle = all.iter().filter(|(_, session)| session.calls == 0);
     let idle = idle.filter(|(_, session)| !has_share || session.visitor == visitor);
-    let last = idle.max_by_key(|(_, session)| (held[&session.visitor], Reverse(session.used)));
-    Some(last.map(|(id, _)| id.clone()))
+    let longest = idle.max_by_key(|(_, session)| (held[&session.visitor], Reverse(session.used)));
+    Some(longest.map_or(new, |(id, _)| id).clone())
 }
 
 /// What has no visitor is the server's own doing.
@@ -223,14 +225,14 @@ impl SessionManager for Sessions {
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), SessionError> {
         let (id, transport) = self.local.create_session().await?;
         let visitor = VISIT.with(|visit| visit.visitor);
-        let Some(last) = self.known.admit(&id, visitor, self.most) else {
+        let Some(surplus) = self.known.admit(&id, visitor, self.most) else {
             return Ok((id, transport));
         };
-        let is_refused = last == id;
+        let is_refused = surplus == id;
         // In a task of its own: who hangs up now leaves nothing behind.
         let local = Arc::clone(&self.local);
         tokio::spawn(async move {
-            if let Err(error) = local.close_session(&last).await {
+            if let Err(error) = local.close_session(&surplus).await {
                 tracing::debug!(cause = %error, "a session had ended by itself");
             }
         });
