@@ -14,7 +14,7 @@ mod upload_request;
 mod upload_status;
 mod wait;
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use http::request::Parts;
 use rmcp::{
@@ -44,11 +44,23 @@ use crate::{
 
 const INSTRUCTIONS: &str = include_str!("../tools/server.md");
 
+/// What the tools are. Their schemas take a megabyte, which a process that nobody speaks MCP with
+/// does without.
+static ROUTER: LazyLock<ToolRouter<Tools>> = LazyLock::new(|| {
+    Tools::upload_create_router()
+        + Tools::upload_status_router()
+        + Tools::upload_request_router()
+        + Tools::upload_cancel_router()
+        + Tools::attach_media_router()
+        + Tools::media_list_router()
+        + Tools::media_get_router()
+        + Tools::media_delete_router()
+});
+
 /// The tools, on one service. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Tools {
     service: Service,
-    router: Arc<ToolRouter<Self>>,
     is_local: bool,
 }
 
@@ -63,17 +75,8 @@ impl Tools {
     /// authority of a [`Caller`] in the request's extensions.
     #[must_use]
     pub fn new(service: Service) -> Self {
-        let router = Self::upload_create_router()
-            + Self::upload_status_router()
-            + Self::upload_request_router()
-            + Self::upload_cancel_router()
-            + Self::attach_media_router()
-            + Self::media_list_router()
-            + Self::media_get_router()
-            + Self::media_delete_router();
         Self {
             service,
-            router: Arc::new(router),
             is_local: false,
         }
     }
@@ -120,7 +123,7 @@ impl Tools {
             return error.into_call_tool_result();
         }
         let call = ToolCallContext::new(self, request, context);
-        self.router.call(call).await
+        ROUTER.call(call).await
     }
 }
 
@@ -143,7 +146,7 @@ fn may_use(tool: &str, caller: &Caller) -> Result<(), Error> {
     needed.map_or(Ok(()), |(_, need)| must(caller, *need))
 }
 
-#[tool_handler(router = self.router)]
+#[tool_handler(router = ROUTER)]
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let name = Implementation::new("askfile", env!("CARGO_PKG_VERSION"))
@@ -164,7 +167,7 @@ impl ServerHandler for Tools {
     ) -> Result<ListToolsResult, ErrorData> {
         let caller = self.caller(&context);
         let caller = caller.map_err(|error| refusal(&error))?;
-        let mut tools = self.router.list_all();
+        let mut tools = ROUTER.list_all();
         tools.retain(|tool| may_use(&tool.name, &caller).is_ok());
         let mut listed = ListToolsResult::with_all_items(tools);
         let version = context.protocol_version();
@@ -233,7 +236,7 @@ impl ServerHandler for Tools {
 #[must_use]
 pub fn routes<S: Send + Sync + 'static>(tools: &Tools) -> ToolRouter<S> {
     let mut routes = ToolRouter::new();
-    for tool in tools.router.list_all() {
+    for tool in ROUTER.list_all() {
         let tools = tools.clone();
         routes.add_route(ToolRoute::new_dyn(
             tool,
