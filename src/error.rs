@@ -13,6 +13,7 @@ use crate::{
         attachment::Target,
         budget::{Counted, Standing},
         mime::{Kind, MimePattern, friendly_name},
+        quota::UsedUp,
         session::{LastError, State},
     },
 };
@@ -110,6 +111,9 @@ pub enum Error {
         /// What is allowed, and when there is one again.
         standing: Standing,
     },
+    /// The workspace may not use more.
+    #[error("{}", used_up(*.0))]
+    QuotaExceeded(UsedUp),
     /// The file is not judged yet.
     #[error("This file is still being checked.")]
     ScanPending,
@@ -249,6 +253,9 @@ impl Error {
             Self::RateLimited { .. } => row("RATE_LIMITED", K::HttpError, S::TOO_MANY_REQUESTS,
                 "Then try again.",
                 "Wait as long as the message says and try again; links still work."),
+            Self::QuotaExceeded(_) => row("QUOTA_EXCEEDED", K::HttpError, S::TOO_MANY_REQUESTS,
+                "Go back to the chat and say so there.",
+                "Nothing was stored and the link still works. Make room with media_delete or upload_cancel, or tell the person who runs the server."),
             Self::ScanPending => row("SCAN_PENDING", K::ValidationError, S::CONFLICT,
                 "Wait a few seconds.",
                 "Try again in a few seconds."),
@@ -363,6 +370,14 @@ fn seconds_text(seconds: u32) -> String {
     duration_text(Duration::from_secs(seconds.into()))
 }
 
+fn used_up(what: UsedUp) -> &'static str {
+    match what {
+        UsedUp::Stored => "The workspace that this file is for has no room for it.",
+        UsedUp::InFlight => "Too much is on its way to this workspace at the moment.",
+        UsedUp::Links => "The workspace has as many open links as it may have.",
+    }
+}
+
 fn wrong_type(found: Option<&str>, allowed: &[MimePattern]) -> String {
     let accepted = accepted(allowed);
     match found {
@@ -459,6 +474,7 @@ mod tests {
                 of: Counted::Uploads,
                 standing: Standing::default(),
             },
+            Error::QuotaExceeded(UsedUp::Stored),
             Error::ScanPending,
             Error::ScanBlocked("x".into()),
             Error::Unavailable("x".into()),

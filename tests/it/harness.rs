@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod body;
+pub mod keys;
 pub mod web;
 
 use std::{
@@ -167,6 +168,11 @@ impl Askfile {
         self.list("staging")
     }
 
+    /// The bytes of a file in the data folder; none, if it is not there.
+    pub fn raw(&self, name: &str) -> Vec<u8> {
+        fs::read(self.folder.path().join(name)).unwrap_or_default()
+    }
+
     /// The bytes of a file in `medias/`.
     pub fn bytes(&self, name: &str) -> Vec<u8> {
         fs::read(self.folder.path().join("medias").join(name)).unwrap()
@@ -177,6 +183,28 @@ impl Askfile {
         let db = rusqlite::Connection::open(self.folder.path().join("askfile.db")).unwrap();
         db.pragma_update(None, "foreign_keys", "off").unwrap();
         db.execute(statement, [value]).unwrap();
+    }
+
+    /// What each workspace uses is what there is.
+    pub fn usage_is_counted_right(&self, why: &str) {
+        const COUNTED: &str = "SELECT stored_bytes, in_flight_bytes, open_links FROM workspace";
+        const THERE: &str = "SELECT
+            (SELECT coalesce(sum(size_bytes), 0) FROM media
+                WHERE workspace_id = workspace.id AND scan_status <> 'blocked'),
+            (SELECT coalesce(sum(reserved), 0) FROM claim
+                JOIN upload_session ON upload_session.id = session_id
+                WHERE workspace_id = workspace.id AND slot IS NOT NULL),
+            (SELECT count(*) FROM upload_session
+                WHERE workspace_id = workspace.id
+                    AND state IN ('pending', 'receiving', 'checking'))
+            FROM workspace";
+        let db = rusqlite::Connection::open(self.folder.path().join("askfile.db")).unwrap();
+        let read = |sql: &str| -> Vec<(i64, i64, i64)> {
+            let mut query = db.prepare(sql).unwrap();
+            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+            rows.unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(read(COUNTED), read(THERE), "{why}: what is used");
     }
 
     /// Nothing was stored, and the link is as good as new.
