@@ -78,6 +78,10 @@ impl Askfile {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings::in_folder(folder.path());
         settings.link_keys = vec![KEY.into()];
+        // The clock stands still, and stories are long.
+        settings.rate_limit_wrong_per_minute = 0;
+        settings.rate_limit_links_per_minute = 0;
+        settings.rate_limit_tool_calls_per_minute = 0;
         change(&mut settings);
         Self::start_in(Arc::new(folder), TestClock::new(), settings).await
     }

@@ -24,6 +24,7 @@ mod media;
 mod pages;
 mod quota;
 mod rate;
+mod sessions;
 mod several;
 mod store;
 mod tools;
