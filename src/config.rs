@@ -23,7 +23,7 @@ pub use self::{
 use self::{
     forms::{
         Address, Folder, Form, Format, Keys, KindSize, MimeTypes, Number, Objects, PageAddress,
-        PublicUrl, Scanner, Size, StoreReach, Switch, Text, Within,
+        PublicUrl, Scanner, Size, StoreReach, Switch, Text, Way, Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
@@ -33,6 +33,7 @@ use crate::{
     domain::{
         mime::{Kind, MimePattern},
         purpose::Purpose,
+        transfer::Transfer,
     },
     intake::scan::Clamd,
     objects::{Place, Reach},
@@ -71,6 +72,10 @@ settings! {
     /// Whether the bucket's name is in the path of its address, `https://host/bucket`; else it is in
     /// the host, `https://bucket.host`.
     s3_path_style as "s3.path_style": bool = Switch, "true";
+
+    /// How files come: `proxy` is through askfile, `direct` is straight into the bucket, from the
+    /// page of a browser; `auto` is `direct` where files are kept in a bucket that browsers reach.
+    transfer: Option<Transfer> = Way, "auto";
 
     /// How long a link works, from 1m to 1d.
     link_ttl: Duration = Within(60..=86_400), "15m";

@@ -8,4 +8,5 @@ pub mod media;
 pub mod mime;
 pub mod purpose;
 pub mod session;
+pub mod transfer;
 pub mod workspace;

@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 
@@ -354,6 +355,16 @@ fn answer_button(done: Result<LinkedSession>, headers: &HeaderMap, status: Statu
     }
 }
 
+/// A body without a file, whole.
+pub(super) async fn small(body: Body) -> Result<Bytes> {
+    let body = Limited::new(body, MOST_FORM_BYTES).collect();
+    let body = tokio::time::timeout(FORM_TIME, body)
+        .await
+        .map_err(|_| Error::MalformedBody("The body did not come in time.".into()))?
+        .map_err(|_| Error::MalformedBody("The body is too large or was cut short.".into()))?;
+    Ok(body.to_bytes())
+}
+
 #[derive(serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct Reason {
@@ -362,12 +373,7 @@ struct Reason {
 
 /// The reason in a small form or JSON object; none in an empty body.
 async fn reason(headers: &HeaderMap, body: Body) -> Result<Option<String>> {
-    let body = Limited::new(body, MOST_FORM_BYTES).collect();
-    let body = tokio::time::timeout(FORM_TIME, body)
-        .await
-        .map_err(|_| Error::MalformedBody("The body did not come in time.".into()))?
-        .map_err(|_| Error::MalformedBody("The body is too large or was cut short.".into()))?
-        .to_bytes();
+    let body = small(body).await?;
     if body.is_empty() {
         return Ok(None);
     }

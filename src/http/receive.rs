@@ -6,7 +6,7 @@ use axum::{
     Json,
     body::Body,
     extract::{ConnectInfo, RawQuery, Request, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{Extensions, HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -63,10 +63,7 @@ pub(super) async fn receive(
         let incoming = Incoming {
             declared_bytes: header_number(headers),
             attempt: attempt.as_ref().ok().copied().flatten(),
-            from: parts
-                .extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip()),
+            from: sender(&parts.extensions),
             body: attempt.and_then(|_| open(&parts.method, headers, body)),
         };
         service.receive(&link, incoming).await
@@ -77,7 +74,13 @@ pub(super) async fn receive(
     }
 }
 
-fn stored(
+/// Where a request comes from, as far as that is known.
+pub(super) fn sender(extensions: &Extensions) -> IpAddr {
+    let info = extensions.get::<ConnectInfo<SocketAddr>>();
+    info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip())
+}
+
+pub(super) fn stored(
     service: &Service,
     link: &LinkedSession,
     received: &Received,
@@ -147,7 +150,8 @@ fn open(method: &Method, headers: &HeaderMap, body: Body) -> Result<FileBody> {
     FileBody::form(body, content_type)
 }
 
-fn header_number(headers: &HeaderMap) -> Option<u64> {
+/// What the request says its body's length is.
+pub(super) fn header_number(headers: &HeaderMap) -> Option<u64> {
     headers
         .get(header::CONTENT_LENGTH)?
         .to_str()

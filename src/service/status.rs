@@ -29,11 +29,11 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`] for what the caller's workspace does not have.
     pub async fn status(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
-        self.store
-            .find(which)
-            .await?
+        let found = self.store.find(which).await?;
+        let view = found
             .filter(|view| view.session.workspace_id == caller.workspace.id)
-            .ok_or(Error::NotFound)
+            .ok_or(Error::NotFound)?;
+        self.looked_for(view).await
     }
 
     /// Waits for one change, for a few seconds or until `deadline`, whichever comes first. Call it

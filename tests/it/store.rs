@@ -4,6 +4,7 @@ mod attaching;
 mod checking;
 mod claims;
 mod endings;
+mod grants;
 mod keeping;
 mod sessions;
 mod sqlite;
@@ -19,6 +20,7 @@ use askfile::{
         limits::Limits,
         media::{Content, Media, ScanStatus},
         session::{Metadata, State},
+        transfer::Transfer,
         workspace::Workspace,
     },
     link::Token,
@@ -91,6 +93,15 @@ every_store_keeps_its_promises! {
         files_without_a_position_go_to_the_end,
         what_another_workspace_has_is_unknown,
         a_media_is_found_by_its_handles,
+    }
+    grants {
+        a_grant_is_found_until_it_is_over,
+        of_two_turns_at_once_one_is_taken,
+        whoever_lost_a_turn_can_neither_beat_nor_commit,
+        what_landed_outlives_a_turn_that_was_lost,
+        a_grant_that_askfile_takes_in_itself_is_a_claim_like_any_other_then,
+        what_may_still_land_is_deleted_once_nothing_can_land_any_more,
+        what_a_lost_turn_copied_is_deleted,
     }
     sweeping {
         the_sweep_moves_the_sessions_whose_time_is_over,
@@ -170,6 +181,7 @@ impl Bench {
                 allowed_mime_types: vec!["image/*".parse().unwrap()],
                 max_files: slots,
             },
+            transfer: Transfer::Proxy,
             retain_seconds: None,
             expires_in: LIFE,
         }
@@ -197,6 +209,7 @@ impl Bench {
             media: MediaId::new(self.workspace.created_at),
             attempt,
             lease: LEASE,
+            grant: None,
         }
     }
 

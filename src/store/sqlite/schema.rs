@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0002_bytes.sql"),
     include_str!("0003_media.sql"),
     include_str!("0004_begun.sql"),
+    include_str!("0007_direct.sql"),
 ];
 
 /// The newest version.
