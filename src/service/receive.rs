@@ -181,12 +181,16 @@ impl Service {
                 drop(permit);
                 self.judged(stored, claim.media).await
             }
-            Err(failure) => {
+            Err(mut failure) => {
                 tracing::info!(
                     upload.id = %session.id, code = failure.error.row().code, "a file was refused",
                 );
                 // What landed in the store is there still, for another turn.
                 let is_for_later = body.is_staged() && !is_refusal(&failure.error);
+                if body.is_staged() {
+                    // Its bytes were there before it was looked at.
+                    failure = self.discarded(claim, None, failure.error).await;
+                }
                 if failure.is_clean && !is_for_later {
                     let why = failure.error.to_last_error();
                     if let Err(error) = self.store.release(claim.id, Some(why)).await {

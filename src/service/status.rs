@@ -29,11 +29,16 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`] for what the caller's workspace does not have.
     pub async fn status(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
-        let found = self.store.find(which).await?;
-        let view = found
-            .filter(|view| view.session.workspace_id == caller.workspace.id)
-            .ok_or(Error::NotFound)?;
+        let view = self.known(caller, which).await?;
         self.looked_for(view).await
+    }
+
+    /// The same, as the last that was told has left it.
+    pub(super) async fn known(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
+        let found = self.store.find(which).await?;
+        found
+            .filter(|view| view.session.workspace_id == caller.workspace.id)
+            .ok_or(Error::NotFound)
     }
 
     /// Waits for one change, for a few seconds or until `deadline`, whichever comes first. Call it

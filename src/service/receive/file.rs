@@ -352,7 +352,7 @@ impl Service {
     }
 
     /// Deletes the bytes of a claim that failed.
-    async fn discarded(&self, claim: Claim, key: Option<&str>, error: Error) -> Failure {
+    pub(super) async fn discarded(&self, claim: Claim, key: Option<&str>, error: Error) -> Failure {
         let mut gone = self.objects.delete(&staging_key(claim.id)).await;
         if let (Ok(()), Some(key)) = (&gone, key) {
             gone = self.objects.delete(key).await;
