@@ -271,12 +271,13 @@ pub(super) fn request_page(
         expires_text: for_people(session.redeem_by),
         time_left: duration_text(Duration::from_secs(left.as_secs().div_ceil(60) * 60)),
         seconds_left: left.as_secs(),
+        store: service.store_of(session),
         has_qr: !is_on_this_machine(&service.public_url()),
         query: &link.query.to_string(),
         token: &session.token.to_string(),
         error,
     };
-    html_response(status, page.html())
+    page.response(status)
 }
 
 /// `POST /uploads/{token}/decline`: the person says no, perhaps with a reason.

@@ -20,13 +20,13 @@ use crate::{
         limits::Limits,
         media::landing_key,
         mime::Kind,
-        session::{CLAIM_MAX_AGE, State},
+        session::{CLAIM_MAX_AGE, State, UploadSession},
         transfer::{Spec, Transfer},
     },
     error::{Error, Result},
     hook,
     intake::body::{FileBody, description},
-    objects::{SignedUpload, Upload},
+    objects::{Direct, SignedUpload, Upload},
     store::{ClaimOutcome, ClaimRequest, Grant, Landing, NewGrant, SessionRef},
 };
 
@@ -164,6 +164,14 @@ impl Service {
                 Err(error)
             }
         }
+    }
+
+    /// The origin that a browser may put this session's files to, if that is not askfile's own.
+    #[must_use]
+    pub fn store_of(&self, session: &UploadSession) -> Option<&str> {
+        let direct = self.objects.direct();
+        let direct = direct.filter(|_| session.transfer == Transfer::Direct);
+        direct.map(Direct::origin)
     }
 
     /// Gives the claim of a grant back. Safe to repeat.
