@@ -4,7 +4,9 @@ import { answer, send, transmit } from "./file.js";
 
 /** With these the server refuses a grant for a file that it may still take itself. */
 const BY_SERVER = new Set(["CONFLICT", "MIME_NOT_ALLOWED", "INVALID_ARGUMENT"]);
-/** How long it is asked again what came of a file that was sent, in milliseconds, and how often. */
+/** With these it is asked again what came of a file that was sent. */
+const NOT_YET = new Set(["NOT_READY", "BUSY", "UNAVAILABLE"]);
+/** How long that waits, in milliseconds, and how often it is done. */
 const PAUSE = 1_000;
 const MOST_QUESTIONS = 600;
 
@@ -52,7 +54,7 @@ async function complete(ask, signal) {
     try {
       const { status, text } = await ask();
       result = answer(status, text);
-      if (result.code !== "NOT_READY" && result.code !== "BUSY") return result;
+      if (!NOT_YET.has(result.code)) return result;
     } catch {
       result = { ok: false, word: navigator.onLine ? "cut" : "offline" };
     }

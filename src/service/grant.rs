@@ -74,7 +74,7 @@ pub enum Granted {
         expires_at: Timestamp,
     },
     /// The same attempt was stored before; this is what it brought.
-    StoredBefore(Received),
+    StoredBefore(Box<Received>),
 }
 
 /// The body of a grant that askfile takes in.
@@ -97,7 +97,7 @@ impl Service {
         let session = &link.view.session;
         if let Some(media) = sent_before(&link.view, request.attempt) {
             let session = session.clone();
-            return Ok(Granted::StoredBefore(Received { session, media }));
+            return Ok(Granted::StoredBefore(Box::new(Received { session, media })));
         }
         self.may_claim(&link.view, request.attempt, request.from)?;
         if session.transfer != Transfer::Direct || request.spec.size_bytes > MOST_BYTES {
@@ -133,7 +133,7 @@ impl Service {
             ClaimOutcome::Taken { slot } => slot,
             ClaimOutcome::StoredBefore(media) => {
                 let (session, media) = (session.clone(), *media);
-                return Ok(Granted::StoredBefore(Received { session, media }));
+                return Ok(Granted::StoredBefore(Box::new(Received { session, media })));
             }
         };
         log_move(session.id, session.state, State::Receiving);

@@ -162,9 +162,8 @@ impl Service {
         }
         let (service, id) = (self.clone(), session.id);
         let looking = tokio::spawn(async move { service.take_all_landed(Some(id)).await });
-        match tokio::time::timeout(GLANCE, looking).await {
-            Ok(looked) => looked.map_err(Error::internal)??,
-            Err(_) => {}
+        if let Ok(looked) = tokio::time::timeout(GLANCE, looking).await {
+            looked.map_err(Error::internal)??;
         }
         let now = self.store.find(SessionRef::Id(id)).await?;
         now.ok_or(Error::NotFound)
