@@ -21,6 +21,7 @@ use crate::{
     objects::{Coming, Objects, local::LocalDisk},
     store::{
         Stock, StoreError, UploadStore,
+        identity::IdentityStore,
         sqlite::{self, SqliteStore},
     },
 };

@@ -6,13 +6,16 @@ pub mod client;
 pub mod config;
 pub mod doctor;
 mod host;
+pub mod keys;
 pub mod manual;
 mod network;
 pub mod serve;
 pub mod stdio;
 mod stop;
 pub mod sweep;
+mod table;
 pub mod verify;
+pub mod workspace;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -64,6 +67,10 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Print the effective settings and where each comes from
     Config(config::Config),
+    /// Make, list and end the keys that agents and programs show in mode `keys`
+    Keys(keys::Keys),
+    /// Make, list, rename and archive workspaces
+    Workspace(workspace::WorkspaceCommand),
     /// Clean up what is over: expired links, lost uploads and what they left on disk
     Sweep(sweep::Sweep),
     /// Read every stored file again and say what is missing, altered or nobody's
@@ -109,6 +116,12 @@ pub fn run() -> ExitCode {
             }
             say(config.report(loaded).trim_end());
             Ok(())
+        }),
+        Command::Keys(keys) => with_settings(&keys.flags().clone(), |loaded| {
+            in_runtime(&quieter(loaded, "warn"), |settings| keys.run(settings))
+        }),
+        Command::Workspace(workspace) => with_settings(&workspace.flags().clone(), |loaded| {
+            in_runtime(&quieter(loaded, "warn"), |settings| workspace.run(settings))
         }),
         Command::Sweep(sweep) => with_settings(&sweep.flags, |loaded| {
             in_runtime(loaded, |settings| sweep.run(settings))

@@ -15,15 +15,16 @@ pub mod units;
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use self::{
-    flags::Flags,
-    layers::Origin,
+    flags::{DataFlags, Flags},
+    layers::{KEY_VARIABLE, Origin},
     load::{Invalid, Loaded, load},
     table::{Setting, TABLE, markdown},
 };
 use self::{
     forms::{
-        Address, Folder, Form, Format, Keys, KindSize, MimeTypes, Number, Objects, PageAddress,
-        PublicUrl, Scanner, Size, StoreReach, Switch, Text, Way, Within,
+        Address, Allowed, Folder, Form, Format, InWorkspace, Keys, KindSize, Limit, MimeTypes,
+        Mode, Number, Objects, PageAddress, PublicUrl, Scanner, Size, StoreReach, Switch, Text,
+        Way, Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
@@ -31,9 +32,12 @@ use self::{
 };
 use crate::{
     domain::{
+        capability::Capabilities,
         mime::{Kind, MimePattern},
         purpose::Purpose,
+        quota::Quota,
         transfer::Transfer,
+        workspace::WorkspaceRef,
     },
     intake::scan::Clamd,
     objects::{Place, Reach},
@@ -108,6 +112,16 @@ settings! {
     /// Uploads received at the same time; one more is asked to come back.
     max_concurrent_uploads: usize = Number(1..=1_000_000), "256";
 
+    /// Most bytes of files that a workspace may have; `none` is no limit. A workspace may have a quota
+    /// of its own: `askfile workspace set`.
+    quota_stored as "quota.stored": Option<u64> = Limit, "none";
+
+    /// Most bytes that may be on their way to a workspace at one time; `none` is no limit.
+    quota_in_flight as "quota.in_flight": Option<u64> = Limit, "none";
+
+    /// Most links of a workspace that may be open at one time; 0 is no limit.
+    quota_links as "quota.links": u64 = Number(0..=1_000_000_000), "10000";
+
     /// The clamd that looks at every file before it is handed out: the path of its socket, or its
     /// host and port, such as `127.0.0.1:3310`; `none`: files are not scanned.
     scan_clamd as "scan.clamd": Option<Clamd> = Scanner, "none";
@@ -132,6 +146,18 @@ settings! {
     /// see a flag, so set it elsewhere.
     link_keys: Vec<String> = Keys, "auto";
 
+    /// Who is let in over HTTP: `open`, everybody on this machine, as its owner; `keys`, whoever
+    /// shows a key of `askfile keys create`.
+    auth: Auth = Mode, "open";
+
+    /// What callers without a key may do, in `open` mode and over stdio; `none`: nothing but look how
+    /// their uploads stand.
+    capabilities: Capabilities = Allowed, "asset:upload, media:read, media:attach, media:delete";
+
+    /// The workspace of callers without a key, by its id or alias; `auto` is the one that comes with
+    /// askfile.
+    workspace: Option<WorkspaceRef> = InWorkspace, "auto";
+
     /// Serve other machines too, although whoever reaches the server may do everything.
     i_know_this_is_open: bool = Switch, "false";
 
@@ -141,6 +167,15 @@ settings! {
 
     /// How logs look: `text` or `json`.
     log_format: LogFormat = Format, "text";
+}
+
+/// Who is let in over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Everybody on this machine, as its owner.
+    Open,
+    /// Whoever shows a key.
+    Keys,
 }
 
 /// How logs look.
@@ -195,6 +230,16 @@ impl Settings {
             Kind::Audio => self.max_audio_size,
             Kind::Document => self.max_document_size,
             Kind::Other => None,
+        }
+    }
+
+    /// What a workspace without quotas of its own may use.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        Quota {
+            stored_bytes: self.quota_stored,
+            in_flight_bytes: self.quota_in_flight,
+            open_links: Some(self.quota_links).filter(|most| *most > 0),
         }
     }
 

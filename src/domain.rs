@@ -1,12 +1,16 @@
 //! What askfile is about: types and legal moves. No I/O, no clock.
 
+pub mod api_key;
 pub mod attachment;
 pub mod caller;
+pub mod capability;
 pub mod ids;
 pub mod limits;
 pub mod media;
 pub mod mime;
+pub mod principal;
 pub mod purpose;
+pub mod quota;
 pub mod session;
 pub mod transfer;
 pub mod workspace;

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         attachment::Target,
         mime::{Kind, MimePattern, friendly_name},
+        quota::UsedUp,
         session::{LastError, State},
     },
 };
@@ -103,12 +104,24 @@ pub enum Error {
     /// This caller, or this way of calling, may not.
     #[error("{0}")]
     PermissionDenied(String),
+    /// The caller is not allowed to ask for files.
+    #[error("This caller may not ask people for files.")]
+    ToolNotEnabled,
+    /// No credentials, or none that open anything.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// No key by that name, or none that lives.
+    #[error("There is no such key.")]
+    NoSuchKey,
     /// Too many uploads in a short time.
     #[error("Too many uploads from this address in a short time.")]
     RateLimited {
         /// When to try again, in seconds.
         retry_after: u32,
     },
+    /// The workspace may not use more.
+    #[error("{}", used_up(*.0))]
+    QuotaExceeded(UsedUp),
     /// The file is not judged yet.
     #[error("This file is still being checked.")]
     ScanPending,
@@ -239,9 +252,21 @@ impl Error {
             Self::PermissionDenied(_) => row("PERMISSION_DENIED", K::AuthFailed, S::FORBIDDEN,
                 "Open the link exactly as it stands in the chat.",
                 "This server does not take such requests: tell the person who runs it what the message says."),
+            Self::ToolNotEnabled => row("TOOL_NOT_ENABLED", K::NotEnabled, S::FORBIDDEN,
+                "Ask whoever runs this server to allow it.",
+                "Hosted upload is not available here; use a local file path if you have one."),
+            Self::Unauthenticated(_) => row("UNAUTHENTICATED", K::AuthFailed, S::UNAUTHORIZED,
+                "Ask whoever runs this server for a key.",
+                "Send a key of this server as `Authorization: Bearer …`; its operator makes one with `askfile keys create`."),
+            Self::NoSuchKey => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
+                "Create it first.",
+                "Create it first: askfile keys create; askfile keys list lists those that there are."),
             Self::RateLimited { .. } => row("RATE_LIMITED", K::HttpError, S::TOO_MANY_REQUESTS,
                 "Wait a minute and try again.",
                 "Wait as long as Retry-After says and try again; the link still works."),
+            Self::QuotaExceeded(_) => row("QUOTA_EXCEEDED", K::HttpError, S::TOO_MANY_REQUESTS,
+                "Go back to the chat and say so there.",
+                "Nothing was stored and the link still works. Make room with media_delete or upload_cancel, or tell the person who runs the server."),
             Self::ScanPending => row("SCAN_PENDING", K::ValidationError, S::CONFLICT,
                 "Wait a few seconds.",
                 "Try again in a few seconds."),
@@ -353,6 +378,14 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
+fn used_up(what: UsedUp) -> &'static str {
+    match what {
+        UsedUp::Stored => "The workspace that this file is for has no room for it.",
+        UsedUp::InFlight => "Too much is on its way to this workspace at the moment.",
+        UsedUp::Links => "The workspace has as many open links as it may have.",
+    }
+}
+
 fn wrong_type(found: Option<&str>, allowed: &[MimePattern]) -> String {
     let accepted = accepted(allowed);
     match found {
@@ -443,7 +476,11 @@ mod tests {
             },
             Error::Conflict("x".into()),
             Error::PermissionDenied("x".into()),
+            Error::ToolNotEnabled,
+            Error::Unauthenticated("x"),
+            Error::NoSuchKey,
             Error::RateLimited { retry_after: 1 },
+            Error::QuotaExceeded(UsedUp::Stored),
             Error::ScanPending,
             Error::ScanBlocked("x".into()),
             Error::Unavailable("x".into()),

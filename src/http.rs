@@ -1,6 +1,7 @@
 //! The person's side and everything else that speaks HTTP: the router, and the layers around it.
 
 mod assets;
+mod auth;
 mod download;
 mod events;
 mod failure;
@@ -36,7 +37,12 @@ use crate::service::Service;
 ///
 /// Serve it with connection info, so that the rate limit knows addresses.
 pub fn router(service: &Service, listen: SocketAddr) -> Router {
-    let owners = Router::new().nest_service("/mcp", mcp::endpoint(service));
+    let owners = Router::new()
+        .nest_service("/mcp", mcp::endpoint(service))
+        .layer(middleware::from_fn_with_state(
+            service.clone(),
+            auth::authenticate,
+        ));
     with_links(owners, service, listen)
 }
 

@@ -91,12 +91,9 @@ impl KeyRing {
         reason = "the length is within HKDF's bounds"
     )]
     pub fn new_key_hex() -> String {
-        let [a, b, c] = [(); 3].map(|()| ids::random_uuid().into_bytes());
-        // A UUID v4 fixes 6 of its 128 bits, so three of them hold more than the 256 wanted;
-        // extraction spreads them over the key.
-        let input: Vec<u8> = [a, b, c].concat();
+        // Extraction spreads the bits that are random over the key.
         let mut key = [0; 32];
-        Hkdf::<Sha256>::new(None, &input)
+        Hkdf::<Sha256>::new(None, &ids::random_bits())
             .expand(b"askfile-link-key", &mut key)
             .expect("32 bytes are within HKDF's bounds");
         hex(&key)

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attach_media;
+mod changes;
 mod media_delete;
 mod media_get;
 mod media_list;
@@ -13,8 +14,9 @@ mod upload_request;
 mod upload_status;
 mod wait;
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
+use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     handler::server::{
@@ -22,25 +24,44 @@ use rmcp::{
         tool::{IntoCallToolResult, ToolCallContext, ToolRoute},
     },
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-        ListResourceTemplatesResult, MetaObject, PaginatedRequestParams, ReadResourceRequestParams,
-        ReadResourceResponse, ServerCapabilities, ServerConfig,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
+        Implementation, ListResourceTemplatesResult, ListToolsResult, MetaObject,
+        PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+        ServerCapabilities, ServerConfig, SubscriptionFilter,
     },
-    service::RequestContext,
+    service::{NotificationContext, RequestContext, SubscriptionContext},
     tool_handler,
 };
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{domain::caller::Caller, error::Error, service::Service};
+use crate::{
+    config::Auth,
+    domain::{caller::Caller, capability::Capability},
+    error::Error,
+    service::{Service, must},
+};
 
 const INSTRUCTIONS: &str = include_str!("../tools/server.md");
+
+/// What the tools are. Their schemas take a megabyte, which a process that nobody speaks MCP with
+/// does without.
+static ROUTER: LazyLock<ToolRouter<Tools>> = LazyLock::new(|| {
+    Tools::upload_create_router()
+        + Tools::upload_status_router()
+        + Tools::upload_request_router()
+        + Tools::upload_cancel_router()
+        + Tools::attach_media_router()
+        + Tools::media_list_router()
+        + Tools::media_get_router()
+        + Tools::media_delete_router()
+});
 
 /// The tools, on one service. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Tools {
     service: Service,
-    router: Arc<ToolRouter<Self>>,
+    is_local: bool,
 }
 
 impl std::fmt::Debug for Tools {
@@ -50,45 +71,135 @@ impl std::fmt::Debug for Tools {
 }
 
 impl Tools {
-    /// The tools, on this service.
+    /// The tools, on this service, for who calls over HTTP: as the settings' `auth` says, on the
+    /// authority of a [`Caller`] in the request's extensions.
     #[must_use]
     pub fn new(service: Service) -> Self {
-        let router = Self::upload_create_router()
-            + Self::upload_status_router()
-            + Self::upload_request_router()
-            + Self::upload_cancel_router()
-            + Self::attach_media_router()
-            + Self::media_list_router()
-            + Self::media_get_router()
-            + Self::media_delete_router();
         Self {
             service,
-            router: Arc::new(router),
+            is_local: false,
         }
     }
 
-    /// Who calls: in `open` mode everybody is the default workspace's.
-    fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
+    /// The tools, for the program that started this one: nobody is asked for a key.
+    #[must_use]
+    pub fn local(service: Service) -> Self {
+        Self {
+            is_local: true,
+            ..Self::new(service)
+        }
+    }
+
+    /// Who calls.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] if nobody has found out and nobody may come without a key.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, Error> {
+        let parts = context.extensions.get::<Parts>();
+        if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
+            return Ok(caller.clone());
+        }
+        if !self.is_local && self.service.settings().auth != Auth::Open {
+            return Err(Error::Unauthenticated("This askfile wants a key."));
+        }
         let info = context.meta.client_info().or_else(|| {
             let peer = context.peer.peer_info();
             peer.map(|info| info.client_info.clone())
         });
         let name = info.map(|info| info.title.unwrap_or(info.name));
-        self.service.open_caller(name.as_deref())
+        Ok(self.service.open_caller(name.as_deref()))
+    }
+
+    async fn call(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(&context);
+        if let Err(error) = caller.and_then(|caller| may_use(&request.name, &caller)) {
+            return error.into_call_tool_result();
+        }
+        let call = ToolCallContext::new(self, request, context);
+        ROUTER.call(call).await
     }
 }
 
-#[tool_handler(router = self.router)]
+/// What a tool takes; what is not here takes nothing but the session's workspace. The operations
+/// check it too; here it decides what is listed, and is said before anything else.
+const NEEDED: [(&str, Capability); 7] = [
+    ("upload_create", Capability::AssetUpload),
+    ("upload_request", Capability::AssetUpload),
+    ("upload_cancel", Capability::AssetUpload),
+    ("attach_media", Capability::MediaAttach),
+    ("media_list", Capability::MediaRead),
+    ("media_get", Capability::MediaRead),
+    ("media_delete", Capability::MediaDelete),
+];
+
+/// # Errors
+/// [`Error::ToolNotEnabled`] or [`Error::PermissionDenied`] for a tool that this caller may not use.
+fn may_use(tool: &str, caller: &Caller) -> Result<(), Error> {
+    let needed = NEEDED.iter().find(|(name, _)| *name == tool);
+    needed.map_or(Ok(()), |(_, need)| must(caller, *need))
+}
+
+#[tool_handler(router = ROUTER)]
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let name = Implementation::new("askfile", env!("CARGO_PKG_VERSION"))
             .with_title("askfile: files from a person");
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
+            .enable_tool_list_changed()
             .enable_resources();
         ServerConfig::new(capabilities.build())
             .with_server_info(name)
             .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let caller = self.caller(&context);
+        let caller = caller.map_err(|error| refusal(&error))?;
+        let mut tools = ROUTER.list_all();
+        tools.retain(|tool| may_use(&tool.name, &caller).is_ok());
+        let mut listed = ListToolsResult::with_all_items(tools);
+        let version = context.protocol_version();
+        if version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
+            // What a caller may can change at any time.
+            (listed.ttl_ms, listed.cache_scope) = (Some(0), Some(CacheScope::Private));
+        }
+        Ok(listed)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.call(request, context).await
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let parts = context.extensions.get::<Parts>();
+        if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
+            self.tell_session(caller.clone(), context.peer.clone());
+        }
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(changes::accepted(requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        self.tell_listener(&context).await;
+        Ok(())
     }
 
     async fn list_resource_templates(
@@ -106,8 +217,11 @@ impl ServerHandler for Tools {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let caller = self.caller(&context);
-        let read = resources::read(&self.service, &caller, &request.uri).await;
+        let read = async {
+            let caller = self.caller(&context)?;
+            resources::read(&self.service, &caller, &request.uri).await
+        };
+        let read = read.await;
         read.map(Into::into)
             .map_err(|error| resources::failure(&error, &request.uri))
     }
@@ -118,7 +232,7 @@ impl ServerHandler for Tools {
 #[must_use]
 pub fn routes<S: Send + Sync + 'static>(tools: &Tools) -> ToolRouter<S> {
     let mut routes = ToolRouter::new();
-    for tool in tools.router.list_all() {
+    for tool in ROUTER.list_all() {
         let tools = tools.clone();
         routes.add_route(ToolRoute::new_dyn(
             tool,
@@ -129,8 +243,7 @@ pub fn routes<S: Send + Sync + 'static>(tools: &Tools) -> ToolRouter<S> {
                     params.arguments = call.arguments;
                     params.input_responses = call.input_responses;
                     params.request_state = call.request_state;
-                    let call = ToolCallContext::new(&tools, params, call.request_context);
-                    tools.router.call(call).await
+                    tools.call(params, call.request_context).await
                 })
             },
         ));
@@ -168,6 +281,11 @@ impl IntoCallToolResult for Error {
         self.log();
         Ok(CallToolResult::structured_error(self.body()).into())
     }
+}
+
+/// A refusal in the terms of the protocol, with the failure object beside it.
+fn refusal(error: &Error) -> ErrorData {
+    ErrorData::invalid_request(error.to_string(), Some(error.body()))
 }
 
 /// A tool's tier and tags.

@@ -1,4 +1,4 @@
-//! Wakes whoever waits for a session to change.
+//! Wakes whoever waits for a session to change, or for what a key opens.
 
 use std::{
     collections::HashMap,
@@ -8,13 +8,17 @@ use std::{
 use tokio::sync::{
     Notify,
     broadcast::{Receiver, error::RecvError},
+    futures::Notified,
 };
 
 use crate::{domain::ids::UploadId, store::Change};
 
-/// Everybody who waits, by session. One subscription to the store serves them all.
+/// Everybody who waits. One subscription to the store serves them all.
 #[derive(Debug, Default)]
-pub struct Waiters(Mutex<HashMap<UploadId, Weak<Notify>>>);
+pub struct Waiters {
+    sessions: Mutex<HashMap<UploadId, Weak<Notify>>>,
+    access: Notify,
+}
 
 impl Waiters {
     /// Listens to the store's changes for as long as somebody holds the result.
@@ -32,8 +36,10 @@ impl Waiters {
                 };
                 match change {
                     Ok(Change::Session(id)) => waiters.wake(id),
-                    // Which ones changed is not known, so all look again.
-                    Ok(Change::Elsewhere) | Err(RecvError::Lagged(_)) => waiters.wake_all(),
+                    // Which ones it is about is not known, so all look again.
+                    Ok(Change::Elsewhere | Change::Access) | Err(RecvError::Lagged(_)) => {
+                        waiters.wake_all();
+                    }
                     Err(RecvError::Closed) => return,
                 }
             }
@@ -55,8 +61,14 @@ impl Waiters {
         notify
     }
 
+    /// A place to wait for changes of what keys open. Take it before looking at the key.
+    pub fn access(&self) -> Notified<'_> {
+        self.access.notified()
+    }
+
     /// Wakes everybody, for example because the server is about to stop.
     pub fn wake_all(&self) {
+        self.access.notify_waiters();
         for notify in self.lock().values().filter_map(Weak::upgrade) {
             notify.notify_waiters();
         }
@@ -69,6 +81,6 @@ impl Waiters {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UploadId, Weak<Notify>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

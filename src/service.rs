@@ -3,12 +3,14 @@
 
 pub mod answers;
 mod attach;
+mod authority;
 mod check;
 mod close;
 mod create;
 mod decoders;
 mod download;
 mod grant;
+pub mod keys;
 mod link;
 pub mod media;
 mod preview;
@@ -18,6 +20,7 @@ mod receive;
 mod status;
 mod sweep;
 mod verify;
+pub mod workspaces;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -26,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     attach::{AttachRequest, What},
+    authority::must,
     create::CreateRequest,
     download::LINK_LIFE,
     download::Signed,
@@ -41,17 +45,13 @@ use self::{decoders::Decoders, progress::Flows, rate::RateLimit};
 use crate::{
     clock::Clock,
     config::Settings,
-    domain::{
-        attachment::Target,
-        caller::Caller,
-        workspace::{Workspace, WorkspaceRef},
-    },
+    domain::{attachment::Target, ids::WorkspaceId, principal::Principal, workspace::WorkspaceRef},
     error::{Error, Result},
     host::PublicUrl,
     link::KeyRing,
     notify::Waiters,
     objects::Objects,
-    store::{StoreError, UploadStore},
+    store::{StoreError, UploadStore, identity::IdentityStore},
 };
 
 /// All operations, on one store and one place for bytes. Cloning it is cheap.
@@ -64,6 +64,7 @@ pub struct Parts {
     pub(crate) settings: Settings,
     public_url: PublicUrl,
     store: Arc<dyn UploadStore>,
+    identities: Arc<dyn IdentityStore>,
     objects: Arc<dyn Objects>,
     clock: Arc<dyn Clock>,
     link_keys: KeyRing,
@@ -77,7 +78,10 @@ pub struct Parts {
     bodies: Semaphore,
     decoders: Decoders,
     closing: CancellationToken,
-    default_workspace: Workspace,
+    /// The installation itself, as a principal.
+    system: Arc<Principal>,
+    /// The workspace of callers without a key.
+    home: WorkspaceId,
 }
 
 impl Deref for Service {
@@ -97,6 +101,8 @@ pub struct Foundations {
     pub public_url: PublicUrl,
     /// Where everything but bytes is remembered.
     pub store: Arc<dyn UploadStore>,
+    /// Where it is remembered who may.
+    pub identities: Arc<dyn IdentityStore>,
     /// Where bytes live.
     pub objects: Arc<dyn Objects>,
     /// The time.
@@ -109,17 +115,20 @@ impl Service {
     /// A service on these foundations. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// [`Error::Internal`] if the store does not answer.
+    /// [`Error::Internal`] if the store does not answer; [`Error::InvalidArgument`] if it does not
+    /// have the settings' workspace.
     pub async fn start(foundations: Foundations) -> Result<Self> {
         let Foundations {
             settings,
             public_url,
             store,
+            identities,
             objects,
             clock,
             keys,
         } = foundations;
-        let default_workspace = store.default_workspace().await?;
+        let home = home(&*identities, settings.workspace.as_ref()).await?;
+        let system = Arc::new(identities.system_principal().await?);
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
             flows: Flows::default(),
@@ -135,23 +144,12 @@ impl Service {
             settings,
             public_url,
             store,
+            identities,
             objects,
             clock,
-            default_workspace,
+            system,
+            home,
         })))
-    }
-
-    /// The caller that `open` mode takes everybody for: the default workspace, and the name that
-    /// the agent's program gave of itself.
-    #[must_use]
-    pub fn open_caller(&self, client_name: Option<&str>) -> Caller {
-        Caller {
-            workspace: self.default_workspace.clone(),
-            asked_by: client_name
-                .map(named_agent)
-                .filter(|name| !name.is_empty())
-                .unwrap_or_else(|| crate::domain::caller::UNNAMED_AGENT.to_owned()),
-        }
     }
 
     /// Stops taking claims and ends every wait. Bodies on their way go on.
@@ -212,28 +210,24 @@ impl Service {
         }
         Ok(())
     }
-
-    /// The caller's workspace, if that is the one it names.
-    async fn workspace_for(&self, caller: &Caller, named: Option<&str>) -> Result<Workspace> {
-        let Some(named) = named else {
-            return Ok(caller.workspace.clone());
-        };
-        let which: WorkspaceRef = named.parse().map_err(|_| Error::NotFound)?;
-        self.store
-            .workspace(&which)
-            .await?
-            .filter(|workspace| workspace.id == caller.workspace.id)
-            .ok_or(Error::NotFound)
-    }
 }
 
-/// A program's name of itself, fit to be shown: it is hostile input.
-fn named_agent(name: &str) -> String {
-    crate::intake::filename::harmless_text(name)
-        .replace('\n', " ")
-        .chars()
-        .take(80)
-        .collect()
+/// The workspace of callers without a key.
+async fn home(identities: &dyn IdentityStore, named: Option<&WorkspaceRef>) -> Result<WorkspaceId> {
+    // Made even where another one is named: every installation has it.
+    let default = identities.default_workspace().await?;
+    let Some(named) = named else {
+        return Ok(default.id);
+    };
+    let found = identities.workspace(named).await?;
+    let found = found.filter(|workspace| workspace.archived_at.is_none());
+    found.map(|workspace| workspace.id).ok_or_else(|| {
+        Error::InvalidArgument(
+            "workspace: there is none of that name that is not archived; `askfile workspace list` \
+             lists them."
+                .into(),
+        )
+    })
 }
 
 /// Says what a file is attached to, so that nobody deletes it by mistake.
@@ -280,6 +274,8 @@ impl From<StoreError> for Error {
                  not stored."
                     .into(),
             ),
+            StoreError::OverQuota(what) => Self::QuotaExceeded(what),
+            StoreError::Taken => Self::Conflict("Another one has that name.".into()),
             StoreError::Illegal(_) => Self::Conflict("That is not possible at this point.".into()),
             StoreError::NewerSchema { .. } | StoreError::Database(_) => Self::internal(error),
         }

@@ -1,6 +1,7 @@
 //! Where sessions, claims, media and attachments are remembered. Bytes live elsewhere, in
 //! [`crate::objects`].
 
+pub mod identity;
 pub mod sqlite;
 
 use std::{fmt, sync::Arc};
@@ -12,12 +13,12 @@ use tokio::sync::broadcast;
 use crate::{
     domain::{
         attachment::{Attachment, Target},
-        ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
+        ids::{ApiKeyId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId, WorkspaceId},
         limits::Limits,
         media::{Content, Dimensions, Filter, Media, ScanStatus, media_of_key},
+        quota::UsedUp,
         session::{IllegalMove, LastError, Metadata, State, Tally, UploadSession},
         transfer::{Spec, Transfer},
-        workspace::{Workspace, WorkspaceRef},
     },
     link::Token,
 };
@@ -29,18 +30,23 @@ use crate::{
 /// database, and durable, before the method returns.
 #[async_trait]
 pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
-    /// The workspace that every installation has; made at first start.
-    async fn default_workspace(&self) -> Result<Workspace>;
-
-    /// The workspace by that name.
-    async fn workspace(&self, which: &WorkspaceRef) -> Result<Option<Workspace>>;
-
     /// Remembers a new session, `pending` from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::OverQuota`] if the workspace may not have one more.
     async fn create(&self, new: NewSession) -> Result<UploadSession>;
 
     /// The session as it stands now, time included: a link that lapsed a second ago is `expired`
     /// even where no sweep came by.
     async fn find(&self, which: SessionRef) -> Result<Option<SessionView>>;
+
+    /// The same, if it belongs to one of these workspaces. What belongs to another one costs what an
+    /// unknown one does.
+    async fn find_within(
+        &self,
+        workspaces: &[WorkspaceId],
+        which: SessionRef,
+    ) -> Result<Option<SessionView>>;
 
     /// Remembers that the page was opened. Safe to repeat.
     async fn open(&self, id: UploadId) -> Result<()>;
@@ -52,7 +58,7 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Closed`] in a final state and once the link's time is over,
-    /// [`StoreError::AllTaken`] without a free slot.
+    /// [`StoreError::AllTaken`] without a free slot; [`StoreError::OverQuota`].
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome>;
 
     /// A grant of this session, by the media that will come of it; `None` once it is over.
@@ -87,6 +93,12 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
         media_key: Option<String>,
     ) -> Result<()>;
 
+    /// From now on the file of this claim may turn out to have so many bytes; never fewer than before.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`]; [`StoreError::OverQuota`] if the workspace may not have as many.
+    async fn reserve(&self, claim: ClaimId, bytes: u64) -> Result<()>;
+
     /// Remembers the key of what was begun in the object store for a claim's bytes.
     ///
     /// # Errors
@@ -96,7 +108,8 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// Turns a claim into a stored media.
     ///
     /// # Errors
-    /// [`StoreError::ClaimGone`] once the claim was lost: the bytes are nobody's.
+    /// [`StoreError::ClaimGone`] once the claim was lost, and [`StoreError::OverQuota`]: the bytes are
+    /// nobody's.
     async fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> Result<SessionView>;
 
     /// Takes up to `most` media whose check is due; each comes again after `lease` unless
@@ -113,7 +126,8 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// The media is what it should be and its bytes are published.
     ///
     /// # Errors
-    /// [`StoreError::ClaimGone`] once the turn was lost.
+    /// [`StoreError::ClaimGone`] once the turn was lost; [`StoreError::OverQuota`] if it is larger now
+    /// than the workspace has room for.
     async fn pass_check(
         &self,
         media: MediaId,
@@ -167,8 +181,9 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
         wanted: NewAttachment,
     ) -> Result<Attachment>;
 
-    /// A media of this workspace.
-    async fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Result<Option<Media>>;
+    /// A media of one of these workspaces. What belongs to another one costs what an unknown one
+    /// does.
+    async fn media(&self, workspaces: &[WorkspaceId], which: MediaRef) -> Result<Option<Media>>;
 
     /// A page of this workspace's media, newest first.
     ///
@@ -268,6 +283,12 @@ pub enum StoreError {
     /// The media is attached to these.
     #[error("the media is attached")]
     Attached(Vec<Target>),
+    /// Another one has that name.
+    #[error("the name is taken")]
+    Taken,
+    /// The workspace may not use more of it.
+    #[error("the quota is used up: {0:?}")]
+    OverQuota(UsedUp),
     /// The move is not in the table.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
@@ -298,6 +319,10 @@ pub struct NewSession {
     pub workspace_id: WorkspaceId,
     /// How the page names who asks.
     pub asked_by: String,
+    /// Who asks.
+    pub created_by: PrincipalId,
+    /// With which key.
+    pub api_key: Option<ApiKeyId>,
     /// The purpose's name.
     pub purpose: String,
     /// The agent's words to the person.
@@ -347,6 +372,9 @@ pub struct ClaimRequest {
     pub attempt: Option<AttemptId>,
     /// For how long, from now or from the last heartbeat.
     pub lease: SignedDuration,
+    /// How many bytes the file will have, at the least and as far as can be told. Room is made for
+    /// the latter, or else for the former.
+    pub bytes: (u64, u64),
     /// What it grants; `None`: the bytes come with this request.
     pub grant: Option<NewGrant>,
 }
@@ -393,6 +421,8 @@ pub enum ClaimOutcome {
     Taken {
         /// Its slot.
         slot: u32,
+        /// For how many bytes room was made.
+        reserved: u64,
     },
     /// The same attempt was stored before; this is what it brought.
     StoredBefore(Box<Media>),
@@ -465,6 +495,8 @@ pub struct NewAttachment {
     pub alt: Option<String>,
     /// The first one's position; `None`: after those that are there.
     pub position: Option<u32>,
+    /// Who attaches.
+    pub created_by: PrincipalId,
 }
 
 /// A media as a caller names it.
@@ -551,6 +583,8 @@ pub struct Due {
 pub enum Change {
     /// This session.
     Session(UploadId),
+    /// What some key opens.
+    Access,
     /// Another process changed something.
     Elsewhere,
 }

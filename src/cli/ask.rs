@@ -137,7 +137,7 @@ impl Ask {
             start_beside(settings, Offer::Links(LAST_PAGE), over.clone()).await?
         };
         let user = std::env::var("USER").unwrap_or_else(|_| "Somebody".into());
-        let caller = service.open_caller(Some(&format!("{user} (askfile ask)")));
+        let caller = service.operator(&format!("{user} (askfile ask)"));
         let made = tokio::select! {
             made = service.create(&caller, request) => made,
             served = &mut page => return Err(why_ended(served)),

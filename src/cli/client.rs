@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{network::local_url, say};
 use crate::{
-    config::{Flags, Loaded, Origin, Setting, Settings, TABLE},
+    config::{Auth, Flags, KEY_VARIABLE, Loaded, Origin, Setting, Settings, TABLE},
     http,
 };
 
@@ -115,9 +115,16 @@ impl<'a> Askfile<'a> {
         let file = Path::new("claude_desktop_config.json");
         let folder = BaseDirs::new().map(|dirs| dirs.config_dir().join("Claude"));
         let file = folder.map_or(file.to_owned(), |folder| folder.join(file));
+        let elsewhere = self.address().ok().flatten().filter(|_| self.wants_key());
+        let elsewhere = elsewhere.map(|url| {
+            format!(
+                "Claude Code elsewhere, with a key: claude mcp add --transport http askfile {url} \
+                 --header {BEARER_OF_SHELL}"
+            )
+        });
         Setup {
             snippet: pretty(&json!({ "mcpServers": { "askfile": self.command() } })),
-            advice: vec![
+            advice: [
                 format!(
                     "Claude Desktop: put this into {}, then start Claude again.",
                     file.display()
@@ -128,46 +135,76 @@ impl<'a> Askfile<'a> {
                     self.variables("--env"),
                     quoted(&self.binary)
                 ),
-            ],
+            ]
+            .into_iter()
+            .chain(elsewhere)
+            .collect(),
         }
     }
 
     fn for_cursor(&self) -> Result<Setup, String> {
         let (server, start) = match self.address()? {
+            Some(url) if self.wants_key() => {
+                let bearer = format!("Bearer ${{env:{KEY_VARIABLE}}}");
+                let headers = json!({ "Authorization": bearer });
+                (json!({ "url": url, "headers": headers }), START)
+            }
             Some(url) => (json!({ "url": url }), START),
             None => (self.command(), STARTS_ITSELF),
         };
+        let place =
+            "Cursor: put this into .cursor/mcp.json of a project, or into ~/.cursor/mcp.json.";
+        let mut advice = vec![place.into(), start.into()];
+        if self.wants_key() {
+            advice.push(format!("{MAKE_KEY} Cursor takes it from {KEY_VARIABLE}."));
+        }
         Ok(Setup {
             snippet: pretty(&json!({ "mcpServers": { "askfile": server } })),
-            advice: vec![
-                "Cursor: put this into .cursor/mcp.json of a project, or into ~/.cursor/mcp.json."
-                    .into(),
-                start.into(),
-            ],
+            advice,
         })
     }
 
     fn for_vscode(&self) -> Result<Setup, String> {
+        let mut inputs = None;
         let (server, start) = if let Some(url) = self.address()? {
-            (json!({ "type": "http", "url": url }), START)
+            let mut server = json!({ "type": "http", "url": url });
+            if self.wants_key() {
+                server["headers"] = json!({ "Authorization": "Bearer ${input:askfile-key}" });
+                inputs = Some(json!([{
+                    "type": "promptString",
+                    "id": "askfile-key",
+                    "description": "The key of askfile",
+                    "password": true,
+                }]));
+            }
+            (server, START)
         } else {
             let mut server = self.command();
             server["type"] = "stdio".into();
             (server, STARTS_ITSELF)
         };
+        let mut snippet = json!({ "servers": { "askfile": server } });
+        let place = "VS Code: put this into .vscode/mcp.json of a workspace.";
+        let mut advice = vec![place.into(), start.into()];
+        if let Some(inputs) = inputs {
+            snippet["inputs"] = inputs;
+            advice.push(format!("{MAKE_KEY} VS Code asks for it and keeps it."));
+        }
         Ok(Setup {
-            snippet: pretty(&json!({ "servers": { "askfile": server } })),
-            advice: vec![
-                "VS Code: put this into .vscode/mcp.json of a workspace.".into(),
-                start.into(),
-            ],
+            snippet: pretty(&snippet),
+            advice,
         })
     }
 
     fn for_inspector(&self) -> Result<Setup, String> {
         const INSPECTOR: &str = "npx -y @modelcontextprotocol/inspector --cli";
         let (snippet, start) = if let Some(url) = self.address()? {
-            (format!("{INSPECTOR} {url} --method tools/list"), START)
+            let key = if self.wants_key() {
+                format!("--header {BEARER_OF_SHELL} ")
+            } else {
+                String::new()
+            };
+            (format!("{INSPECTOR} {url} {key}--method tools/list"), START)
         } else {
             let (variables, binary) = (self.variables("-e"), quoted(&self.binary));
             let line = format!("{INSPECTOR} {variables}--method tools/list -- {binary} stdio");
@@ -184,22 +221,22 @@ impl<'a> Askfile<'a> {
         })
     }
 
-    /// ChatGPT calls from its own servers, and askfile cannot tell callers apart yet.
+    /// ChatGPT calls from its own servers, and takes no keys.
     fn for_chatgpt(&self) -> Result<Setup, String> {
         let url = self.settings.public_url.as_deref();
         let Some(url) = url.filter(|url| url.starts_with("https://")) else {
             return Err(
                 "ChatGPT calls MCP servers from the internet, so askfile needs a public HTTPS \
-                 address: set public_url to one whose proxy or tunnel leads here. Mind that askfile \
-                 cannot ask yet who calls; signing in comes later."
+                 address: set public_url to one whose proxy or tunnel leads here. Mind that ChatGPT \
+                 takes no keys; signing in comes later."
                     .into(),
             );
         };
-        if !self.settings.i_know_this_is_open {
+        if self.wants_key() || !self.settings.i_know_this_is_open {
             return Err(format!(
-                "ChatGPT would call {url}/mcp, which is closed: askfile cannot ask yet who calls, \
-                 so MCP stays on this machine until signing in is there. For a trial with nothing \
-                 to lose, --i-know-this-is-open opens it to everybody."
+                "ChatGPT would call {url}/mcp, which is closed to it: ChatGPT takes no keys, and \
+                 signing in is not there yet. For a trial with nothing to lose, \
+                 --i-know-this-is-open opens it to everybody."
             ));
         }
         Ok(Setup {
@@ -240,10 +277,22 @@ impl<'a> Askfile<'a> {
                 "listen has the port 0, which is another one at each start: choose a port.".into(),
             );
         }
-        Ok(Some(format!("{local}/mcp")))
+        // With a key, clients elsewhere get in too.
+        let is_reached = self.wants_key() && self.settings.page_listen.is_none();
+        let url = if is_reached { public } else { &local };
+        Ok(Some(format!("{url}/mcp")))
+    }
+
+    /// Whether callers over HTTP show a key.
+    fn wants_key(&self) -> bool {
+        self.settings.auth == Auth::Keys
     }
 }
 
+/// The header with the key, as a word of a shell command.
+const BEARER_OF_SHELL: &str = "\"Authorization: Bearer $ASKFILE_KEY\"";
+/// How to come by a key.
+const MAKE_KEY: &str = "`askfile keys create --name NAME` makes the key.";
 /// What must be done where a client is given an address.
 const START: &str = "Start `askfile serve` first, with the same settings.";
 /// What is to be known where a client is given a command.
@@ -346,6 +395,30 @@ mod tests {
         assert_eq!(env["ASKFILE_PUBLIC_URL"], "https://files.example.com");
         let inspector = setup(Program::Inspector, &PUBLIC).unwrap().snippet;
         assert!(inspector.ends_with("-- /opt/askfile stdio"), "{inspector}");
+    }
+
+    #[test]
+    fn where_a_key_is_wanted_every_client_is_told_where_to_put_it() {
+        let keys = [PUBLIC[0], ("ASKFILE_AUTH", "keys")];
+        let url = "https://files.example.com/mcp";
+        let cursor = &json_of(Program::Cursor, &keys)["mcpServers"]["askfile"];
+        assert_eq!(cursor["url"], url);
+        let header = &cursor["headers"]["Authorization"];
+        assert_eq!(header, "Bearer ${env:ASKFILE_KEY}");
+        let vscode = json_of(Program::Vscode, &keys);
+        let header = &vscode["servers"]["askfile"]["headers"]["Authorization"];
+        assert_eq!(header, "Bearer ${input:askfile-key}");
+        assert_eq!(vscode["inputs"][0]["id"], "askfile-key");
+        let told = [
+            setup(Program::Inspector, &keys).unwrap().snippet,
+            setup(Program::Claude, &keys).unwrap().advice[2].clone(),
+        ];
+        for line in told {
+            let header = "--header \"Authorization: Bearer $ASKFILE_KEY\"";
+            assert!(line.contains(url) && line.contains(header), "{line}");
+        }
+        let why = setup(Program::Chatgpt, &keys).unwrap_err();
+        assert!(why.contains("takes no keys"), "{why}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::network::{lan_ip, local_url, reached_at};
 use crate::{
     app,
-    config::Settings,
+    config::{Auth, Settings},
     host::{Notice, PublicUrl, Served, Turn},
     http,
     service::Service,
@@ -250,7 +250,7 @@ pub(super) async fn start(
 /// # Errors
 /// If everybody in the network would be taken for the owner.
 pub(super) fn must_not_be_exposed(settings: &Settings) -> Result<(), String> {
-    if settings.listen.ip().is_loopback() {
+    if settings.listen.ip().is_loopback() || settings.auth != Auth::Open {
         return Ok(());
     }
     if settings.i_know_this_is_open {
@@ -262,8 +262,8 @@ pub(super) fn must_not_be_exposed(settings: &Settings) -> Result<(), String> {
     }
     Err(format!(
         "listen is {}, which others can reach, and this askfile takes everybody for its owner. \
-         Listen on 127.0.0.1, or say --i-know-this-is-open. To let others open links and nothing \
-         else, set --page-listen.",
+         Ask for keys with --auth keys, listen on 127.0.0.1, or say --i-know-this-is-open. To let \
+         others open links and nothing else, set --page-listen.",
         settings.listen
     ))
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app,
-    config::Settings,
+    config::{Auth, Settings},
     host::{Notice, Turn},
     http,
     objects::Place,
@@ -70,13 +70,20 @@ fn greeting(service: &Service, listen: SocketAddr) -> String {
     if http::is_links_only(settings, &service.public_url()) {
         return format!(
             "{first}  MCP      closed, because public_url is not this machine and everybody would \
-             be taken\n           for its owner; --i-know-this-is-open opens it\n"
+             be taken\n           for its owner; --auth keys opens it to who has a key\n"
         );
     }
+    let (key, header) = match settings.auth {
+        Auth::Open => ("", ""),
+        Auth::Keys => (
+            "  keys     askfile keys create --name NAME\n",
+            "--header \"Authorization: Bearer $ASKFILE_KEY\" ",
+        ),
+    };
     format!(
-        "{first}  MCP      {mcp}\n\
+        "{first}  MCP      {mcp}\n{key}\
          \nTry it with MCP Inspector:\n\
-         \n  npx -y @modelcontextprotocol/inspector --cli {mcp} --method tools/call \\\n    \
+         \n  npx -y @modelcontextprotocol/inspector --cli {mcp} {header}--method tools/call \\\n    \
          --tool-name upload_create --tool-arg prompt=\"A photo of the receipt, please\"\n"
     )
 }

@@ -38,7 +38,7 @@ pub(super) async fn stdio(mut settings: Settings) -> Result<(), String> {
 
 /// Speaks until the other side hangs up, or until told to stop; then calls that wait are answered.
 async fn speak(service: Service, stop: CancellationToken) -> Result<(), String> {
-    let serving = Tools::new(service.clone()).serve(stdio_pipes());
+    let serving = Tools::local(service.clone()).serve(stdio_pipes());
     let session = tokio::select! {
         session = serving => session,
         () = stop.cancelled() => return Ok(()),

@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use super::{
     layers::{Given, Origin},
-    table::TABLE,
+    table::{Setting, TABLE},
 };
 
 /// The settings given on the command line; `#[command(flatten)]` it into a subcommand.
@@ -23,32 +23,17 @@ impl fmt::Debug for Flags {
     }
 }
 
+/// Those alone that say which data there is: for what the operator does beside the server.
+#[derive(Debug, Clone, Default)]
+pub struct DataFlags(pub Flags);
+
+/// The settings of [`DataFlags`].
+const OF_DATA: [&str; 2] = ["data_dir", "log"];
+
 impl Args for Flags {
     fn augment_args(command: Command) -> Command {
-        let config = Arg::new("config")
-            .long("config")
-            .value_name("FILE")
-            .value_parser(value_parser!(PathBuf))
-            .help("Settings file [default: askfile.toml in this folder, if there is one]");
-        let flags = TABLE.iter().map(|setting| {
-            let flag = Arg::new(setting.key)
-                .long(setting.flag.as_str())
-                .value_name(setting.placeholder)
-                .help(format!(
-                    "{} [default: {}]",
-                    setting.meaning, setting.default
-                ));
-            if setting.switch {
-                // Without `=` the next word would be taken for its value.
-                flag.num_args(0..=1)
-                    .require_equals(true)
-                    .default_missing_value("true")
-            } else {
-                flag
-            }
-        });
-        let settings = std::iter::once(config).chain(flags);
-        command.args(settings.map(|flag| flag.help_heading("Settings")))
+        // Of the many commands, one is run: the flags of the others are never made.
+        command.defer(|command| command.args(args(|_| true)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -56,10 +41,50 @@ impl Args for Flags {
     }
 }
 
+impl Args for DataFlags {
+    fn augment_args(command: Command) -> Command {
+        command.defer(|command| command.args(args(|setting| OF_DATA.contains(&setting.key))))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// `--config`, and the flags of some settings.
+fn args(some: impl Fn(&Setting) -> bool) -> impl Iterator<Item = Arg> {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("Settings file [default: askfile.toml in this folder, if there is one]");
+    let some = TABLE.iter().filter(move |setting| some(setting));
+    let flags = some.map(|setting| {
+        let flag = Arg::new(setting.key)
+            .long(setting.flag.as_str())
+            .value_name(setting.placeholder)
+            .help(format!(
+                "{} [default: {}]",
+                setting.meaning, setting.default
+            ));
+        if setting.switch {
+            // Without `=` the next word would be taken for its value.
+            flag.num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true")
+        } else {
+            flag
+        }
+    });
+    let all = std::iter::once(config).chain(flags);
+    all.map(|flag| flag.help_heading("Settings"))
+}
+
 impl FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let given = TABLE.iter().filter_map(|setting| {
-            let text = matches.get_one::<String>(setting.key)?;
+            // Not every command has every flag.
+            let text = matches.try_get_one::<String>(setting.key).ok().flatten()?;
             Some(Given::new(
                 setting,
                 text,
@@ -75,6 +100,16 @@ impl FromArgMatches for Flags {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+impl FromArgMatches for DataFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Flags::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
     }
 }
 
@@ -130,5 +165,6 @@ mod tests {
     #[test]
     fn the_flags_are_a_sound_command() {
         Flags::augment_args(Command::new("askfile")).debug_assert();
+        DataFlags::augment_args(Command::new("askfile")).debug_assert();
     }
 }

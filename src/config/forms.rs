@@ -1,9 +1,11 @@
 //! The forms that a setting's value may have: each reads it from text and writes it back.
 
+mod access;
 mod amounts;
 mod places;
 
-pub use amounts::{KindSize, Number, Size, Within};
+pub use access::{Allowed, InWorkspace, Mode};
+pub use amounts::{KindSize, Limit, Number, Size, Within};
 pub use places::{Address, Folder, Objects, PageAddress, PublicUrl, Scanner, StoreReach};
 
 use super::LogFormat;

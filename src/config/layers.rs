@@ -123,6 +123,9 @@ impl Values {
     }
 }
 
+/// Where clients find the key that they show.
+pub const KEY_VARIABLE: &str = "ASKFILE_KEY";
+
 /// The environment's layer.
 #[derive(Default)]
 pub(super) struct Environment {
@@ -153,9 +156,14 @@ impl Environment {
     }
 
     fn sort_out(&mut self, name: &str, value: &OsStr) {
-        if name == "ASKFILE_CONFIG" {
-            self.config = Some(value.into());
-            return;
+        match name {
+            "ASKFILE_CONFIG" => {
+                self.config = Some(value.into());
+                return;
+            }
+            // What clients show, which `askfile client` tells them to take from there.
+            KEY_VARIABLE => return,
+            _ => {}
         }
         let Some(setting) = TABLE.iter().find(|setting| setting.variable == name) else {
             let key = name.trim_start_matches("ASKFILE_").to_ascii_lowercase();
@@ -202,6 +210,7 @@ mod tests {
         let environment = environment(&[
             ("ASKFILE_LINK_TLL", "5m"),
             ("ASKFILE_PORT", "tcp://1.2.3.4:80"),
+            ("ASKFILE_KEY", "askfile_x"),
         ]);
         assert_eq!(
             environment.warnings,

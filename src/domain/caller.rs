@@ -1,16 +1,43 @@
 //! Who makes a request of the service, and for whom.
 
-use super::workspace::Workspace;
+use std::sync::Arc;
+
+use super::{
+    api_key::SecretHash,
+    capability::Capabilities,
+    ids::{ApiKeyId, WorkspaceId},
+    principal::Principal,
+};
 
 /// On whose authority an operation runs. Every operation that names a session, a media or a
-/// target looks inside this workspace only; what lies outside is answered as unknown.
+/// target looks inside these workspaces only; what lies outside is answered as unknown.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The workspace that it acts for.
-    pub workspace: Workspace,
+    /// Who it is.
+    pub principal: Arc<Principal>,
+    /// The workspaces that it acts for.
+    pub workspaces: Arc<[WorkspaceId]>,
+    /// What it may do there.
+    pub capabilities: Capabilities,
     /// How the page names who asks.
     pub asked_by: String,
+    /// What it came with; `None`: nothing was asked of it.
+    pub credential: Option<Credential>,
 }
 
-/// How the page names an agent that did not say its name.
-pub const UNNAMED_AGENT: &str = "An AI agent on this computer";
+/// What somebody came with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Credential {
+    /// Its key.
+    pub api_key: ApiKeyId,
+    /// The secret that was shown.
+    pub secret: SecretHash,
+}
+
+impl Caller {
+    /// Whether what belongs to this workspace is its own.
+    #[must_use]
+    pub fn reaches(&self, workspace: WorkspaceId) -> bool {
+        self.workspaces.contains(&workspace)
+    }
+}

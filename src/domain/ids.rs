@@ -68,6 +68,17 @@ prefixed_ulid!(
     "att"
 );
 
+prefixed_ulid!(
+    /// Names one principal: somebody or something that acts.
+    PrincipalId,
+    "prof"
+);
+prefixed_ulid!(
+    /// Names one API key. Not the secret.
+    ApiKeyId,
+    "apikey"
+);
+
 /// An id that is a UUID.
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -172,6 +183,15 @@ pub fn random_letters(count: usize) -> String {
         bits /= 36;
     }
     letters
+}
+
+/// Random bits for a secret, more than 256 of them: a UUID v4 fixes 6 of its 128.
+pub(crate) fn random_bits() -> [u8; 48] {
+    let mut bits = [0; 48];
+    for part in bits.chunks_exact_mut(16) {
+        part.copy_from_slice(random_uuid().as_bytes());
+    }
+    bits
 }
 
 /// 122 bits from the operating system's random number generator.

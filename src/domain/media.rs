@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
+    ids::{AttemptId, ClaimId, MediaId, PrincipalId, UploadId, WorkspaceId},
     mime::{self, Kind, MimePattern},
 };
 
@@ -72,6 +72,8 @@ pub struct Media {
     pub workspace_id: WorkspaceId,
     /// The session that it came by.
     pub upload_id: UploadId,
+    /// Who asked for it; `None` for what is older than principals are.
+    pub created_by: Option<PrincipalId>,
     /// Its slot in that session, counted from 0; `None` once it was blocked.
     pub slot: Option<u32>,
     /// The name of the purpose that it came for.
@@ -113,6 +115,8 @@ pub struct Filter {
     pub labels: BTreeMap<String, String>,
     /// Stored then or later.
     pub since: Option<Timestamp>,
+    /// Asked for by this principal.
+    pub created_by: Option<PrincipalId>,
 }
 
 impl Filter {
@@ -123,6 +127,7 @@ impl Filter {
         let name = || media.original_filename.to_lowercase();
         let part = self.name_contains.as_deref();
         self.since.is_none_or(|since| media.created_at >= since)
+            && (self.created_by.is_none() || self.created_by == media.created_by)
             && self.kind.is_none_or(|kind| media.kind() == kind)
             && self
                 .mime_type

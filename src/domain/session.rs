@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     attachment::Target,
-    ids::{UploadId, WorkspaceId},
+    ids::{PrincipalId, UploadId, WorkspaceId},
     limits::Limits,
     transfer::Transfer,
 };
@@ -33,6 +33,8 @@ pub struct UploadSession {
     pub workspace_id: WorkspaceId,
     /// How the page names who asks.
     pub asked_by: String,
+    /// Who asks; `None` for what is older than principals are.
+    pub created_by: Option<PrincipalId>,
     /// The purpose's name.
     pub purpose: String,
     /// The agent's words to the person. Plain text, perhaps an attacker's.

@@ -20,6 +20,8 @@ pub struct Workspace {
     pub name: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Since when nothing is done in it any more.
+    pub archived_at: Option<Timestamp>,
 }
 
 /// A short name such as `w-6ec`: 1–8 letters, `-`, 3–8 letters or digits, in lower case.
@@ -72,6 +74,15 @@ pub enum WorkspaceRef {
     Id(WorkspaceId),
     /// By its short name.
     Alias(Alias),
+}
+
+impl fmt::Display for WorkspaceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Alias(alias) => alias.fmt(f),
+        }
+    }
 }
 
 impl FromStr for WorkspaceRef {

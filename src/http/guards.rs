@@ -18,7 +18,7 @@ use axum::{
 
 use super::failure::{assets_from, failed};
 use crate::{
-    config::Settings,
+    config::{Auth, Settings},
     error::{Error, Result},
     service::Service,
 };
@@ -34,7 +34,8 @@ struct Parts {
     /// Whether people reach this server by a name that is not this machine's own.
     is_public: bool,
     listen: IpAddr,
-    is_known_to_be_open: bool,
+    /// Whether nobody is asked who they are, and the operator has not said that this is meant.
+    is_unlocked: bool,
 }
 
 /// Said where the Host is nobody's whom we know.
@@ -70,7 +71,7 @@ impl Guards {
             public_origin: public_origin.to_ascii_lowercase(),
             is_public: is_public(service.settings(), &service.public_url()),
             listen: listen.ip(),
-            is_known_to_be_open: service.settings().i_know_this_is_open,
+            is_unlocked: is_unlocked(service.settings()),
         }))
     }
 
@@ -116,7 +117,7 @@ impl Guards {
 
     /// Without a lock on the door, only this machine may come in.
     fn must_be_local(&self, headers: &HeaderMap, host: &Authority) -> Result<()> {
-        if self.0.is_known_to_be_open {
+        if !self.0.is_unlocked {
             return Ok(());
         }
         let forwarded = headers.keys().any(|name| {
@@ -126,8 +127,8 @@ impl Guards {
         if forwarded || self.0.is_public || !is_loopback(host.host()) {
             return Err(denied(
                 "This askfile takes everybody for its owner, so behind a proxy, a tunnel or a \
-                 public name it serves signed links only. Its operator can allow more with \
-                 --i-know-this-is-open.",
+                 public name it serves signed links only. Its operator can ask for keys with \
+                 --auth keys.",
             ));
         }
         Ok(())
@@ -195,7 +196,12 @@ fn is_public(settings: &Settings, public_url: &str) -> bool {
 /// and health, because that address is not this machine.
 #[must_use]
 pub fn is_links_only(settings: &Settings, public_url: &str) -> bool {
-    is_public(settings, public_url) && !settings.i_know_this_is_open
+    is_public(settings, public_url) && is_unlocked(settings)
+}
+
+/// Whether everybody is taken for the owner, and that is not known to be meant.
+fn is_unlocked(settings: &Settings) -> bool {
+    settings.auth == Auth::Open && !settings.i_know_this_is_open
 }
 
 /// The layer.

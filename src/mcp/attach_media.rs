@@ -106,7 +106,7 @@ impl Tools {
             alt: arguments.alt,
             position: arguments.position,
         };
-        let caller = self.caller(&context);
+        let caller = self.caller(&context)?;
         let (attached, status) = self.service.attach(&caller, request).await?;
         Ok(Answer(AttachAnswer {
             ok: true,

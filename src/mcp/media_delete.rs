@@ -46,7 +46,7 @@ impl Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<Answer<DeleteAnswer>> {
         let arguments: DeleteArguments = arguments.read()?;
-        let caller = self.caller(&context);
+        let caller = self.caller(&context)?;
         let which = MediaRef::named(&arguments.media_id);
         let deleted = self
             .service

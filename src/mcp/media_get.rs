@@ -64,7 +64,7 @@ impl Tools {
             .service
             .link_expiry(arguments.expires_in_seconds)
             .await?;
-        let caller = self.caller(&context);
+        let caller = self.caller(&context)?;
         let which = MediaRef::named(&arguments.media_id);
         let media = self.service.media(&caller, which).await?;
         let answer = GetAnswer {

@@ -30,6 +30,8 @@ struct ListArguments {
     labels: BTreeMap<String, String>,
     /// Only files that came then or later, such as `2026-01-31T00:00:00Z`.
     since: Option<String>,
+    /// Only files that this principal asked for, by its id; `me`: those that you asked for.
+    created_by: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// At most so many files; 20 if not said.
@@ -55,7 +57,9 @@ impl ListArguments {
                 name_contains: self.name_contains,
                 labels: self.labels,
                 since: self.since.map(instant).transpose()?,
+                created_by: None,
             },
+            created_by: self.created_by,
             cursor: self.cursor,
             limit: self.limit,
         })
@@ -87,7 +91,7 @@ impl Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<Answer<ListAnswer>> {
         let request = arguments.read::<ListArguments>()?.read()?;
-        let caller = self.caller(&context);
+        let caller = self.caller(&context)?;
         let listed = self.service.list_media(&caller, request).await?;
         Ok(Answer(listed.into()))
     }

@@ -65,10 +65,10 @@ pub(super) async fn read(
     uri: &str,
 ) -> Result<ReadResourceResult> {
     let (workspace, id) = media_of_uri(uri).ok_or(Error::NotFound)?;
-    if workspace != caller.workspace.id {
+    let media = service.media(caller, MediaRef::Id(id)).await?;
+    if media.workspace_id != workspace {
         return Err(Error::NotFound);
     }
-    let media = service.media(caller, MediaRef::Id(id)).await?;
     let size = media.stored.size_bytes;
     if size > MOST_READ {
         return Err(Error::InvalidArgument(format!(

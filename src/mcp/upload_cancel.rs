@@ -42,7 +42,7 @@ impl Tools {
     ) -> Result<Answer<StatusAnswer>> {
         let arguments: CancelArguments = arguments.read()?;
         let which = session_ref(arguments.token.as_deref(), arguments.upload_id.as_deref())?;
-        let caller = self.caller(&context);
+        let caller = self.caller(&context)?;
         let view = self.service.cancel(&caller, which).await?;
         Ok(Answer(self.service.status_answer(&view)))
     }

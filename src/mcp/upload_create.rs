@@ -161,7 +161,7 @@ impl Tools {
         let (link, WaitArguments { wait, timeout }) =
             arguments.read_both::<LinkArguments, WaitArguments>()?;
         let timeout = seconds("timeout", timeout.unwrap_or(DEFAULT_TIMEOUT))?;
-        let caller = self.caller(&context);
+        let caller = self.caller(&context)?;
         let session = self.service.create(&caller, link.into()).await?;
         let mut answer = CreateAnswer {
             session: self.service.session_answer(&session),

@@ -88,7 +88,7 @@ impl Tools {
         let (link, WaitArguments { token, timeout }) =
             arguments.read_both::<LinkArguments, WaitArguments>()?;
         let timeout = seconds("timeout", timeout.unwrap_or(DEFAULT_TIMEOUT))?;
-        let caller = self.caller(&context);
+        let caller = self.caller(&context)?;
         let Some(token) = token else {
             if link
                 .prompt

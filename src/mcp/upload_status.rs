@@ -66,7 +66,7 @@ impl Tools {
             ));
         }
         let which = session_ref(arguments.token.as_deref(), arguments.upload_id.as_deref())?;
-        let caller = self.caller(&context);
+        let caller = self.caller(&context)?;
         let view = self.service.status(&caller, which).await?;
         if view.session.state == State::Completed {
             // What is suggested may have addresses in it.

@@ -1,10 +1,11 @@
 //! Attaching media to what they are for.
 
-use super::{Service, download::must_be_passed};
+use super::{Service, authority::must, download::must_be_passed};
 use crate::{
     domain::{
         attachment::{Attachment, Target},
         caller::Caller,
+        capability::Capability,
         media::media_of_key,
         session::Status,
     },
@@ -51,18 +52,20 @@ impl Service {
     /// consumed.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`], [`Error::NotFound`], [`Error::NotReady`],
+    /// [`Error::PermissionDenied`], [`Error::InvalidArgument`], [`Error::NotFound`], [`Error::NotReady`],
     /// [`Error::AlreadyConsumed`], [`Error::ScanBlocked`], or as [`Error::of_closed`].
     pub async fn attach(
         &self,
         caller: &Caller,
         request: AttachRequest,
     ) -> Result<(Vec<Attachment>, Status)> {
+        must(caller, Capability::MediaAttach)?;
         check(&request)?;
         let wanted = NewAttachment {
             target: request.target,
             alt: request.alt,
             position: request.position,
+            created_by: caller.principal.id,
         };
         match request.what {
             What::Session(which) => {
@@ -93,8 +96,7 @@ impl Service {
         which: MediaRef,
         wanted: NewAttachment,
     ) -> Result<(Vec<Attachment>, Status)> {
-        let workspace = caller.workspace.id;
-        let found = self.store.media(workspace, which).await?;
+        let found = self.store.media(&caller.workspaces, which).await?;
         let media = found.ok_or(Error::NotFound)?;
         self.must_suit(&media.purpose, &wanted.target)?;
         let session = self.store.find(SessionRef::Id(media.upload_id)).await?;
@@ -105,7 +107,10 @@ impl Service {
             return Err(Error::NotReady);
         }
         must_be_passed(&media)?;
-        let attached = self.store.attach(workspace, media.id, wanted).await?;
+        let attached = self
+            .store
+            .attach(media.workspace_id, media.id, wanted)
+            .await?;
         let status = session.map_or(Status::Completed, |view| view.session.state.status());
         Ok((vec![attached], status))
     }

@@ -60,6 +60,8 @@ impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::ClaimGone => Self::Lost,
+            // Made uniform, a picture can be larger than it came.
+            error @ StoreError::OverQuota(_) => Self::Refused(error.into()),
             error => Self::Failed(error.into()),
         }
     }
@@ -241,7 +243,8 @@ impl Service {
     /// What this turn may have published after it was lost, unless another turn published the same.
     async fn take_back(&self, check: &Check) -> Result<()> {
         let media = &check.media;
-        let now = self.store.media(media.workspace_id, MediaRef::Id(media.id));
+        let within = [media.workspace_id];
+        let now = self.store.media(&within, MediaRef::Id(media.id));
         let is_wanted = now
             .await?
             .is_some_and(|media| media.scan_status != ScanStatus::Blocked);

@@ -1,8 +1,8 @@
 //! Ending a session: the agent cancels, the person declines or has no more files.
 
-use super::{LinkedSession, Service};
+use super::{LinkedSession, Service, authority::must};
 use crate::{
-    domain::{caller::Caller, ids::UploadId, session::State},
+    domain::{caller::Caller, capability::Capability, ids::UploadId, session::State},
     error::{Error, Result},
     intake::filename::harmless_text,
     store::{SessionRef, SessionView},
@@ -17,6 +17,7 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`], or as [`Error::of_closed`] in another final state.
     pub async fn cancel(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
+        must(caller, Capability::AssetUpload)?;
         let before = self.known(caller, which).await?;
         self.store.cancel(before.session.id).await?;
         log_move(before.session.id, before.session.state, State::Cancelled);
@@ -28,6 +29,7 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::InUse`] while a file is arriving, or as [`Error::of_closed`].
     pub async fn complete(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
+        must(caller, Capability::AssetUpload)?;
         let before = self.status(caller, which).await?;
         let state = self.store.done(before.session.id).await?;
         log_move(before.session.id, before.session.state, state);

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Service, signed};
+use super::{Service, authority::must, signed};
 use crate::{
     config::units::{duration_text, size_text},
     domain::{
         caller::Caller,
+        capability::Capability,
         ids::UploadId,
         limits::{Limits, MAX_FILES},
         mime::{self, Kind, MimePattern},
@@ -56,9 +57,10 @@ impl Service {
     /// Mints a session. Its link takes files from now on.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] that names the argument and its bound; [`Error::NotFound`] for a
-    /// workspace that is not the caller's.
+    /// [`Error::ToolNotEnabled`]; [`Error::InvalidArgument`] that names the argument and its bound;
+    /// [`Error::NotFound`] for a workspace that is not the caller's.
     pub async fn create(&self, caller: &Caller, request: CreateRequest) -> Result<UploadSession> {
+        must(caller, Capability::AssetUpload)?;
         self.must_not_be_closing()?;
         self.settled().await?;
         let named = request.workspace_id.as_deref();
@@ -67,8 +69,10 @@ impl Service {
         let new = NewSession {
             id: UploadId::new(self.clock.now()),
             token: Token::random(),
-            workspace_id: workspace.id,
+            workspace_id: workspace,
             asked_by: caller.asked_by.clone(),
+            created_by: caller.principal.id,
+            api_key: caller.credential.map(|credential| credential.api_key),
             purpose: purpose.name.clone(),
             prompt: at_most("prompt", request.prompt.as_deref(), MOST_PROMPT)?,
             metadata: checked_metadata(request.metadata)?,

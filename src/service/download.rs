@@ -5,10 +5,11 @@ use std::{io, ops::Range, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Service;
+use super::{Service, authority::must};
 use crate::{
     domain::{
         caller::Caller,
+        capability::Capability,
         ids::{MediaId, WorkspaceId},
         media::{Media, ScanStatus, object_key},
     },
@@ -62,7 +63,7 @@ impl Service {
             return Err(Error::LinkInvalid);
         }
         let which = MediaRef::Handle(handle.to_owned());
-        let media = self.store.media(workspace, which).await?;
+        let media = self.store.media(&[workspace], which).await?;
         let media = media.ok_or(Error::NotFound)?;
         Ok(self.download_url(&media, later(self.clock.now(), LINK_LIFE)))
     }
@@ -117,13 +118,14 @@ impl Service {
         self.objects.open(&key, range).await.map_err(unreadable)
     }
 
-    /// A file of the caller's own workspace, and its bytes.
+    /// A file of the caller's own workspaces, and its bytes.
     ///
     /// # Errors
     /// [`Error::NotFound`] once the media is deleted; [`Error::ScanPending`],
     /// [`Error::ScanBlocked`].
     pub async fn open_media(&self, caller: &Caller, media: MediaId) -> Result<(Media, Bytes)> {
-        let found = self.store.media(caller.workspace.id, MediaRef::Id(media));
+        must(caller, Capability::MediaRead)?;
+        let found = self.store.media(&caller.workspaces, MediaRef::Id(media));
         let media = found.await?.ok_or(Error::NotFound)?;
         let bytes = self.bytes(&media, 0..media.stored.size_bytes).await?;
         Ok((media, bytes))
@@ -155,7 +157,8 @@ impl Service {
         if self.clock.now() >= expires_at {
             return Err(Error::LinkExpired);
         }
-        let found = self.store.media(link.workspace, MediaRef::Id(link.media));
+        let within = [link.workspace];
+        let found = self.store.media(&within, MediaRef::Id(link.media));
         let media = found.await?.ok_or(Error::NotFound)?;
         must_be_passed(&media)?;
         Ok(media)

@@ -123,6 +123,7 @@ impl Service {
             media: id,
             attempt: request.attempt,
             lease: signed(lives + SPARE),
+            bytes: (spec.size_bytes, spec.size_bytes),
             grant: Some(NewGrant {
                 spec: spec.clone(),
                 landing,
@@ -130,7 +131,7 @@ impl Service {
         };
         let name = claim.claim;
         let slot = match self.store.claim(claim).await? {
-            ClaimOutcome::Taken { slot } => slot,
+            ClaimOutcome::Taken { slot, .. } => slot,
             ClaimOutcome::StoredBefore(media) => {
                 let (session, media) = (session.clone(), *media);
                 return Ok(Granted::StoredBefore(Box::new(Received { session, media })));
@@ -230,6 +231,7 @@ impl Service {
             let claim = Claim {
                 id: service.store.take_grant(grant.claim, lease).await?,
                 media: grant.media,
+                reserved: grant.spec.size_bytes,
             };
             let flow = service.flows.begin(session.id, Some(grant.spec.size_bytes));
             let body = FileBody::granted(sent.body, grant.spec);

@@ -51,15 +51,10 @@ impl Service {
             .await?
             .ok_or(Error::NotFound)?;
         let which = WorkspaceRef::Id(view.session.workspace_id);
-        let workspace = if self.default_workspace.id == view.session.workspace_id {
-            self.default_workspace.clone()
-        } else {
-            let found = self.store.workspace(&which).await?;
-            found.ok_or(Error::NotFound)?
-        };
+        let workspace = self.identities.workspace(&which).await?;
         Ok(LinkedSession {
             view,
-            workspace,
+            workspace: workspace.ok_or(Error::NotFound)?,
             query,
         })
     }

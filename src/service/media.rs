@@ -4,10 +4,11 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use super::{Service, download::must_be_passed};
+use super::{Service, authority::must, download::must_be_passed};
 use crate::{
     domain::{
         caller::Caller,
+        capability::Capability,
         ids::MediaId,
         media::{Filter, Media},
     },
@@ -31,6 +32,8 @@ pub struct ListRequest {
     pub workspace_id: Option<String>,
     /// Which.
     pub filter: Filter,
+    /// Those that this principal asked for: its id, or `me` for the caller's own.
+    pub created_by: Option<String>,
     /// Where the page before ended.
     pub cursor: Option<String>,
     /// At most so many; 20 if not said.
@@ -47,19 +50,28 @@ pub struct Listed {
 }
 
 impl Service {
-    /// A page of the workspace's media, newest first. It may be short, or empty, although more
+    /// A page of a workspace's media, newest first. It may be short, or empty, although more
     /// follow.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`]; [`Error::NotFound`] for a workspace that is not the caller's.
     pub async fn list_media(&self, caller: &Caller, request: ListRequest) -> Result<Listed> {
+        must(caller, Capability::MediaRead)?;
         let named = request.workspace_id.as_deref();
         let workspace = self.workspace_for(caller, named).await?;
         let limit = request.limit.unwrap_or(20);
         if !(1..=MOST_LISTED).contains(&limit) {
             return Err(invalid("limit: 1 to 100."));
         }
-        let filter = request.filter;
+        let mut filter = request.filter;
+        filter.created_by =
+            match request.created_by.as_deref() {
+                None => filter.created_by,
+                Some("me") => Some(caller.principal.id),
+                Some(id) => Some(id.parse().map_err(|_| {
+                    invalid("created_by: `me`, or the id of a principal (`prof_…`).")
+                })?),
+            };
         let name = filter.name_contains.as_deref().unwrap_or_default();
         if name.chars().count() > MOST_NAME {
             return Err(invalid("name_contains: at most 200 characters."));
@@ -72,19 +84,20 @@ impl Service {
             before: request.cursor.as_deref().map(read_cursor).transpose()?,
             most: limit,
         };
-        let page = self.store.list_media(workspace.id, query).await?;
+        let page = self.store.list_media(workspace, query).await?;
         Ok(Listed {
             media: page.media,
             next_cursor: page.next.map(cursor),
         })
     }
 
-    /// A media of the caller's workspace that may be handed out.
+    /// A media of the caller's workspaces that may be handed out.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::ScanPending`], [`Error::ScanBlocked`].
     pub async fn media(&self, caller: &Caller, which: MediaRef) -> Result<Media> {
-        let found = self.store.media(caller.workspace.id, which).await?;
+        must(caller, Capability::MediaRead)?;
+        let found = self.store.media(&caller.workspaces, which).await?;
         let media = found.ok_or(Error::NotFound)?;
         must_be_passed(&media)?;
         Ok(media)
@@ -108,7 +121,7 @@ impl Service {
         Ok(later(self.clock.now(), life))
     }
 
-    /// Deletes a media of the caller's workspace for good; says which it was.
+    /// Deletes a media of the caller's workspaces for good; says which it was.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`] while it is attached, unless with `force`, and while
@@ -119,10 +132,11 @@ impl Service {
         which: MediaRef,
         force: bool,
     ) -> Result<Media> {
-        let workspace = caller.workspace.id;
-        let found = self.store.media(workspace, which).await?;
+        must(caller, Capability::MediaDelete)?;
+        let found = self.store.media(&caller.workspaces, which).await?;
         let media = found.ok_or(Error::NotFound)?;
-        self.store.delete_media(workspace, media.id, force).await?;
+        let deleted = self.store.delete_media(media.workspace_id, media.id, force);
+        deleted.await?;
         tracing::info!(media.id = %media.id, "a file was deleted");
         // It is gone for everybody; bytes that stay now are the sweep's.
         if let Err(error) = self.delete_doomed().await {

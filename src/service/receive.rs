@@ -74,6 +74,7 @@ impl Service {
             from: incoming.from,
             attempt: incoming.attempt,
             declared_bytes: incoming.declared_bytes,
+            bytes: body.file_bytes(incoming.declared_bytes),
         };
         let task = async move { service.take_in(session, body, sender).await };
         tokio::spawn(task).await.map_err(Error::internal)?
@@ -126,9 +127,10 @@ impl Service {
         body: FileBody,
         sender: Sender,
     ) -> Result<Received> {
-        let claim = Claim {
+        let mut claim = Claim {
             id: ClaimId::random(),
             media: MediaId::new(self.clock.now()),
+            reserved: 0,
         };
         let outcome = self
             .store
@@ -138,11 +140,15 @@ impl Service {
                 media: claim.media,
                 attempt: sender.attempt,
                 lease: signed(self.lease()),
+                bytes: sender.bytes,
                 grant: None,
             })
             .await?;
         let slot = match outcome {
-            ClaimOutcome::Taken { slot } => slot,
+            ClaimOutcome::Taken { slot, reserved } => {
+                claim.reserved = reserved;
+                slot
+            }
             ClaimOutcome::StoredBefore(media) => {
                 return Ok(Received {
                     session,
@@ -255,12 +261,17 @@ struct Sender {
     from: IpAddr,
     attempt: Option<AttemptId>,
     declared_bytes: Option<u64>,
+    /// How many bytes the file has, at the least and as far as can be told.
+    bytes: (u64, u64),
 }
 
-/// Whether it is the file's own fault, so that it will fare no better later.
+/// Whether the file is not taken as it is, so that another turn would bring nothing else.
 pub(super) fn is_refusal(error: &Error) -> bool {
-    let is_invalid = error.row().kind == ErrorKind::ValidationError;
-    is_invalid && !matches!(error, Error::Conflict(_))
+    match error {
+        Error::Conflict(_) => false,
+        Error::QuotaExceeded(_) => true,
+        error => error.row().kind == ErrorKind::ValidationError,
+    }
 }
 
 /// What an earlier request of the same attempt brought, whose answer was lost.

@@ -27,7 +27,7 @@ impl Service {
     /// The session as it stands.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for what the caller's workspace does not have.
+    /// [`Error::NotFound`] for what the caller's workspaces do not have.
     pub async fn status(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
         let view = self.known(caller, which).await?;
         self.looked_for(view).await
@@ -35,17 +35,15 @@ impl Service {
 
     /// The same, as the last that was told has left it.
     pub(super) async fn known(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
-        let found = self.store.find(which).await?;
-        found
-            .filter(|view| view.session.workspace_id == caller.workspace.id)
-            .ok_or(Error::NotFound)
+        let found = self.store.find_within(&caller.workspaces, which);
+        found.await?.ok_or(Error::NotFound)
     }
 
     /// Waits for one change, for a few seconds or until `deadline`, whichever comes first. Call it
     /// again until it is [`Turn::Over`].
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`]; [`Error::Unauthenticated`] once the caller's key is revoked.
     pub async fn wait_turn(
         &self,
         caller: &Caller,
@@ -57,6 +55,7 @@ impl Service {
         let mut signal = pin!(changes.notified());
         signal.as_mut().enable();
         let _watching = self.store.watch();
+        self.must_still_be(caller).await?;
         // Read after the place was taken, so that no change falls between the two.
         let now = self.status(caller, which).await?;
         if now.session.state.status() != Status::Pending

@@ -6,8 +6,10 @@ mod deleting;
 mod examine;
 mod files;
 mod grants;
+mod identity;
 mod inventory;
 mod listing;
+mod quota;
 mod rows;
 mod schema;
 mod sessions;
@@ -27,16 +29,14 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig, named_params,
-};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use tokio::sync::broadcast;
 
+use self::writer::Writer;
 pub use self::{
     copy::copy,
     examine::{Examination, examine},
 };
-use self::{rows::Col, writer::Writer};
 use super::{
     Change, Check, ClaimOutcome, ClaimRequest, Due, Grant, LostClaim, MediaPage, MediaQuery,
     MediaRef, NewAttachment, NewMedia, NewSession, Passed, Result, SessionRef, SessionView, Stock,
@@ -48,8 +48,8 @@ use crate::{
         attachment::Attachment,
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         media::Media,
+        quota::Quota,
         session::{LastError, State, UploadSession},
-        workspace::{Alias, DEFAULT_NAME, Workspace, WorkspaceRef},
     },
 };
 
@@ -57,12 +57,6 @@ use crate::{
 const READERS: usize = 4;
 /// How long a process waits for another one's transaction.
 const BUSY: Duration = Duration::from_secs(5);
-
-const DEFAULT_WORKSPACE: &str = "SELECT * FROM workspace WHERE is_default = 1";
-const WORKSPACE_BY_ID: &str = "SELECT * FROM workspace WHERE id = ?1";
-const WORKSPACE_BY_ALIAS: &str = "SELECT * FROM workspace WHERE alias = ?1";
-const MAKE_WORKSPACE: &str = "INSERT INTO workspace (id, alias, name, is_default, created_at)
-    VALUES (:id, :alias, :name, 1, :now) RETURNING *";
 
 /// Everything in one SQLite file: one thread writes, a few connections read.
 #[derive(Debug)]
@@ -72,6 +66,8 @@ pub struct SqliteStore {
     next_reader: AtomicUsize,
     clock: Arc<dyn Clock>,
     changes: broadcast::Sender<Change>,
+    /// Of workspaces that have none of their own.
+    quota: Quota,
 }
 
 impl SqliteStore {
@@ -100,7 +96,14 @@ impl SqliteStore {
             next_reader: AtomicUsize::new(0),
             clock,
             changes,
+            quota: Quota::default(),
         })
+    }
+
+    /// The same, where workspaces without quotas of their own have these.
+    #[must_use]
+    pub fn with_quota(self, quota: Quota) -> Self {
+        Self { quota, ..self }
     }
 
     /// Reads on the calling thread, at one instant. A few indexed rows take some microseconds, and
@@ -184,46 +187,22 @@ fn reader(path: &Path) -> Result<Connection> {
 
 #[async_trait]
 impl UploadStore for SqliteStore {
-    async fn default_workspace(&self) -> Result<Workspace> {
-        self.write(move |db, now| {
-            let found = db
-                .query_row(DEFAULT_WORKSPACE, [], rows::workspace)
-                .optional()?;
-            if let Some(workspace) = found {
-                return Ok(workspace);
-            }
-            let made = db.query_row(
-                MAKE_WORKSPACE,
-                named_params! {
-                    ":id": Col(WorkspaceId::random()), ":alias": Alias::random().as_str(),
-                    ":name": DEFAULT_NAME, ":now": Col(now),
-                },
-                rows::workspace,
-            )?;
-            Ok(made)
-        })
-        .await
-    }
-
-    async fn workspace(&self, which: &WorkspaceRef) -> Result<Option<Workspace>> {
-        self.read(|db, _| {
-            let found = match which {
-                WorkspaceRef::Id(id) => db.query_row(WORKSPACE_BY_ID, [Col(*id)], rows::workspace),
-                WorkspaceRef::Alias(alias) => {
-                    db.query_row(WORKSPACE_BY_ALIAS, [alias.as_str()], rows::workspace)
-                }
-            };
-            Ok(found.optional()?)
-        })
-    }
-
     async fn create(&self, new: NewSession) -> Result<UploadSession> {
-        self.write(move |db, now| sessions::create(db, &new, now))
+        let quota = self.quota;
+        self.write(move |db, now| sessions::create(db, &new, quota, now))
             .await
     }
 
     async fn find(&self, which: SessionRef) -> Result<Option<SessionView>> {
-        self.read(|db, now| sessions::view(db, which, now))
+        self.read(|db, now| sessions::view(db, None, which, now))
+    }
+
+    async fn find_within(
+        &self,
+        workspaces: &[WorkspaceId],
+        which: SessionRef,
+    ) -> Result<Option<SessionView>> {
+        self.read(|db, now| sessions::view(db, Some(workspaces), which, now))
     }
 
     async fn open(&self, id: UploadId) -> Result<()> {
@@ -234,9 +213,9 @@ impl UploadStore for SqliteStore {
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome> {
-        let id = request.session;
+        let (id, quota) = (request.session, self.quota);
         let outcome = self
-            .write(move |db, now| sessions::claim(db, &request, now))
+            .write(move |db, now| sessions::claim(db, &request, quota, now))
             .await?;
         self.changed(id);
         Ok(outcome)
@@ -270,14 +249,21 @@ impl UploadStore for SqliteStore {
             .await
     }
 
+    async fn reserve(&self, claim: ClaimId, bytes: u64) -> Result<()> {
+        let quota = self.quota;
+        self.write(move |db, _| sessions::reserve(db, claim, bytes, quota))
+            .await
+    }
+
     async fn note_begun(&self, claim: ClaimId, begun: String) -> Result<()> {
         self.write(move |db, _| sessions::note_begun(db, claim, &begun))
             .await
     }
 
     async fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> Result<SessionView> {
+        let quota = self.quota;
         let view = self
-            .write(move |db, now| sessions::commit_upload(db, claim, &media, now))
+            .write(move |db, now| sessions::commit_upload(db, claim, &media, quota, now))
             .await?;
         self.changed(view.session.id);
         Ok(view)
@@ -304,8 +290,9 @@ impl UploadStore for SqliteStore {
         turn: ClaimId,
         passed: Passed,
     ) -> Result<SessionView> {
+        let quota = self.quota;
         let view = self
-            .write(move |db, now| checking::pass(db, media, turn, &passed, now))
+            .write(move |db, now| checking::pass(db, media, turn, &passed, quota, now))
             .await?;
         self.changed(view.session.id);
         Ok(view)
@@ -369,8 +356,8 @@ impl UploadStore for SqliteStore {
             .await
     }
 
-    async fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Result<Option<Media>> {
-        self.read(|db, _| files::find(db, workspace, &which))
+    async fn media(&self, workspaces: &[WorkspaceId], which: MediaRef) -> Result<Option<Media>> {
+        self.read(|db, _| files::find(db, workspaces, &which))
     }
 
     async fn list_media(&self, workspace: WorkspaceId, query: MediaQuery) -> Result<MediaPage> {

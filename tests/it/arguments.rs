@@ -198,7 +198,13 @@ async fn whatever_names_no_session_is_answered_alike() {
 #[tokio::test]
 async fn a_workspace_is_named_by_its_id_or_its_alias() {
     let askfile = Askfile::start().await;
-    let own = askfile.service.open_caller(None).workspace;
+    let operator = askfile.service.operator("a test");
+    let own = askfile
+        .service
+        .workspaces(&operator)
+        .await
+        .unwrap()
+        .remove(0);
     for named in [
         own.id.to_string(),
         own.alias.to_string(),

@@ -2,7 +2,7 @@
 
 use askfile::{
     Error,
-    domain::{caller::Caller, ids::WorkspaceId, workspace::Workspace},
+    domain::{caller::Caller, ids::WorkspaceId},
     service::{AttachRequest, CreateRequest, What},
     store::SessionRef,
 };
@@ -229,10 +229,7 @@ async fn another_workspace_sees_and_moves_nothing() {
         .to_owned();
     let owner = askfile.service.open_caller(None);
     let stranger = Caller {
-        workspace: Workspace {
-            id: WorkspaceId::random(),
-            ..owner.workspace.clone()
-        },
+        workspaces: [WorkspaceId::random()].into(),
         ..owner.clone()
     };
     let service = &askfile.service;
@@ -266,7 +263,7 @@ async fn another_workspace_sees_and_moves_nothing() {
         assert!(service.attach(&owner, wanted).await.is_ok());
     }
     let theirs = CreateRequest {
-        workspace_id: Some(owner.workspace.id.to_string()),
+        workspace_id: Some(owner.workspaces[0].to_string()),
         ..CreateRequest::default()
     };
     let refused = service.create(&stranger, theirs).await;

@@ -18,7 +18,6 @@ use askfile::{
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         media::{Media, object_key},
         session::{LastError, State, UploadSession},
-        workspace::{Workspace, WorkspaceRef},
     },
     intake::body::FileBody,
     link::KeyRing,
@@ -49,7 +48,7 @@ enum When {
 /// Fails its `n`th call after it was armed, counted from 0.
 #[derive(Debug)]
 struct FailNth {
-    inner: SqliteStore,
+    inner: Arc<SqliteStore>,
     left: AtomicUsize,
     when: When,
 }
@@ -108,16 +107,16 @@ macro_rules! pass_on {
 }
 
 pass_on! {
-    fn default_workspace(&self) -> Workspace;
-    fn workspace(&self, which: &WorkspaceRef) -> Option<Workspace>;
     fn create(&self, new: NewSession) -> UploadSession;
     fn find(&self, which: SessionRef) -> Option<SessionView>;
+    fn find_within(&self, workspaces: &[WorkspaceId], which: SessionRef) -> Option<SessionView>;
     fn open(&self, id: UploadId) -> ();
     fn claim(&self, request: ClaimRequest) -> ClaimOutcome;
     fn grant(&self, session: UploadId, media: MediaId) -> Option<Grant>;
     fn landings(&self, of: Option<UploadId>, after: Option<MediaId>, most: u32) -> Vec<Grant>;
     fn take_grant(&self, claim: ClaimId, lease: SignedDuration) -> ClaimId;
     fn heartbeat(&self, claim: ClaimId, lease: SignedDuration, media_key: Option<String>) -> ();
+    fn reserve(&self, claim: ClaimId, bytes: u64) -> ();
     fn note_begun(&self, claim: ClaimId, begun: String) -> ();
     fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> SessionView;
     fn take_checks(&self, most: u32, lease: SignedDuration) -> Vec<Check>;
@@ -130,7 +129,7 @@ pass_on! {
     fn cancel(&self, id: UploadId) -> ();
     fn consume(&self, id: UploadId, wanted: NewAttachment) -> Vec<Attachment>;
     fn attach(&self, workspace: WorkspaceId, media: MediaId, wanted: NewAttachment) -> Attachment;
-    fn media(&self, workspace: WorkspaceId, which: MediaRef) -> Option<Media>;
+    fn media(&self, workspaces: &[WorkspaceId], which: MediaRef) -> Option<Media>;
     fn list_media(&self, workspace: WorkspaceId, query: MediaQuery) -> MediaPage;
     fn delete_media(&self, workspace: WorkspaceId, media: MediaId, force: bool) -> ();
     fn retire_media(&self, most: u32) -> Vec<MediaId>;
@@ -163,11 +162,14 @@ impl Failing {
         let clock = TestClock::new();
         let inner = SqliteStore::open(&folder.path().join("askfile.db"), clock.clone()).unwrap();
         let left = AtomicUsize::new(NEVER);
+        let inner = Arc::new(inner);
+        let identities = inner.clone();
         let store = Arc::new(FailNth { inner, left, when });
         let foundations = Foundations {
             settings: Settings::in_folder(folder.path()),
             public_url: PUBLIC_URL.into(),
             store: store.clone(),
+            identities,
             objects: Arc::new(LocalDisk::open(folder.path()).unwrap()),
             clock: clock.clone(),
             keys: KeyRing::from_hex([KEY]).unwrap(),
@@ -220,6 +222,7 @@ impl Failing {
             media,
             attempt: None,
             lease: mins(1),
+            bytes: (0, 0),
             grant: None,
         };
         self.store.claim(request).await.unwrap();

@@ -6,6 +6,7 @@ mod claims;
 mod endings;
 mod grants;
 mod keeping;
+mod quota;
 mod sessions;
 mod sqlite;
 mod sweeping;
@@ -16,7 +17,7 @@ use std::{path::Path, sync::Arc};
 use askfile::{
     domain::{
         attachment::Target,
-        ids::{AttemptId, ClaimId, MediaId, UploadId},
+        ids::{AttemptId, ClaimId, MediaId, PrincipalId, UploadId},
         limits::Limits,
         media::{Content, Media, ScanStatus},
         session::{Metadata, State},
@@ -26,7 +27,7 @@ use askfile::{
     link::Token,
     store::{
         ClaimOutcome, ClaimRequest, NewAttachment, NewMedia, NewSession, Result, SessionRef,
-        SessionView, UploadStore, sqlite::SqliteStore,
+        SessionView, UploadStore, identity::IdentityStore, sqlite::SqliteStore,
     },
 };
 use jiff::SignedDuration;
@@ -66,6 +67,15 @@ every_store_keeps_its_promises! {
         of_fifty_claims_at_once_as_many_win_as_there_are_slots,
         a_claim_that_is_given_back_says_why_and_leaves_the_link_as_it_was,
         no_claim_is_taken_after_the_expiry_even_while_another_one_lives,
+    }
+    quota {
+        what_a_workspace_uses_is_counted,
+        a_claim_that_falls_silent_reserves_nothing,
+        a_blocked_file_takes_no_room,
+        a_picture_that_grows_must_fit_too,
+        nothing_is_taken_beyond_a_quota,
+        room_is_made_for_what_is_likely_or_else_for_what_is_certain,
+        of_fifty_files_at_once_no_more_is_stored_than_fits,
     }
     checking {
         a_file_completes_its_session_once_it_has_passed,
@@ -129,11 +139,16 @@ every_store_keeps_its_promises! {
     }
 }
 
+/// Everything that is remembered.
+pub trait Store: UploadStore + IdentityStore {}
+
+impl<T: UploadStore + IdentityStore> Store for T {}
+
 /// A database, and a clock that its leases are judged by.
 #[async_trait::async_trait]
 pub trait Database: Send + Sync {
     /// Another process's store on it.
-    async fn open(&self) -> Arc<dyn UploadStore>;
+    async fn open(&self) -> Arc<dyn Store>;
 
     /// Moves the clock.
     fn advance(&self, by: SignedDuration);
@@ -141,7 +156,7 @@ pub trait Database: Send + Sync {
 
 /// A store and what is needed to put it to the test.
 pub struct Bench {
-    pub store: Arc<dyn UploadStore>,
+    pub store: Arc<dyn Store>,
     pub database: Box<dyn Database>,
     pub workspace: Workspace,
 }
@@ -172,6 +187,8 @@ impl Bench {
             token: Token::random(),
             workspace_id: self.workspace.id,
             asked_by: "Claude".into(),
+            created_by: somebody(),
+            api_key: None,
             purpose: "general".into(),
             prompt: None,
             metadata: Metadata::default(),
@@ -209,6 +226,7 @@ impl Bench {
             media: MediaId::new(self.workspace.created_at),
             attempt,
             lease: LEASE,
+            bytes: (0, 0),
             grant: None,
         }
     }
@@ -268,6 +286,11 @@ pub fn media() -> NewMedia {
     }
 }
 
+/// A principal.
+pub fn somebody() -> PrincipalId {
+    PrincipalId::from_bytes([7; 16])
+}
+
 /// An attachment to the post of this id, at the end.
 pub fn on_post(id: &str) -> NewAttachment {
     NewAttachment {
@@ -277,6 +300,7 @@ pub fn on_post(id: &str) -> NewAttachment {
         },
         alt: None,
         position: None,
+        created_by: somebody(),
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) struct Answer {
 
 impl<'a> Trials<'a> {
     pub fn new(client: &'a Client, service: Service) -> Self {
-        let caller = service.open_caller(Some("askfile doctor"));
+        let caller = service.operator("askfile doctor");
         Self {
             client,
             service,

@@ -86,9 +86,10 @@ impl Service {
                 .take_grant(grant.claim, signed(self.lease()))
                 .await?,
             media: grant.media,
+            reserved: grant.spec.size_bytes,
         };
         let flow = self.flows.begin(session.id, Some(grant.spec.size_bytes));
-        let mut pulse = Pulse::of(self, claim.id, flow.clone());
+        let mut pulse = Pulse::of(self, claim, flow.clone());
         let (copied, kept) = pulse.during(self.copy_landed(&grant, claim)).await;
         let taken = match copied.and_then(|body| kept.map(|()| body)) {
             Ok(body) => self.fill(session, claim, permit, flow, body).await,

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{
-    ClaimId, MediaId, Result, SessionRef, SessionView, StoreError, files,
+    ClaimId, MediaId, Result, SessionRef, SessionView, StoreError, files, quota,
     rows::{self, Col, get},
     sessions::{self, Current},
     sweeping,
@@ -14,6 +14,7 @@ use crate::{
         ids::UploadId,
         media::{Media, staging_key},
         mime::Kind,
+        quota::{Quota, Usage},
         session::{Event, LastError},
     },
     store::{Check, NewCheck, Passed, later},
@@ -135,9 +136,15 @@ pub(super) fn pass(
     id: MediaId,
     turn: ClaimId,
     passed: &Passed,
+    quota: Quota,
     now: Timestamp,
 ) -> Result<SessionView> {
     let media = of_turn(db, id, turn)?.media;
+    let grown = Usage {
+        stored_bytes: (passed.stored.size_bytes).saturating_sub(media.stored.size_bytes),
+        ..Usage::default()
+    };
+    quota::must_fit(db, media.workspace_id, grown, quota)?;
     if let Some(source) = &passed.remade_of {
         sweeping::doom(db, source, now)?;
     }

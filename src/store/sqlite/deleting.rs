@@ -31,7 +31,7 @@ pub(super) fn delete(
     force: bool,
     now: Timestamp,
 ) -> Result<UploadId> {
-    let found = files::find(db, workspace, &MediaRef::Id(id))?;
+    let found = files::find(db, &[workspace], &MediaRef::Id(id))?;
     let media = found.ok_or(StoreError::NotFound)?;
     let mut session = session(db, media.upload_id, now)?;
     let is_open = session

@@ -1,7 +1,7 @@
 //! Media, handles and attachments: what happens inside a transaction.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::{
     AttemptId, MediaId, MediaRef, NewAttachment, Result, SessionRef, StoreError, WorkspaceId,
@@ -26,17 +26,18 @@ const SLOTS: &str = "SELECT slot, scan_status FROM media
     WHERE session_id = ?1 AND slot IS NOT NULL";
 const OF_ATTEMPT: &str = "SELECT * FROM media
     WHERE session_id = ?1 AND attempt = ?2 AND slot IS NOT NULL";
-const BY_ID: &str = "SELECT * FROM media WHERE id = ?1 AND workspace_id = ?2";
+const BY_ID: &str = "SELECT * FROM media WHERE id = ?1";
 const BY_HANDLE: &str = "SELECT media.* FROM handle JOIN media ON media.id = handle.media_id
-    WHERE handle.value = ?1 AND media.workspace_id = ?2";
+    WHERE handle.value = ?1";
 const HANDLES: &str = "SELECT name, value FROM handle WHERE media_id = ?1 ORDER BY name";
 const INSERT: &str = "INSERT INTO media
-    (id, workspace_id, session_id, slot, purpose, labels, attempt, original_filename, description,
-     kind, mime_type, size_bytes, sha256, original_mime_type, original_size_bytes, original_sha256,
-     width, height, scan_status, created_at, retain_until)
-    VALUES (:id, :workspace_id, :session_id, :slot, :purpose, :labels, :attempt, :original_filename,
-     :description, :kind, :mime_type, :size_bytes, :sha256, :original_mime_type,
-     :original_size_bytes, :original_sha256, :width, :height, :scan_status, :now, :retain_until)";
+    (id, workspace_id, session_id, created_by, slot, purpose, labels, attempt, original_filename,
+     description, kind, mime_type, size_bytes, sha256, original_mime_type, original_size_bytes,
+     original_sha256, width, height, scan_status, created_at, retain_until)
+    VALUES (:id, :workspace_id, :session_id, :created_by, :slot, :purpose, :labels, :attempt,
+     :original_filename, :description, :kind, :mime_type, :size_bytes, :sha256,
+     :original_mime_type, :original_size_bytes, :original_sha256, :width, :height, :scan_status,
+     :now, :retain_until)";
 const PLACES: &str = "SELECT mime_type, source_key, check_claim, check_due_at
     FROM media WHERE id = ?1";
 const DELETE: &str = "DELETE FROM media WHERE id = ?1";
@@ -47,8 +48,9 @@ const INSERT_HANDLE: &str = "INSERT INTO handle (value, name, media_id) VALUES (
 const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM attachment
     WHERE workspace_id = :workspace_id AND target_type = :target_type AND target_id = :target_id";
 const ATTACH: &str = "INSERT INTO attachment
-    (id, workspace_id, media_id, target_type, target_id, alt, position, created_at)
-    VALUES (:id, :workspace_id, :media_id, :target_type, :target_id, :alt, :position, :now)
+    (id, workspace_id, media_id, created_by, target_type, target_id, alt, position, created_at)
+    VALUES (:id, :workspace_id, :media_id, :created_by, :target_type, :target_id, :alt, :position,
+     :now)
     ON CONFLICT (media_id, target_type, target_id) DO NOTHING";
 const MARK_ATTACHED: &str = "UPDATE media SET is_attached = 1 WHERE id = ?1";
 const ATTACHED: &str = "SELECT * FROM attachment
@@ -94,19 +96,22 @@ pub(super) fn of_attempt(
 
 pub(super) fn find(
     db: &Connection,
-    workspace: WorkspaceId,
+    within: &[WorkspaceId],
     which: &MediaRef,
 ) -> Result<Option<Media>> {
+    // Of a stranger's no more is read than whose it is.
+    let read = |row: &Row<'_>| {
+        let workspace = get(row, "workspace_id")?;
+        let is_within = within.contains(&workspace);
+        is_within.then(|| rows::media(row)).transpose()
+    };
     let found = match which {
-        MediaRef::Id(id) => db
-            .prepare_cached(BY_ID)?
-            .query_row((Col(*id), Col(workspace)), rows::media),
-        MediaRef::Handle(value) => db
-            .prepare_cached(BY_HANDLE)?
-            .query_row((value, Col(workspace)), rows::media),
+        MediaRef::Id(id) => db.prepare_cached(BY_ID)?.query_row([Col(*id)], read),
+        MediaRef::Handle(value) => db.prepare_cached(BY_HANDLE)?.query_row([value], read),
     };
     found
         .optional()?
+        .flatten()
         .map(|media| with_handles(db, media))
         .transpose()
 }
@@ -126,7 +131,7 @@ pub(super) fn insert(
     });
     db.prepare_cached(INSERT)?.execute(named_params! {
         ":id": Col(id), ":workspace_id": Col(session.workspace_id), ":session_id": Col(session.id),
-        ":slot": slot, ":purpose": session.purpose,
+        ":created_by": session.created_by.map(Col), ":slot": slot, ":purpose": session.purpose,
         ":labels": rows::to_json(&session.metadata.labels)?, ":attempt": attempt.map(Col),
         ":original_filename": new.original_filename, ":description": new.description,
         ":kind": Kind::of(&new.stored.mime_type).as_str(), ":mime_type": new.stored.mime_type,
@@ -229,7 +234,7 @@ pub(super) fn attach(
     wanted: &NewAttachment,
     now: Timestamp,
 ) -> Result<Attachment> {
-    find(db, workspace, &MediaRef::Id(media))?.ok_or(StoreError::NotFound)?;
+    find(db, &[workspace], &MediaRef::Id(media))?.ok_or(StoreError::NotFound)?;
     let mut attached = attach_all(db, workspace, &[media], wanted, now)?;
     attached.pop().ok_or(StoreError::NotFound)
 }
@@ -256,8 +261,8 @@ fn attach_all(
     for (position, media) in (first..).zip(media) {
         db.prepare_cached(ATTACH)?.execute(named_params! {
             ":id": Col(AttachmentId::new(now)), ":workspace_id": Col(workspace),
-            ":media_id": Col(*media), ":target_type": target.kind, ":target_id": target.id,
-            ":alt": wanted.alt, ":position": position, ":now": Col(now),
+            ":media_id": Col(*media), ":created_by": Col(wanted.created_by),
+            ":target_type": target.kind, ":target_id": target.id, ":alt": wanted.alt, ":position": position, ":now": Col(now),
         })?;
         db.prepare_cached(MARK_ATTACHED)?.execute([Col(*media)])?;
         attached.push(db.prepare_cached(ATTACHED)?.query_row(

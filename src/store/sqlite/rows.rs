@@ -11,8 +11,12 @@ use uuid::Uuid;
 use crate::{
     domain::{
         attachment::{Attachment, Target},
-        ids::{AttachmentId, AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
+        capability::Capabilities,
+        ids::{
+            ApiKeyId, AttachmentId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId, WorkspaceId,
+        },
         media::{Content, Dimensions, Media, ScanStatus},
+        principal::PrincipalKind,
         session::{State, UploadSession},
         transfer::Transfer,
         workspace::Workspace,
@@ -50,6 +54,8 @@ macro_rules! sixteen_bytes {
 sixteen_bytes! {
     UploadId: |id| id.to_bytes(), UploadId::from_bytes;
     AttachmentId: |id| id.to_bytes(), AttachmentId::from_bytes;
+    PrincipalId: |id| id.to_bytes(), PrincipalId::from_bytes;
+    ApiKeyId: |id| id.to_bytes(), ApiKeyId::from_bytes;
     Token: |token| token.0.into_bytes(), |bytes| Token(Uuid::from_bytes(bytes));
     WorkspaceId: |id| id.0.into_bytes(), |bytes| WorkspaceId(Uuid::from_bytes(bytes));
     MediaId: |id| id.0.into_bytes(), |bytes| MediaId(Uuid::from_bytes(bytes));
@@ -109,6 +115,25 @@ impl FromSql for Col<ScanStatus> {
     }
 }
 
+impl FromSql for Col<PrincipalKind> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        let mut kinds = PrincipalKind::ALL.into_iter();
+        kinds
+            .find(|kind| kind.as_str() == word)
+            .map(Self)
+            .ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for Col<Capabilities> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let read = value.as_str()?.parse();
+        read.map(Self)
+            .map_err(|why: String| FromSqlError::Other(why.into()))
+    }
+}
+
 /// A value kept as JSON text.
 pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value)
@@ -149,6 +174,7 @@ pub(super) fn workspace(row: &Row<'_>) -> rusqlite::Result<Workspace> {
             .map_err(|why: String| FromSqlError::Other(why.into()))?,
         name: row.get("name")?,
         created_at: get(row, "created_at")?,
+        archived_at: get_opt(row, "archived_at")?,
     })
 }
 
@@ -160,6 +186,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<UploadSession> {
         token: get(row, "token")?,
         workspace_id: get(row, "workspace_id")?,
         asked_by: row.get("asked_by")?,
+        created_by: get_opt(row, "created_by")?,
         purpose: row.get("purpose")?,
         prompt: row.get("prompt")?,
         metadata: from_json(row.get_ref("metadata")?.as_str()?)?,
@@ -192,6 +219,7 @@ pub(super) fn media(row: &Row<'_>) -> rusqlite::Result<Media> {
         id: get(row, "id")?,
         workspace_id: get(row, "workspace_id")?,
         upload_id: get(row, "session_id")?,
+        created_by: get_opt(row, "created_by")?,
         slot: row.get("slot")?,
         purpose: row.get("purpose")?,
         labels: from_json(row.get_ref("labels")?.as_str()?)?,

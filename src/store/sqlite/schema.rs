@@ -10,6 +10,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0002_bytes.sql"),
     include_str!("0003_media.sql"),
     include_str!("0004_begun.sql"),
+    include_str!("0005_identity.sql"),
+    include_str!("0006_quota.sql"),
     include_str!("0007_direct.sql"),
 ];
 

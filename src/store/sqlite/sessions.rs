@@ -1,11 +1,11 @@
 //! Sessions and claims: what happens inside a transaction.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::{
     AttemptId, ClaimId, ClaimOutcome, ClaimRequest, MediaId, NewSession, Result, SessionRef,
-    SessionView, StoreError, checking, files, grants,
+    SessionView, StoreError, WorkspaceId, checking, files, grants, quota,
     rows::{self, Col, get},
     sweeping,
 };
@@ -13,16 +13,18 @@ use crate::{
     domain::{
         ids::UploadId,
         media::{ScanStatus, staging_key},
+        quota::{Quota, Usage},
         session::{CLAIM_MAX_AGE, Event, LastError, State, Tally, UploadSession},
     },
     store::{NewMedia, later},
 };
 
 const INSERT: &str = "INSERT INTO upload_session
-    (id, token, workspace_id, asked_by, purpose, prompt, metadata, limits, max_files,
-     transfer, retain_seconds, state, created_at, expires_at, redeem_by)
-    VALUES (:id, :token, :workspace_id, :asked_by, :purpose, :prompt, :metadata, :limits,
-     :max_files, :transfer, :retain_seconds, 'pending', :created_at, :expires_at, :expires_at)
+    (id, token, workspace_id, asked_by, created_by, api_key_id, purpose, prompt, metadata, limits,
+     max_files, transfer, retain_seconds, state, created_at, expires_at, redeem_by)
+    VALUES (:id, :token, :workspace_id, :asked_by, :created_by, :api_key_id, :purpose, :prompt,
+     :metadata, :limits, :max_files, :transfer, :retain_seconds, 'pending', :created_at, :expires_at,
+     :expires_at)
     RETURNING *";
 const BY_ID: &str = "SELECT * FROM upload_session WHERE id = ?1";
 const BY_TOKEN: &str = "SELECT * FROM upload_session WHERE token = ?1";
@@ -38,8 +40,12 @@ const SET_REASON: &str = "UPDATE upload_session SET decline_reason = :reason WHE
 const HELD: &str = "SELECT * FROM claim WHERE session_id = ?1 AND slot IS NOT NULL ORDER BY slot";
 const CLAIM: &str = "SELECT * FROM claim WHERE id = ?1 AND slot IS NOT NULL";
 const INSERT_CLAIM: &str = "INSERT INTO claim
-    (id, session_id, slot, media_id, attempt, began_at, lease_until)
-    VALUES (:id, :session_id, :slot, :media_id, :attempt, :now, :lease_until)";
+    (id, session_id, slot, media_id, attempt, began_at, lease_until, reserved)
+    VALUES (:id, :session_id, :slot, :media_id, :attempt, :now, :lease_until, :reserved)";
+const RESERVED: &str = "SELECT reserved, workspace_id FROM claim
+    JOIN upload_session ON upload_session.id = session_id
+    WHERE claim.id = ?1 AND slot IS NOT NULL";
+const RESERVE: &str = "UPDATE claim SET reserved = ?2 WHERE id = ?1";
 const LOSE_CLAIM: &str = "UPDATE claim SET slot = NULL, lease_until = :now WHERE id = :id";
 const RENEW: &str = "UPDATE claim
     SET lease_until = :lease_until, turn_until = :turn_until,
@@ -114,12 +120,23 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
     })
 }
 
-pub(super) fn create(db: &Connection, new: &NewSession, now: Timestamp) -> Result<UploadSession> {
+pub(super) fn create(
+    db: &Connection,
+    new: &NewSession,
+    quota: Quota,
+    now: Timestamp,
+) -> Result<UploadSession> {
+    let one_more = Usage {
+        open_links: 1,
+        ..Usage::default()
+    };
+    quota::must_fit(db, new.workspace_id, one_more, quota)?;
     let expires_at = whole_second(later(now, new.expires_in));
     Ok(db.prepare_cached(INSERT)?.query_row(
         named_params! {
             ":id": Col(new.id), ":token": Col(new.token), ":workspace_id": Col(new.workspace_id),
-            ":asked_by": new.asked_by, ":purpose": new.purpose, ":prompt": new.prompt,
+            ":asked_by": new.asked_by, ":created_by": Col(new.created_by),
+            ":api_key_id": new.api_key.map(Col), ":purpose": new.purpose, ":prompt": new.prompt,
             ":metadata": rows::to_json(&new.metadata)?, ":limits": rows::to_json(&new.limits)?,
             ":max_files": new.limits.max_files, ":transfer": new.transfer.as_str(), ":retain_seconds": new.retain_seconds,
             ":created_at": Col(now), ":expires_at": Col(expires_at),
@@ -134,16 +151,23 @@ fn whole_second(instant: Timestamp) -> Timestamp {
     Timestamp::from_second(instant.as_second() + part).unwrap_or(instant)
 }
 
-fn load(db: &Connection, which: SessionRef) -> Result<Option<UploadSession>> {
-    let found = match which {
-        SessionRef::Id(id) => db
-            .prepare_cached(BY_ID)?
-            .query_row([Col(id)], rows::session),
-        SessionRef::Token(token) => db
-            .prepare_cached(BY_TOKEN)?
-            .query_row([Col(token)], rows::session),
+/// The session, if it belongs to one of these workspaces; `None`: to any. Of a stranger's no more is
+/// read than whose it is.
+fn load(
+    db: &Connection,
+    within: Option<&[WorkspaceId]>,
+    which: SessionRef,
+) -> Result<Option<UploadSession>> {
+    let read = |row: &Row<'_>| {
+        let workspace = get(row, "workspace_id")?;
+        let is_within = within.is_none_or(|within| within.contains(&workspace));
+        is_within.then(|| rows::session(row)).transpose()
     };
-    Ok(found.optional()?)
+    let found = match which {
+        SessionRef::Id(id) => db.prepare_cached(BY_ID)?.query_row([Col(id)], read),
+        SessionRef::Token(token) => db.prepare_cached(BY_TOKEN)?.query_row([Col(token)], read),
+    };
+    Ok(found.optional()?.flatten())
 }
 
 fn held_claims(db: &Connection, id: UploadId) -> Result<Vec<Held>> {
@@ -155,10 +179,11 @@ fn held_claims(db: &Connection, id: UploadId) -> Result<Vec<Held>> {
 /// The session as it stands at `now`; writes nothing, so that a reader can ask.
 pub(super) fn view(
     db: &Connection,
+    within: Option<&[WorkspaceId]>,
     which: SessionRef,
     now: Timestamp,
 ) -> Result<Option<SessionView>> {
-    let Some(mut session) = load(db, which)? else {
+    let Some(mut session) = load(db, within, which)? else {
         return Ok(None);
     };
     let stored = files::of_session(db, session.id)?;
@@ -208,7 +233,7 @@ pub(super) struct Current<'a> {
 impl<'a> Current<'a> {
     /// Loads it and does what time alone has brought: silent claims are lost, a link has lapsed.
     pub(super) fn load(db: &'a Connection, which: SessionRef, now: Timestamp) -> Result<Self> {
-        let session = load(db, which)?.ok_or(StoreError::NotFound)?;
+        let session = load(db, None, which)?.ok_or(StoreError::NotFound)?;
         let mut current = Self {
             db,
             claims: held_claims(db, session.id)?,
@@ -331,6 +356,7 @@ pub(super) fn open(db: &Connection, id: UploadId, now: Timestamp) -> Result<()> 
 pub(super) fn claim(
     db: &Connection,
     request: &ClaimRequest,
+    quota: Quota,
     now: Timestamp,
 ) -> Result<ClaimOutcome> {
     let mut current = Current::load(db, SessionRef::Id(request.session), now)?;
@@ -358,16 +384,25 @@ pub(super) fn claim(
             free_in: current.free_in(),
         });
     };
+    let workspace = current.session.workspace_id;
+    let (least, likely) = request.bytes;
+    let reserved = match quota::must_fit(db, workspace, on_its_way(likely), quota) {
+        Err(StoreError::OverQuota(_)) if least < likely => {
+            quota::must_fit(db, workspace, on_its_way(least), quota)?;
+            least
+        }
+        fits => fits.map(|()| likely)?,
+    };
     db.prepare_cached(INSERT_CLAIM)?.execute(named_params! {
         ":id": Col(request.claim), ":session_id": Col(request.session), ":slot": slot,
         ":media_id": Col(request.media), ":attempt": request.attempt.map(Col), ":now": Col(now),
-        ":lease_until": Col(later(now, request.lease)),
+        ":lease_until": Col(later(now, request.lease)), ":reserved": reserved,
     })?;
     if let Some(grant) = &request.grant {
         grants::begin(db, request.claim, grant, now)?;
     }
     current.apply(Event::ClaimTaken)?;
-    Ok(ClaimOutcome::Taken { slot })
+    Ok(ClaimOutcome::Taken { slot, reserved })
 }
 
 pub(super) fn live_claim(db: &Connection, id: ClaimId) -> Result<Held> {
@@ -393,6 +428,27 @@ pub(super) fn heartbeat(
     Ok(())
 }
 
+fn on_its_way(bytes: u64) -> Usage {
+    Usage {
+        in_flight_bytes: bytes,
+        ..Usage::default()
+    }
+}
+
+/// Makes room for as many bytes of a claim's file.
+pub(super) fn reserve(db: &Connection, id: ClaimId, bytes: u64, quota: Quota) -> Result<()> {
+    let found = db.prepare_cached(RESERVED)?.query_row([Col(id)], |row| {
+        Ok((row.get("reserved")?, get(row, "workspace_id")?))
+    });
+    let (reserved, workspace): (u64, WorkspaceId) =
+        found.optional()?.ok_or(StoreError::ClaimGone)?;
+    if bytes > reserved {
+        quota::must_fit(db, workspace, on_its_way(bytes - reserved), quota)?;
+        db.prepare_cached(RESERVE)?.execute((Col(id), bytes))?;
+    }
+    Ok(())
+}
+
 pub(super) fn note_begun(db: &Connection, id: ClaimId, begun: &str) -> Result<()> {
     match db.prepare_cached(NOTE_BEGUN)?.execute((Col(id), begun))? {
         0 => Err(StoreError::ClaimGone),
@@ -404,6 +460,7 @@ pub(super) fn commit_upload(
     db: &Connection,
     id: ClaimId,
     new: &NewMedia,
+    quota: Quota,
     now: Timestamp,
 ) -> Result<SessionView> {
     let claim = live_claim(db, id)?;
@@ -414,6 +471,11 @@ pub(super) fn commit_upload(
     }
     db.prepare_cached(DELETE_CLAIM)?.execute([Col(id)])?;
     current.claims.retain(|live| live.id != id);
+    let stored = Usage {
+        stored_bytes: new.stored.size_bytes,
+        ..Usage::default()
+    };
+    quota::must_fit(db, current.session.workspace_id, stored, quota)?;
     files::insert(
         db,
         &current.session,
@@ -458,7 +520,7 @@ pub(super) fn release(
         Err(StoreError::ClaimGone) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let session = load(db, SessionRef::Id(claim.session))?.ok_or(StoreError::NotFound)?;
+    let session = load(db, None, SessionRef::Id(claim.session))?.ok_or(StoreError::NotFound)?;
     let mut current = Current {
         db,
         claims: held_claims(db, session.id)?,

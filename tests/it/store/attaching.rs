@@ -101,7 +101,7 @@ pub async fn what_another_workspace_has_is_unknown(bench: Bench) {
     let session = bench.completed().await;
     let media = bench.view(session).await.media[0].id;
     let stranger = WorkspaceId::random();
-    let found = bench.store.media(stranger, MediaRef::Id(media)).await;
+    let found = bench.store.media(&[stranger], MediaRef::Id(media)).await;
     assert_eq!(found.unwrap(), None);
     let attached = bench.store.attach(stranger, media, on_post("7")).await;
     assert!(
@@ -110,7 +110,7 @@ pub async fn what_another_workspace_has_is_unknown(bench: Bench) {
     );
     let found = bench
         .store
-        .media(bench.workspace.id, MediaRef::Id(media))
+        .media(&[bench.workspace.id], MediaRef::Id(media))
         .await;
     assert_eq!(found.unwrap().unwrap().id, media);
 }
@@ -132,7 +132,7 @@ pub async fn a_media_is_found_by_its_handles(bench: Bench) {
     ] {
         let found = bench
             .store
-            .media(workspace, MediaRef::Handle(handle.into()))
+            .media(&[workspace], MediaRef::Handle(handle.into()))
             .await;
         assert_eq!(found.unwrap(), known.then(|| stored.clone()), "{handle}");
     }

@@ -65,7 +65,10 @@ impl Bench {
     }
 
     async fn media(&self, id: MediaId) -> Option<Media> {
-        let found = self.store.media(self.workspace.id, MediaRef::Id(id)).await;
+        let found = self
+            .store
+            .media(&[self.workspace.id], MediaRef::Id(id))
+            .await;
         found.unwrap()
     }
 
@@ -119,7 +122,7 @@ pub async fn a_blocked_file_gives_its_slot_back_and_says_why(bench: Bench) {
         ScanStatus::Blocked
     );
     let by_handle = MediaRef::Handle("md_1".into());
-    let by_handle = bench.store.media(bench.workspace.id, by_handle).await;
+    let by_handle = bench.store.media(&[bench.workspace.id], by_handle).await;
     assert_eq!(by_handle.unwrap(), None);
     assert_eq!(bench.doomed().await, ["staging/came"]);
     bench.advance(TURN);

@@ -40,7 +40,8 @@ impl Bench {
     }
 
     async fn is_there(&self, media: MediaId) -> bool {
-        let found = self.store.media(self.workspace.id, MediaRef::Id(media));
+        let within = [self.workspace.id];
+        let found = self.store.media(&within, MediaRef::Id(media));
         found.await.unwrap().is_some()
     }
 }

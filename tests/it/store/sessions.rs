@@ -92,10 +92,10 @@ pub async fn what_was_put_in_comes_out(bench: Bench) {
         ..media()
     };
     let stored = bench.store.commit_upload(claim, put.clone()).await.unwrap();
-    let got = bench.store.media(
-        bench.workspace.id,
-        askfile::store::MediaRef::Id(stored.media[0].id),
-    );
+    let within = [bench.workspace.id];
+    let got = bench
+        .store
+        .media(&within, askfile::store::MediaRef::Id(stored.media[0].id));
     let got = got.await.unwrap().unwrap();
     assert_eq!(stored.media[0], got);
     assert_eq!(

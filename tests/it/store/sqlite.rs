@@ -27,7 +27,7 @@ impl Sqlite {
 
 #[async_trait::async_trait]
 impl Database for Sqlite {
-    async fn open(&self) -> Arc<dyn UploadStore> {
+    async fn open(&self) -> Arc<dyn Store> {
         Arc::new(self.open_file().unwrap())
     }
 
@@ -95,7 +95,11 @@ async fn files_of_before_files_were_checked_are_kept_with_all_that_hangs_on_them
     let store = sqlite.open().await;
     let workspace = store.default_workspace().await.unwrap();
     let by_handle = MediaRef::Handle("md_1".into());
-    let media = store.media(workspace.id, by_handle).await.unwrap().unwrap();
+    let media = store
+        .media(&[workspace.id], by_handle)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(media.original_filename, "a.pdf");
     assert_eq!(media.slot, Some(0));
     assert_eq!(media.labels, [("a".to_owned(), "b".to_owned())].into());

@@ -113,7 +113,11 @@ pub async fn what_came_before_a_link_was_closed_is_deleted(bench: Bench) {
     bench.store.decline(declined, None).await.unwrap();
     for file in &files {
         let found = MediaRef::Id(file.id);
-        let found = bench.store.media(bench.workspace.id, found).await.unwrap();
+        let found = bench
+            .store
+            .media(&[bench.workspace.id], found)
+            .await
+            .unwrap();
         assert_eq!(found, None);
     }
     let mut keys = files.map(|file| object_key(file.id, "image/png")).to_vec();
@@ -150,7 +154,11 @@ pub async fn a_session_is_forgotten_thirty_days_after_its_end(bench: Bench) {
     assert_eq!(gone, None);
     assert_eq!(bench.state(open).await, State::Pending);
     let kept = MediaRef::Id(file.id);
-    let kept = bench.store.media(bench.workspace.id, kept).await.unwrap();
+    let kept = bench
+        .store
+        .media(&[bench.workspace.id], kept)
+        .await
+        .unwrap();
     assert_eq!(kept, Some(file), "files are kept until they are deleted");
 }
 

@@ -1,0 +1,328 @@
+//! `askfile keys`: who may come in, in mode `keys`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{open, say, table::columns};
+use crate::{
+    config::{DataFlags, Flags, Settings, units},
+    domain::{
+        api_key::{ApiKey, Secret},
+        caller::Caller,
+        capability::{Capabilities, Capability},
+    },
+    error::Error,
+    service::{Service, answers::rfc3339, keys::KeyRequest},
+};
+
+/// `askfile keys`
+#[derive(Debug, Args)]
+pub struct Keys {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key and print it, once
+    Create(Create),
+    /// List the keys
+    List(List),
+    /// Give a key a new secret; the old one opens for a while longer
+    Rotate(Rotate),
+    /// End a key for good, and close the links that were made with it
+    Revoke(Named),
+    /// Allow a key something more
+    Allow(Switched),
+    /// Allow a key something no more
+    Deny(Switched),
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// What people call it
+    #[arg(long)]
+    name: String,
+    /// Where it may be used: a workspace's alias or id; may be repeated [default: the workspace that
+    /// comes with askfile]
+    #[arg(long, value_name = "WORKSPACE")]
+    workspace: Vec<String>,
+    /// What it may do there, with commas between: asset:upload, media:read, media:attach,
+    /// media:delete, admin
+    #[arg(
+        long,
+        value_name = "CAPABILITIES",
+        default_value_t = Capabilities::AGENT,
+        hide_default_value = false
+    )]
+    allow: Capabilities,
+    /// How long it lives, such as 90d [default: until it is revoked]
+    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
+    expires: Option<Duration>,
+    /// The person whose agents use it: pages say “Ana’s agent” then
+    #[arg(long = "for", value_name = "NAME")]
+    person: Option<String>,
+    /// That person's address; keys of one address are one person's
+    #[arg(long, value_name = "ADDRESS", requires = "person")]
+    email: Option<String>,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    flags: DataFlags,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Also those that are revoked or have ended
+    #[arg(long)]
+    all: bool,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    flags: DataFlags,
+}
+
+#[derive(Debug, Args)]
+struct Rotate {
+    /// The key's name, id or beginning
+    key: String,
+    /// How long the old secret opens still
+    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration, default_value = "1d")]
+    overlap: Duration,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    flags: DataFlags,
+}
+
+#[derive(Debug, Args)]
+struct Named {
+    /// The key's name, id or beginning
+    key: String,
+    #[command(flatten)]
+    flags: DataFlags,
+}
+
+#[derive(Debug, Args)]
+struct Switched {
+    /// The key's name, id or beginning
+    key: String,
+    /// What: asset:upload, media:read, media:attach, media:delete or admin
+    #[arg(required = true, value_name = "CAPABILITY")]
+    capabilities: Vec<Capability>,
+    #[command(flatten)]
+    flags: DataFlags,
+}
+
+impl Keys {
+    pub(super) fn flags(&self) -> &Flags {
+        match &self.command {
+            Command::Create(of) => &of.flags.0,
+            Command::List(of) => &of.flags.0,
+            Command::Rotate(of) => &of.flags.0,
+            Command::Revoke(of) => &of.flags.0,
+            Command::Allow(of) | Command::Deny(of) => &of.flags.0,
+        }
+    }
+
+    pub(super) async fn run(self, settings: Settings) -> Result<(), String> {
+        let service = open(settings).await?;
+        let operator = service.operator("askfile keys");
+        let done = match self.command {
+            Command::Create(create) => create.run(&service, &operator).await,
+            Command::List(list) => list.run(&service, &operator).await,
+            Command::Rotate(rotate) => rotate.run(&service, &operator).await,
+            Command::Revoke(Named { key, .. }) => revoke(&service, &operator, &key).await,
+            Command::Allow(switched) => {
+                let all = Capabilities::with;
+                switched.run(&service, &operator, all).await
+            }
+            Command::Deny(switched) => {
+                let all = Capabilities::without;
+                switched.run(&service, &operator, all).await
+            }
+        };
+        done.map_err(|error| sentence(&error))
+    }
+}
+
+/// For the operator: what went wrong, and where a key is missing, how to come by one.
+pub(super) fn sentence(error: &Error) -> String {
+    error.log();
+    match error {
+        Error::NoSuchKey => format!("{error} {}", error.row().hint),
+        other => other.to_string(),
+    }
+}
+
+impl Create {
+    async fn run(self, service: &Service, operator: &Caller) -> Result<(), Error> {
+        let request = KeyRequest {
+            name: self.name,
+            person: self.person.map(|name| (name, self.email)),
+            workspaces: self.workspace,
+            capabilities: self.allow,
+            expires_in: self.expires,
+        };
+        let (key, secret) = service.create_key(operator, request).await?;
+        show(&key, &secret, self.json, service.now());
+        Ok(())
+    }
+}
+
+impl Rotate {
+    async fn run(self, service: &Service, operator: &Caller) -> Result<(), Error> {
+        let (key, secret) = service
+            .rotate_key(operator, &self.key, self.overlap)
+            .await?;
+        show(&key, &secret, self.json, service.now());
+        if !self.json {
+            let overlap = units::duration_text(self.overlap);
+            eprintln!("The old secret opens for another {overlap}.");
+        }
+        Ok(())
+    }
+}
+
+/// The secret goes to standard output, alone; what it is for to standard error.
+fn show(key: &ApiKey, secret: &Secret, as_json: bool, now: Timestamp) {
+    if as_json {
+        let mut shown = facts(key, now);
+        shown["key"] = secret.reveal().into();
+        say(&format!("{shown:#}"));
+        return;
+    }
+    say(secret.reveal());
+    eprintln!(
+        "This is the key of “{}”, shown this once: keep it now.\nIt may {} in {}{}.",
+        key.name,
+        allowed(key.capabilities),
+        places(key),
+        match key.expires_at {
+            Some(end) => format!(", until {}", rfc3339(end)),
+            None => String::new(),
+        },
+    );
+}
+
+impl List {
+    async fn run(self, service: &Service, operator: &Caller) -> Result<(), Error> {
+        let now = service.now();
+        let mut keys = service.keys(operator).await?;
+        keys.retain(|key| self.all || key.is_live(now));
+        if self.json {
+            let keys: Vec<Value> = keys.iter().map(|key| facts(key, now)).collect();
+            say(&format!("{:#}", Value::from(keys)));
+            return Ok(());
+        }
+        if keys.is_empty() {
+            say("There is no key. Make one with: askfile keys create --name NAME");
+            return Ok(());
+        }
+        let time = |at: Option<Timestamp>, never: &str| at.map_or(never.to_owned(), rfc3339);
+        let rows: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                [
+                    format!("{}…", key.prefix),
+                    key.name.clone(),
+                    state(key, now).to_owned(),
+                    places(key),
+                    allowed(key.capabilities),
+                    time(key.expires_at, "never"),
+                    time(key.last_used_at, "never"),
+                ]
+            })
+            .collect();
+        let head = [
+            "KEY",
+            "NAME",
+            "STATE",
+            "WORKSPACES",
+            "MAY",
+            "ENDS",
+            "LAST USED",
+        ];
+        say(&columns(head, &rows));
+        Ok(())
+    }
+}
+
+async fn revoke(service: &Service, operator: &Caller, named: &str) -> Result<(), Error> {
+    let (key, closed) = service.revoke_key(operator, named).await?;
+    let links = match closed {
+        0 => "No link of it was open.".to_owned(),
+        1 => "One open link of it was closed.".to_owned(),
+        n => format!("{n} open links of it were closed."),
+    };
+    say(&format!("“{}” is revoked. {links}", key.name));
+    Ok(())
+}
+
+impl Switched {
+    async fn run(
+        self,
+        service: &Service,
+        operator: &Caller,
+        change: fn(Capabilities, Capability) -> Capabilities,
+    ) -> Result<(), Error> {
+        let all = |before| self.capabilities.into_iter().fold(before, change);
+        let key = service.allow_key(operator, &self.key, all).await?;
+        say(&format!(
+            "“{}” may {} now.",
+            key.name,
+            allowed(key.capabilities)
+        ));
+        Ok(())
+    }
+}
+
+fn allowed(capabilities: Capabilities) -> String {
+    if capabilities == Capabilities::default() {
+        return "nothing but look how its uploads stand".into();
+    }
+    capabilities.to_string()
+}
+
+fn places(key: &ApiKey) -> String {
+    let aliases = key.workspaces.iter().map(|of| of.alias.as_str());
+    aliases.collect::<Vec<_>>().join(", ")
+}
+
+fn state(key: &ApiKey, now: Timestamp) -> &'static str {
+    match key.revoked_at {
+        Some(_) => "revoked",
+        None if key.is_live(now) => "live",
+        None => "ended",
+    }
+}
+
+fn facts(key: &ApiKey, now: Timestamp) -> Value {
+    let workspaces = key.workspaces.iter();
+    let workspaces =
+        workspaces.map(|of| json!({ "id": of.id.to_string(), "alias": of.alias.as_str() }));
+    json!({
+        "id": key.id.to_string(),
+        "name": key.name,
+        "prefix": key.prefix,
+        "state": state(key, now),
+        "principal": {
+            "id": key.principal.id.to_string(),
+            "kind": key.principal.kind.as_str(),
+            "name": key.principal.name,
+            "email": key.principal.email,
+        },
+        "workspaces": workspaces.collect::<Vec<_>>(),
+        "capabilities": key.capabilities.iter().map(Capability::as_str).collect::<Vec<_>>(),
+        "created_at": rfc3339(key.created_at),
+        "expires_at": key.expires_at.map(rfc3339),
+        "last_used_at": key.last_used_at.map(rfc3339),
+        "revoked_at": key.revoked_at.map(rfc3339),
+    })
+}

@@ -1,0 +1,175 @@
+//! Who may: the one place where credentials, capabilities and workspaces are checked.
+
+use std::{pin::pin, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Service, status::LOOK_AGAIN};
+use crate::{
+    domain::{
+        api_key::Secret,
+        caller::Caller,
+        capability::{Capabilities, Capability},
+        ids::WorkspaceId,
+        principal::PrincipalKind,
+        workspace::WorkspaceRef,
+    },
+    error::{Error, Result},
+};
+
+/// How exactly it is known when a key was last used.
+const USE_NOTED: SignedDuration = SignedDuration::from_mins(1);
+
+impl Service {
+    /// The caller that everybody is taken for in `open` mode, and over standard streams: it may what
+    /// the settings allow, and has the name that the agent's program gave of itself.
+    #[must_use]
+    pub fn open_caller(&self, client_name: Option<&str>) -> Caller {
+        let name = client_name.map(named_agent).filter(|name| !name.is_empty());
+        Caller {
+            asked_by: self.system.asks_as(name.as_deref()),
+            principal: Arc::clone(&self.system),
+            workspaces: Arc::new([self.home]),
+            capabilities: self.settings.capabilities,
+            credential: None,
+        }
+    }
+
+    /// Whoever has the data folder in hand, on the command line: may everything, everywhere.
+    #[must_use]
+    pub fn operator(&self, name: &str) -> Caller {
+        Caller {
+            capabilities: Capabilities::ALL,
+            ..self.open_caller(Some(name))
+        }
+    }
+
+    /// Whose key this is.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for one that opens nothing, whatever the reason.
+    pub async fn identify(&self, key: &Secret) -> Result<Caller> {
+        let found = self.identities.identify(key.hash()).await?;
+        let found = found.ok_or(Error::Unauthenticated(UNKNOWN_KEY))?;
+        self.note_use(&found.caller, found.last_used_at);
+        Ok(found.caller)
+    }
+
+    /// Once a minute at most, and nobody waits for it.
+    fn note_use(&self, caller: &Caller, last_used_at: Option<Timestamp>) {
+        let rest = last_used_at.map(|last| self.clock.now().duration_since(last));
+        let (Some(credential), true) =
+            (caller.credential, rest.is_none_or(|rest| rest >= USE_NOTED))
+        else {
+            return;
+        };
+        let service = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = service.identities.note_use(credential.secret).await {
+                Error::from(error).log();
+            }
+        });
+    }
+
+    /// For what takes long: a key may have been revoked meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`].
+    pub(super) async fn must_still_be(&self, caller: &Caller) -> Result<()> {
+        if let Some(credential) = caller.credential {
+            let found = self.identities.identify(credential.secret).await?;
+            found.ok_or(Error::Unauthenticated(UNKNOWN_KEY))?;
+        }
+        Ok(())
+    }
+
+    /// Resolves once a caller's key allows something else, with the caller that it stands for then;
+    /// `None` once it opens nothing any more.
+    pub async fn allowed_otherwise(&self, caller: &Caller) -> Option<Caller> {
+        let secret = caller.credential?.secret;
+        let _watching = self.store.watch();
+        loop {
+            let mut signal = pin!(self.waiters.access());
+            signal.as_mut().enable();
+            let now = self.identities.identify(secret).await.ok()??.caller;
+            if now.capabilities != caller.capabilities {
+                return Some(now);
+            }
+            // It may end by time alone.
+            tokio::select! {
+                () = signal => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    /// The one workspace that a caller names, or has.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for one that is not the caller's; [`Error::InvalidArgument`] where it has
+    /// several and names none.
+    pub(super) async fn workspace_for(
+        &self,
+        caller: &Caller,
+        named: Option<&str>,
+    ) -> Result<WorkspaceId> {
+        let Some(named) = named else {
+            return match *caller.workspaces {
+                [] => Err(Error::PermissionDenied(
+                    "The workspaces of this key are archived.".into(),
+                )),
+                [only] => Ok(only),
+                _ => Err(self.several(caller).await?),
+            };
+        };
+        let which: WorkspaceRef = named.parse().map_err(|_| Error::NotFound)?;
+        let found = self.identities.workspace(&which).await?;
+        found
+            .map(|workspace| workspace.id)
+            .filter(|id| caller.reaches(*id))
+            .ok_or(Error::NotFound)
+    }
+
+    async fn several(&self, caller: &Caller) -> Result<Error> {
+        let mut aliases = Vec::with_capacity(caller.workspaces.len());
+        for id in caller.workspaces.iter() {
+            let found = self.identities.workspace(&WorkspaceRef::Id(*id)).await?;
+            aliases.extend(found.map(|workspace| workspace.alias.to_string()));
+        }
+        Ok(Error::InvalidArgument(format!(
+            "workspace_id: name one of {}.",
+            aliases.join(", ")
+        )))
+    }
+}
+
+const UNKNOWN_KEY: &str = "This key is not known here: it is wrong, has ended or was revoked.";
+
+/// # Errors
+/// [`Error::ToolNotEnabled`] or [`Error::PermissionDenied`] without this capability.
+pub fn must(caller: &Caller, need: Capability) -> Result<()> {
+    if caller.capabilities.has(need) {
+        return Ok(());
+    }
+    Err(match need {
+        Capability::AssetUpload => Error::ToolNotEnabled,
+        Capability::Admin => Error::PermissionDenied(
+            "That takes an administrator: a key that is allowed `admin`.".into(),
+        ),
+        other => Error::PermissionDenied(format!("That takes a key that is allowed `{other}`.")),
+    })
+}
+
+/// Whether it is the installation itself that acts: it reaches every workspace.
+pub(super) fn is_operator(caller: &Caller) -> bool {
+    caller.principal.kind == PrincipalKind::System && caller.capabilities.has(Capability::Admin)
+}
+
+/// A program's name of itself, fit to be shown: it is hostile input.
+fn named_agent(name: &str) -> String {
+    crate::intake::filename::harmless_text(name)
+        .replace('\n', " ")
+        .chars()
+        .take(80)
+        .collect()
+}

@@ -1,0 +1,205 @@
+//! API keys: making, showing, replacing and ending them.
+
+use std::time::Duration;
+
+use super::{
+    Service,
+    authority::{is_operator, must},
+    signed,
+};
+use crate::{
+    domain::{
+        api_key::{ApiKey, Secret},
+        caller::Caller,
+        capability::{Capabilities, Capability},
+    },
+    error::{Error, Result},
+    intake::filename::harmless_text,
+    store::{
+        StoreError,
+        identity::{NewKey, NewSecret},
+    },
+};
+
+/// Longest name of a key, a person or a workspace, in characters.
+const MOST_NAME: usize = 200;
+
+/// Asks for a key.
+#[derive(Debug, Clone)]
+pub struct KeyRequest {
+    /// Its name for people.
+    pub name: String,
+    /// The person whose agents use it, by name and address; `None`: a program.
+    pub person: Option<(String, Option<String>)>,
+    /// Where it may be used, by ids or aliases; empty: in the caller's only workspace.
+    pub workspaces: Vec<String>,
+    /// What it may do there.
+    pub capabilities: Capabilities,
+    /// How long it lives; `None`: until it is revoked.
+    pub expires_in: Option<Duration>,
+}
+
+impl Service {
+    /// Makes a key. Its secret is in nobody's hands but the caller's from then on.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::InvalidArgument`];
+    /// [`Error::NotFound`] for a workspace that is not the caller's; [`Error::Conflict`] if a key has
+    /// the name.
+    pub async fn create_key(
+        &self,
+        caller: &Caller,
+        request: KeyRequest,
+    ) -> Result<(ApiKey, Secret)> {
+        must(caller, Capability::Admin)?;
+        let mut workspaces = Vec::with_capacity(request.workspaces.len());
+        for named in &request.workspaces {
+            workspaces.push(self.administered(caller, named).await?.id);
+        }
+        if workspaces.is_empty() {
+            workspaces.push(self.workspace_for(caller, None).await?);
+        }
+        let person = request.person.map(|(name, email)| {
+            let email = email.map(|email| checked_email(&email)).transpose()?;
+            Ok::<_, Error>((checked_name("for", &name)?, email))
+        });
+        let secret = Secret::random();
+        let new = NewKey {
+            name: checked_name("name", &request.name)?,
+            person: person.transpose()?,
+            workspaces,
+            capabilities: request.capabilities,
+            secret: kept(&secret),
+            expires_in: request.expires_in.map(signed),
+        };
+        let key = self.identities.create_key(new).await;
+        let key = key.map_err(|error| taken(error, "key", "name"))?;
+        tracing::info!(key.id = %key.id, key.prefix, "an API key was made");
+        Ok((key, secret))
+    }
+
+    /// The keys of the caller's workspaces, the oldest first; also those that are over.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for who is no administrator.
+    pub async fn keys(&self, caller: &Caller) -> Result<Vec<ApiKey>> {
+        must(caller, Capability::Admin)?;
+        let mut keys = self.identities.keys().await?;
+        keys.retain(|key| administers(caller, key));
+        Ok(keys)
+    }
+
+    /// Gives a key a new secret; the one before opens for another `overlap`.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NoSuchKey`].
+    pub async fn rotate_key(
+        &self,
+        caller: &Caller,
+        named: &str,
+        overlap: Duration,
+    ) -> Result<(ApiKey, Secret)> {
+        let key = self.key(caller, named).await?;
+        let secret = Secret::random();
+        let rotated = self
+            .identities
+            .rotate_key(key.id, kept(&secret), signed(overlap));
+        let key = rotated.await.map_err(gone)?;
+        tracing::info!(key.id = %key.id, key.prefix, "an API key has a new secret");
+        Ok((key, secret))
+    }
+
+    /// Ends a key for good, and closes the links that were made with it and still open; says how
+    /// many.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NoSuchKey`].
+    pub async fn revoke_key(&self, caller: &Caller, named: &str) -> Result<(ApiKey, u32)> {
+        let key = self.key(caller, named).await?;
+        let closed = self.identities.revoke_key(key.id).await.map_err(gone)?;
+        tracing::info!(key.id = %key.id, key.prefix, links.closed = closed, "an API key was revoked");
+        Ok((key, closed))
+    }
+
+    /// Allows a key something, or allows it no more. It is in force with the next request.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NoSuchKey`].
+    pub async fn allow_key(
+        &self,
+        caller: &Caller,
+        named: &str,
+        change: impl FnOnce(Capabilities) -> Capabilities,
+    ) -> Result<ApiKey> {
+        let key = self.key(caller, named).await?;
+        let allowed = change(key.capabilities);
+        let key = self.identities.allow_key(key.id, allowed).await;
+        let key = key.map_err(gone)?;
+        tracing::info!(key.id = %key.id, key.prefix, allowed = %key.capabilities, "what an API key may do was changed");
+        Ok(key)
+    }
+
+    /// The live key of this id, name or beginning.
+    async fn key(&self, caller: &Caller, named: &str) -> Result<ApiKey> {
+        let now = self.clock.now();
+        let mut keys = self.keys(caller).await?;
+        keys.retain(|key| {
+            let is_it = key.id.to_string() == named || key.name == named || key.prefix == named;
+            is_it && key.is_live(now)
+        });
+        // No two that live have one name; two prefixes that are the same are as rare as a guess.
+        keys.pop().ok_or(Error::NoSuchKey)
+    }
+}
+
+/// Who administers a part of a key's workspaces has no say over the key.
+fn administers(caller: &Caller, key: &ApiKey) -> bool {
+    let mut workspaces = key.workspaces.iter();
+    is_operator(caller) || workspaces.all(|workspace| caller.reaches(workspace.id))
+}
+
+fn kept(secret: &Secret) -> NewSecret {
+    NewSecret {
+        hash: secret.hash(),
+        prefix: secret.prefix(),
+    }
+}
+
+/// It ended a moment ago.
+fn gone(error: StoreError) -> Error {
+    match error {
+        StoreError::NotFound => Error::NoSuchKey,
+        other => other.into(),
+    }
+}
+
+/// Says what of the new one is another's.
+pub(super) fn taken(error: StoreError, what: &str, of: &str) -> Error {
+    match error {
+        StoreError::Taken => Error::Conflict(format!("Another {what} has that {of}.")),
+        other => other.into(),
+    }
+}
+
+/// A name that can be shown.
+pub(super) fn checked_name(what: &str, name: &str) -> Result<String> {
+    let name = harmless_text(name).replace('\n', " ").trim().to_owned();
+    if !(1..=MOST_NAME).contains(&name.chars().count()) {
+        return Err(Error::InvalidArgument(format!(
+            "{what}: 1 to {MOST_NAME} characters."
+        )));
+    }
+    Ok(name)
+}
+
+/// In lower case: a person is known by it.
+fn checked_email(email: &str) -> Result<String> {
+    let email = checked_name("email", email)?.to_lowercase();
+    let (name, host) = email.split_once('@').unwrap_or_default();
+    if name.is_empty() || host.is_empty() || email.contains(char::is_whitespace) {
+        return Err(Error::InvalidArgument(
+            "email: an address such as ana@example.com.".into(),
+        ));
+    }
+    Ok(email)
+}

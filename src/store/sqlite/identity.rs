@@ -1,0 +1,474 @@
+//! [`IdentityStore`] in the same file.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::{
+    Change, SqliteStore, StoreError, UploadId, quota,
+    rows::{self, Col, get, get_opt},
+    sessions,
+};
+use crate::{
+    domain::{
+        api_key::{ApiKey, SecretHash},
+        caller::{Caller, Credential},
+        capability::Capabilities,
+        ids::{ApiKeyId, PrincipalId, WorkspaceId},
+        principal::{Principal, PrincipalKind, SYSTEM_NAME},
+        quota::{OwnQuota, Usage},
+        workspace::{Alias, DEFAULT_NAME, Workspace, WorkspaceRef},
+    },
+    store::{
+        Result,
+        identity::{Identified, IdentityStore, NewKey, NewSecret},
+        later,
+    },
+};
+
+const DEFAULT_WORKSPACE: &str = "SELECT * FROM workspace WHERE is_default = 1";
+const WORKSPACE_BY_ID: &str = "SELECT * FROM workspace WHERE id = ?1";
+const WORKSPACE_BY_ALIAS: &str = "SELECT * FROM workspace WHERE alias = ?1";
+const WORKSPACES: &str = "SELECT * FROM workspace ORDER BY created_at, alias";
+const MAKE_WORKSPACE: &str = "INSERT INTO workspace (id, alias, name, is_default, created_at)
+    VALUES (:id, :alias, :name, :is_default, :now) RETURNING *";
+const RENAME_WORKSPACE: &str = "UPDATE workspace
+    SET name = coalesce(:name, name), alias = coalesce(:alias, alias) WHERE id = :id RETURNING *";
+const ARCHIVE_WORKSPACE: &str = "UPDATE workspace SET archived_at = :at WHERE id = :id";
+const OPEN_IN_WORKSPACE: &str = "SELECT id FROM upload_session
+    WHERE workspace_id = ?1 AND state IN ('pending', 'receiving', 'checking')";
+
+const SYSTEM: &str = "SELECT * FROM principal WHERE is_system = 1";
+const BY_EMAIL: &str = "SELECT * FROM principal WHERE email = ?1";
+const MAKE_PRINCIPAL: &str = "INSERT INTO principal (id, kind, name, email, is_system, created_at)
+    VALUES (:id, :kind, :name, :email, :is_system, :now) RETURNING *";
+const RENAME_PRINCIPAL: &str = "UPDATE principal SET name = ?2 WHERE id = ?1 RETURNING *";
+const PRINCIPAL: &str = "SELECT * FROM principal WHERE id = ?1";
+
+const KEYS: &str = "SELECT * FROM api_key ORDER BY created_at, id";
+const LIVE_KEY: &str = "SELECT * FROM api_key
+    WHERE id = :id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)";
+const KEY_OF_NAME: &str = "SELECT 1 FROM api_key
+    WHERE name = :name AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)";
+const MAKE_KEY: &str = "INSERT INTO api_key
+    (id, name, principal_id, capabilities, created_at, expires_at)
+    VALUES (:id, :name, :principal_id, :capabilities, :now, :expires_at) RETURNING *";
+const LET_INTO: &str = "INSERT OR IGNORE INTO api_key_workspace (api_key_id, workspace_id)
+    VALUES (?1, ?2)";
+const KEY_WORKSPACES: &str = "SELECT workspace.* FROM api_key_workspace
+    JOIN workspace ON workspace.id = api_key_workspace.workspace_id
+    WHERE api_key_id = ?1 ORDER BY workspace.created_at, workspace.alias";
+const ADD_SECRET: &str = "INSERT INTO api_key_secret (sha256, api_key_id, prefix, created_at)
+    VALUES (:sha256, :id, :prefix, :now)";
+const OVERLAP: &str = "UPDATE api_key_secret SET expires_at = min(coalesce(expires_at, :end), :end)
+    WHERE api_key_id = :id";
+const SECRETS: &str = "SELECT prefix, last_used_at FROM api_key_secret
+    WHERE api_key_id = ?1 ORDER BY created_at DESC";
+const REVOKE: &str = "UPDATE api_key SET revoked_at = :now WHERE id = :id";
+const OPEN_WITH_KEY: &str = "SELECT id FROM upload_session
+    WHERE api_key_id = ?1 AND state IN ('pending', 'receiving', 'checking')";
+const ALLOW: &str = "UPDATE api_key SET capabilities = :capabilities WHERE id = :id RETURNING *";
+
+/// A row for each workspace, and one at the least.
+const IDENTIFY: &str = "SELECT api_key.id AS api_key_id, capabilities, last_used_at,
+        principal.id, kind, principal.name, email, workspace.id AS workspace_id
+    FROM api_key_secret
+    JOIN api_key ON api_key.id = api_key_secret.api_key_id
+    JOIN principal ON principal.id = api_key.principal_id
+    LEFT JOIN api_key_workspace ON api_key_workspace.api_key_id = api_key.id
+    LEFT JOIN workspace
+        ON workspace.id = api_key_workspace.workspace_id AND archived_at IS NULL
+    WHERE sha256 = :sha256 AND revoked_at IS NULL
+        AND (api_key_secret.expires_at IS NULL OR api_key_secret.expires_at > :now)
+        AND (api_key.expires_at IS NULL OR api_key.expires_at > :now)";
+const NOTE_USE: &str = "UPDATE api_key_secret SET last_used_at = :now WHERE sha256 = :sha256";
+
+#[async_trait]
+impl IdentityStore for SqliteStore {
+    async fn default_workspace(&self) -> Result<Workspace> {
+        self.write(move |db, now| {
+            let found = db
+                .query_row(DEFAULT_WORKSPACE, [], rows::workspace)
+                .optional()?;
+            if let Some(workspace) = found {
+                return Ok(workspace);
+            }
+            make_workspace(db, DEFAULT_NAME, None, Some(true), now)
+        })
+        .await
+    }
+
+    async fn system_principal(&self) -> Result<Principal> {
+        self.write(move |db, now| {
+            let found = db.query_row(SYSTEM, [], principal).optional()?;
+            if let Some(principal) = found {
+                return Ok(principal);
+            }
+            make_principal(db, PrincipalKind::System, SYSTEM_NAME, None, now)
+        })
+        .await
+    }
+
+    async fn workspace(&self, which: &WorkspaceRef) -> Result<Option<Workspace>> {
+        self.read(|db, _| {
+            let found = match which {
+                WorkspaceRef::Id(id) => db
+                    .prepare_cached(WORKSPACE_BY_ID)?
+                    .query_row([Col(*id)], rows::workspace),
+                WorkspaceRef::Alias(alias) => db
+                    .prepare_cached(WORKSPACE_BY_ALIAS)?
+                    .query_row([alias.as_str()], rows::workspace),
+            };
+            Ok(found.optional()?)
+        })
+    }
+
+    async fn workspaces(&self) -> Result<Vec<Workspace>> {
+        self.read(|db, _| {
+            let mut query = db.prepare_cached(WORKSPACES)?;
+            let found = query.query_map([], rows::workspace)?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+    }
+
+    async fn create_workspace(&self, name: String, alias: Option<Alias>) -> Result<Workspace> {
+        self.write(move |db, now| make_workspace(db, &name, alias.as_ref(), None, now))
+            .await
+    }
+
+    async fn rename_workspace(
+        &self,
+        id: WorkspaceId,
+        name: Option<String>,
+        alias: Option<Alias>,
+    ) -> Result<Workspace> {
+        self.write(move |db, _| {
+            let renamed = db.prepare_cached(RENAME_WORKSPACE)?.query_row(
+                named_params! {
+                    ":id": Col(id), ":name": name, ":alias": alias.as_ref().map(Alias::as_str),
+                },
+                rows::workspace,
+            );
+            taken(renamed)
+        })
+        .await
+    }
+
+    async fn archive_workspace(&self, id: WorkspaceId, is_archived: bool) -> Result<u32> {
+        let cancelled = self
+            .write(move |db, now| {
+                let at = is_archived.then_some(Col(now));
+                let archived = db
+                    .prepare_cached(ARCHIVE_WORKSPACE)?
+                    .execute(named_params! { ":id": Col(id), ":at": at })?;
+                match (archived, is_archived) {
+                    (0, _) => Err(StoreError::NotFound),
+                    (_, true) => cancel_all(db, OPEN_IN_WORKSPACE, Col(id), now),
+                    (_, false) => Ok(Vec::new()),
+                }
+            })
+            .await?;
+        Ok(self.access_changed(&cancelled))
+    }
+
+    async fn usage(&self, id: WorkspaceId) -> Result<(Usage, OwnQuota)> {
+        self.read(|db, _| quota::used(db, id))
+    }
+
+    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota) -> Result<()> {
+        self.write(move |db, _| quota::set(db, id, own)).await
+    }
+
+    async fn create_key(&self, new: NewKey) -> Result<ApiKey> {
+        self.write(move |db, now| create_key(db, &new, now)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>> {
+        self.read(|db, _| {
+            let mut query = db.prepare_cached(KEYS)?;
+            let rows = query.query_map([], key_row)?;
+            rows.map(|row| whole_key(db, row?)).collect()
+        })
+    }
+
+    async fn rotate_key(
+        &self,
+        id: ApiKeyId,
+        secret: NewSecret,
+        overlap: SignedDuration,
+    ) -> Result<ApiKey> {
+        self.write(move |db, now| {
+            let key = live_key(db, id, now)?;
+            db.prepare_cached(OVERLAP)?
+                .execute(named_params! { ":id": Col(id), ":end": Col(later(now, overlap)) })?;
+            add_secret(db, id, &secret, now)?;
+            whole_key(db, key)
+        })
+        .await
+    }
+
+    async fn revoke_key(&self, id: ApiKeyId) -> Result<u32> {
+        let cancelled = self
+            .write(move |db, now| {
+                live_key(db, id, now)?;
+                db.prepare_cached(REVOKE)?
+                    .execute(named_params! { ":id": Col(id), ":now": Col(now) })?;
+                cancel_all(db, OPEN_WITH_KEY, Col(id), now)
+            })
+            .await?;
+        Ok(self.access_changed(&cancelled))
+    }
+
+    async fn allow_key(&self, id: ApiKeyId, capabilities: Capabilities) -> Result<ApiKey> {
+        let key = self
+            .write(move |db, now| {
+                live_key(db, id, now)?;
+                let key = db.prepare_cached(ALLOW)?.query_row(
+                    named_params! { ":id": Col(id), ":capabilities": capabilities.to_string() },
+                    key_row,
+                )?;
+                whole_key(db, key)
+            })
+            .await?;
+        self.access_changed(&[]);
+        Ok(key)
+    }
+
+    async fn identify(&self, secret: SecretHash) -> Result<Option<Identified>> {
+        self.read(|db, now| identify(db, secret, now))
+    }
+
+    async fn note_use(&self, secret: SecretHash) -> Result<()> {
+        self.write(move |db, now| {
+            db.prepare_cached(NOTE_USE)?
+                .execute(named_params! { ":sha256": secret.0, ":now": Col(now) })?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl SqliteStore {
+    /// What keys open is another now, and these sessions ended with it; says how many.
+    fn access_changed(&self, ended: &[UploadId]) -> u32 {
+        for id in ended {
+            self.changed(*id);
+        }
+        let _ = self.changes.send(Change::Access);
+        u32::try_from(ended.len()).unwrap_or(u32::MAX)
+    }
+}
+
+fn make_workspace(
+    db: &Connection,
+    name: &str,
+    alias: Option<&Alias>,
+    is_default: Option<bool>,
+    now: Timestamp,
+) -> Result<Workspace> {
+    let random = Alias::random();
+    let made = db.prepare_cached(MAKE_WORKSPACE)?.query_row(
+        named_params! {
+            ":id": Col(WorkspaceId::random()), ":alias": alias.unwrap_or(&random).as_str(),
+            ":name": name, ":is_default": is_default, ":now": Col(now),
+        },
+        rows::workspace,
+    );
+    taken(made)
+}
+
+/// What a unique name that is somebody else's already means.
+fn taken<T>(result: rusqlite::Result<T>) -> Result<T> {
+    match result {
+        Err(rusqlite::Error::SqliteFailure(why, _))
+            if why.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE =>
+        {
+            Err(StoreError::Taken)
+        }
+        Err(rusqlite::Error::QueryReturnedNoRows) => Err(StoreError::NotFound),
+        other => Ok(other?),
+    }
+}
+
+/// Cancels the open sessions that a query finds; says which.
+fn cancel_all(
+    db: &Connection,
+    open: &str,
+    of: impl rusqlite::ToSql,
+    now: Timestamp,
+) -> Result<Vec<UploadId>> {
+    let mut query = db.prepare_cached(open)?;
+    let found = query.query_map([of], |row| get(row, "id"))?;
+    let open: Vec<UploadId> = found.collect::<Result<_, _>>()?;
+    let mut cancelled = Vec::with_capacity(open.len());
+    for id in open {
+        match sessions::cancel(db, id, now) {
+            Ok(()) => cancelled.push(id),
+            // Its time was over already.
+            Err(StoreError::Closed(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(cancelled)
+}
+
+fn principal(row: &Row<'_>) -> rusqlite::Result<Principal> {
+    Ok(Principal {
+        id: get(row, "id")?,
+        kind: get(row, "kind")?,
+        name: row.get("name")?,
+        email: row.get("email")?,
+    })
+}
+
+fn make_principal(
+    db: &Connection,
+    kind: PrincipalKind,
+    name: &str,
+    email: Option<&str>,
+    now: Timestamp,
+) -> Result<Principal> {
+    let is_system = (kind == PrincipalKind::System).then_some(true);
+    Ok(db.prepare_cached(MAKE_PRINCIPAL)?.query_row(
+        named_params! {
+            ":id": Col(PrincipalId::new(now)), ":kind": kind.as_str(), ":name": name,
+            ":email": email, ":is_system": is_system, ":now": Col(now),
+        },
+        principal,
+    )?)
+}
+
+/// The person of this address, by the name that was said last; without an address, a new one.
+fn person(db: &Connection, name: &str, email: Option<&str>, now: Timestamp) -> Result<Principal> {
+    if let Some(email) = email {
+        let found = db
+            .prepare_cached(BY_EMAIL)?
+            .query_row([email], principal)
+            .optional()?;
+        if let Some(known) = found {
+            let mut rename = db.prepare_cached(RENAME_PRINCIPAL)?;
+            return Ok(rename.query_row((Col(known.id), name), principal)?);
+        }
+    }
+    make_principal(db, PrincipalKind::User, name, email, now)
+}
+
+/// Everything of a key that is in its own row.
+struct KeyRow {
+    id: ApiKeyId,
+    name: String,
+    principal: PrincipalId,
+    capabilities: Capabilities,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+}
+
+fn key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
+    Ok(KeyRow {
+        id: get(row, "id")?,
+        name: row.get("name")?,
+        principal: get(row, "principal_id")?,
+        capabilities: get(row, "capabilities")?,
+        created_at: get(row, "created_at")?,
+        expires_at: get_opt(row, "expires_at")?,
+        revoked_at: get_opt(row, "revoked_at")?,
+    })
+}
+
+/// The key with what belongs to it.
+fn whole_key(db: &Connection, key: KeyRow) -> Result<ApiKey> {
+    let mut query = db.prepare_cached(KEY_WORKSPACES)?;
+    let workspaces = query.query_map([Col(key.id)], rows::workspace)?;
+    let mut secrets = db.prepare_cached(SECRETS)?;
+    let secrets = secrets.query_map([Col(key.id)], |row| {
+        let prefix: String = row.get("prefix")?;
+        Ok((prefix, get_opt::<Timestamp>(row, "last_used_at")?))
+    })?;
+    let secrets: Vec<_> = secrets.collect::<Result<_, _>>()?;
+    Ok(ApiKey {
+        id: key.id,
+        name: key.name,
+        principal: db
+            .prepare_cached(PRINCIPAL)?
+            .query_row([Col(key.principal)], principal)?,
+        workspaces: workspaces.collect::<Result<_, _>>()?,
+        capabilities: key.capabilities,
+        last_used_at: secrets.iter().filter_map(|(_, used)| *used).max(),
+        prefix: secrets
+            .into_iter()
+            .next()
+            .map_or_else(String::new, |(prefix, _)| prefix),
+        created_at: key.created_at,
+        expires_at: key.expires_at,
+        revoked_at: key.revoked_at,
+    })
+}
+
+/// # Errors
+/// [`StoreError::NotFound`] for a key that opens nothing any more.
+fn live_key(db: &Connection, id: ApiKeyId, now: Timestamp) -> Result<KeyRow> {
+    let mut query = db.prepare_cached(LIVE_KEY)?;
+    let found = query.query_row(named_params! { ":id": Col(id), ":now": Col(now) }, key_row);
+    found.optional()?.ok_or(StoreError::NotFound)
+}
+
+fn create_key(db: &Connection, new: &NewKey, now: Timestamp) -> Result<ApiKey> {
+    let same_name = named_params! { ":name": new.name, ":now": Col(now) };
+    if db.prepare_cached(KEY_OF_NAME)?.exists(same_name)? {
+        return Err(StoreError::Taken);
+    }
+    let principal = match &new.person {
+        Some((name, email)) => person(db, name, email.as_deref(), now)?,
+        None => make_principal(db, PrincipalKind::ApiKey, &new.name, None, now)?,
+    };
+    let key = db.prepare_cached(MAKE_KEY)?.query_row(
+        named_params! {
+            ":id": Col(ApiKeyId::new(now)), ":name": new.name, ":principal_id": Col(principal.id),
+            ":capabilities": new.capabilities.to_string(), ":now": Col(now),
+            ":expires_at": new.expires_in.map(|life| Col(later(now, life))),
+        },
+        key_row,
+    )?;
+    for workspace in &new.workspaces {
+        db.prepare_cached(LET_INTO)?
+            .execute((Col(key.id), Col(*workspace)))?;
+    }
+    add_secret(db, key.id, &new.secret, now)?;
+    whole_key(db, key)
+}
+
+fn add_secret(db: &Connection, id: ApiKeyId, secret: &NewSecret, now: Timestamp) -> Result<()> {
+    db.prepare_cached(ADD_SECRET)?.execute(named_params! {
+        ":sha256": secret.hash.0, ":id": Col(id), ":prefix": secret.prefix, ":now": Col(now),
+    })?;
+    Ok(())
+}
+
+fn identify(db: &Connection, secret: SecretHash, now: Timestamp) -> Result<Option<Identified>> {
+    let mut query = db.prepare_cached(IDENTIFY)?;
+    let mut rows = query.query(named_params! { ":sha256": secret.0, ":now": Col(now) })?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let principal = principal(row)?;
+    let api_key = get(row, "api_key_id")?;
+    let (capabilities, last_used_at) = (get(row, "capabilities")?, get_opt(row, "last_used_at")?);
+    let mut workspaces: Vec<WorkspaceId> = get_opt(row, "workspace_id")?.into_iter().collect();
+    while let Some(row) = rows.next()? {
+        workspaces.extend(get_opt::<WorkspaceId>(row, "workspace_id")?);
+    }
+    let caller = Caller {
+        asked_by: principal.asks_as(None),
+        principal: Arc::new(principal),
+        workspaces: workspaces.into(),
+        capabilities,
+        credential: Some(Credential { api_key, secret }),
+    };
+    Ok(Some(Identified {
+        caller,
+        last_used_at,
+    }))
+}
