@@ -7,6 +7,7 @@ mod body;
 mod download;
 mod events;
 mod failure;
+mod grant;
 mod guards;
 mod health;
 mod linger;
@@ -27,7 +28,7 @@ use axum::{
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::Response,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 
 pub use self::guards::{Guards, is_links_only};
@@ -62,6 +63,15 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
         )
         .route("/uploads/{token}/events", get(events::events))
         .route("/uploads/{token}/qr.svg", get(events::qr_svg))
+        .route("/uploads/{token}/grant", post(grant::grant))
+        .route(
+            "/uploads/{token}/grant/{grant}",
+            put(grant::receive).delete(grant::give_back),
+        )
+        .route(
+            "/uploads/{token}/grant/{grant}/complete",
+            post(grant::complete),
+        )
         .route("/uploads/{token}/decline", post(link::decline))
         .route("/uploads/{token}/done", post(link::done));
     owners

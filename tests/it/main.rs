@@ -10,6 +10,7 @@ mod events;
 mod failures;
 mod files;
 mod forms;
+mod grants;
 mod guards;
 mod handles;
 mod harness;
