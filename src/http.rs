@@ -40,12 +40,13 @@ use crate::service::Service;
 ///
 /// Serve it with connection info, so that the rate limit knows addresses.
 pub fn router(service: &Service, listen: SocketAddr) -> Router {
-    let owners = Router::new()
-        .merge(mcp::route(service))
-        .layer(middleware::from_fn_with_state(
-            service.clone(),
-            auth::authenticate,
-        ));
+    let agents = Router::new()
+        .nest_service("/mcp", mcp::endpoint(service))
+        .layer(middleware::from_fn_with_state(service.clone(), mcp::visit));
+    let owners = agents.layer(middleware::from_fn_with_state(
+        service.clone(),
+        auth::authenticate,
+    ));
     with_links(owners, service, listen)
 }
 
