@@ -15,9 +15,11 @@ use std::{path::Path, sync::Arc};
 use askfile::{
     domain::{
         attachment::Target,
+        audit::Actor,
         ids::{AttemptId, ClaimId, MediaId, PrincipalId, UploadId},
         limits::Limits,
         media::{Content, Media, ScanStatus},
+        principal::PrincipalKind,
         session::{Metadata, State},
         workspace::Workspace,
     },
@@ -167,7 +169,6 @@ impl Bench {
             workspace_id: self.workspace.id,
             asked_by: "Claude".into(),
             created_by: somebody(),
-            api_key: None,
             purpose: "general".into(),
             prompt: None,
             metadata: Metadata::default(),
@@ -263,8 +264,13 @@ pub fn media() -> NewMedia {
 }
 
 /// A principal.
-pub fn somebody() -> PrincipalId {
-    PrincipalId::from_bytes([7; 16])
+pub fn somebody() -> Actor {
+    Actor::Principal {
+        id: PrincipalId::from_bytes([7; 16]),
+        kind: PrincipalKind::ApiKey,
+        name: "Somebody".into(),
+        api_key: None,
+    }
 }
 
 /// An attachment to the post of this id, at the end.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         attachment::{Attachment, Target},
+        audit::Action,
         capability::Capabilities,
         ids::{
             ApiKeyId, AttachmentId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId, WorkspaceId,
@@ -117,6 +118,17 @@ impl FromSql for Col<PrincipalKind> {
     }
 }
 
+impl FromSql for Col<Action> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        let mut actions = Action::ALL.iter();
+        actions
+            .find(|action| action.as_str() == word)
+            .map(|action| Self(*action))
+            .ok_or(FromSqlError::InvalidType)
+    }
+}
+
 impl FromSql for Col<Capabilities> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let read = value.as_str()?.parse();
@@ -131,7 +143,7 @@ pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-fn from_json<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
     serde_json::from_str(text).map_err(|error| FromSqlError::other(error).into())
 }
 
