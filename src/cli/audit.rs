@@ -46,8 +46,8 @@ pub struct Audit {
     /// One action, such as media.deleted, or all of a kind, such as 'upload.*'
     #[arg(long)]
     action: Option<String>,
-    /// What one actor did: a name, the id of a principal or of a key, or a kind: user, api_key, link
-    /// or system
+    /// What one actor did: a name, the id of a principal or of a key, or one of the words `user`,
+    /// `api_key`, `link` and `system`
     #[arg(long)]
     actor: Option<String>,
     /// Print what is done from now on, as it is done; with --since also what was done from then on
@@ -106,10 +106,8 @@ impl Audit {
         let mut printer = Printer {
             aliases: BTreeMap::new(),
             as_json: self.json,
+            has_begun: false,
         };
-        if !self.json && write_all(&[HEAD.to_owned()]).is_err() {
-            return Ok(());
-        }
         let (mut start, mut newest) = (Start::At(since), None);
         loop {
             let request = AuditRequest {
@@ -120,21 +118,22 @@ impl Audit {
                 actor: self.actor.clone(),
             };
             let mut page = service.audit(operator, request).await?;
-            let last = *newest.get_or_insert(page.newest);
-            if self.follow && !matches!(start, Start::Added(_)) {
+            let first_newest = *newest.get_or_insert(page.newest);
+            let is_following = matches!(start, Start::Added(_));
+            if self.follow && !is_following {
                 // What is added while this is printed comes after it.
-                page.entries.retain(|entry| entry.id <= last);
+                page.entries.retain(|entry| entry.id <= first_newest);
             }
             let lines = printer.lines(service, operator, &page.entries).await?;
             // Nobody reads any more.
             if write_all(&lines).is_err() {
                 return Ok(());
             }
-            start = match (page.next, start) {
-                (Some(next), _) => next,
-                (None, _) if !self.follow => return Ok(()),
-                (None, Start::Added(_)) => Start::Added(page.newest),
-                (None, _) => Start::Added(last),
+            start = match page.next {
+                Some(next) => next,
+                None if !self.follow => return Ok(()),
+                None if is_following => Start::Added(page.newest),
+                None => Start::Added(first_newest),
             };
             if page.next.is_none() {
                 tokio::time::sleep(LOOK).await;
@@ -157,6 +156,7 @@ const HEAD: &str = "TIME                  WORKSPACE  WHO                   WHAT"
 struct Printer {
     aliases: BTreeMap<WorkspaceId, String>,
     as_json: bool,
+    has_begun: bool,
 }
 
 impl Printer {
@@ -174,7 +174,10 @@ impl Printer {
             let all = service.workspaces(operator).await?.into_iter();
             self.aliases = all.map(|of| (of.id, of.alias.to_string())).collect();
         }
-        Ok(entries.iter().map(|entry| self.line(entry)).collect())
+        let head = (!self.has_begun).then(|| HEAD.to_owned());
+        self.has_begun = true;
+        let lines = entries.iter().map(|entry| self.line(entry));
+        Ok(head.into_iter().chain(lines).collect())
     }
 
     fn line(&self, entry: &Entry) -> String {
@@ -233,13 +236,14 @@ fn told(entry: &Entry) -> String {
         }
         Action::MediaDeleted => format!("deleted the file {it}"),
         Action::MediaRetired => format!("deleted the file {it}: it was to be kept no longer"),
-        Action::KeyCreated => format!("made {}, which may {}", key(), all(&detail["capabilities"])),
+        Action::KeyCreated => {
+            let (none, may) = (Value::Null, &detail["capabilities"]);
+            format!("made {}, which may {}", key(), more(&none, may))
+        }
         Action::KeyRotated => format!("gave {} a new secret", key()),
         Action::KeyRevoked => format!("revoked {}", key()),
-        Action::KeyAllowed | Action::KeyDenied => {
-            let (from, to) = (all(&detail["from"]), all(&detail["to"]));
-            format!("changed what {} may do: it was {from}, it is {to}", key())
-        }
+        Action::KeyAllowed => format!("allowed {} {}", key(), more(&detail["from"], &detail["to"])),
+        Action::KeyDenied => format!("denied {} {}", key(), more(&detail["to"], &detail["from"])),
         Action::WorkspaceCreated => format!("made the workspace {}", called(detail)),
         Action::WorkspaceRenamed => {
             let (from, to) = (called(&detail["from"]), called(&detail["to"]));
@@ -256,13 +260,18 @@ fn called(names: &Value) -> String {
     format!("“{}” ({})", text("name"), text("alias"))
 }
 
-fn all(words: &Value) -> String {
-    let words = words.as_array().into_iter().flatten();
-    let words: Vec<_> = words.filter_map(Value::as_str).collect();
-    match &words[..] {
-        [] => "nothing".into(),
-        words => words.join(", "),
+/// The words of a list that another one does not have.
+fn more(than: &Value, list: &Value) -> String {
+    let words = |list: &Value| -> Vec<String> {
+        let words = list.as_array().into_iter().flatten();
+        words.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let mut more = words(list);
+    more.retain(|word| !words(than).contains(word));
+    if more.is_empty() {
+        return "nothing".to_owned();
     }
+    more.join(", ")
 }
 
 fn facts(entry: &Entry) -> Value {

@@ -317,9 +317,10 @@ fn archive_workspace(
     db.prepare_cached(ARCHIVE_WORKSPACE)?
         .execute(named_params! { ":id": Col(id), ":at": at })?;
     if before.archived_at.is_some() != is_archived {
-        let action = match is_archived {
-            true => Action::WorkspaceArchived,
-            false => Action::WorkspaceReopened,
+        let action = if is_archived {
+            Action::WorkspaceArchived
+        } else {
+            Action::WorkspaceReopened
         };
         audit::note(db, &Note::new(by, action, id, id), now)?;
     }
