@@ -14,7 +14,7 @@ mod upload_request;
 mod upload_status;
 mod wait;
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use http::request::Parts;
 use rmcp::{
@@ -27,7 +27,7 @@ use rmcp::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
         Implementation, ListResourceTemplatesResult, ListToolsResult, MetaObject,
         PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-        ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+        ServerCapabilities, ServerConfig, SubscriptionFilter,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
     tool_handler,
@@ -39,16 +39,28 @@ use crate::{
     config::Auth,
     domain::{caller::Caller, capability::Capability},
     error::Error,
-    service::Service,
+    service::{Service, must},
 };
 
 const INSTRUCTIONS: &str = include_str!("../tools/server.md");
+
+/// What the tools are. Their schemas take a megabyte, which a process that nobody speaks MCP with
+/// does without.
+static ROUTER: LazyLock<ToolRouter<Tools>> = LazyLock::new(|| {
+    Tools::upload_create_router()
+        + Tools::upload_status_router()
+        + Tools::upload_request_router()
+        + Tools::upload_cancel_router()
+        + Tools::attach_media_router()
+        + Tools::media_list_router()
+        + Tools::media_get_router()
+        + Tools::media_delete_router()
+});
 
 /// The tools, on one service. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Tools {
     service: Service,
-    router: Arc<ToolRouter<Self>>,
     is_local: bool,
 }
 
@@ -63,17 +75,8 @@ impl Tools {
     /// authority of a [`Caller`] in the request's extensions.
     #[must_use]
     pub fn new(service: Service) -> Self {
-        let router = Self::upload_create_router()
-            + Self::upload_status_router()
-            + Self::upload_request_router()
-            + Self::upload_cancel_router()
-            + Self::attach_media_router()
-            + Self::media_list_router()
-            + Self::media_get_router()
-            + Self::media_delete_router();
         Self {
             service,
-            router: Arc::new(router),
             is_local: false,
         }
     }
@@ -106,10 +109,23 @@ impl Tools {
         let name = info.map(|info| info.title.unwrap_or(info.name));
         Ok(self.service.open_caller(name.as_deref()))
     }
+
+    async fn call(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(&context);
+        if let Err(error) = caller.and_then(|caller| may_use(&request.name, &caller)) {
+            return error.into_call_tool_result();
+        }
+        let call = ToolCallContext::new(self, request, context);
+        ROUTER.call(call).await
+    }
 }
 
 /// What a tool takes; what is not here takes nothing but the session's workspace. The operations
-/// check it: here it only decides what is listed.
+/// check it too; here it decides what is listed, and is said before anything else.
 const NEEDED: [(&str, Capability); 7] = [
     ("upload_create", Capability::AssetUpload),
     ("upload_request", Capability::AssetUpload),
@@ -120,12 +136,14 @@ const NEEDED: [(&str, Capability); 7] = [
     ("media_delete", Capability::MediaDelete),
 ];
 
-fn is_listed(tool: &Tool, caller: &Caller) -> bool {
-    let needed = NEEDED.iter().find(|(name, _)| *name == tool.name);
-    needed.is_none_or(|(_, need)| caller.capabilities.has(*need))
+/// # Errors
+/// [`Error::ToolNotEnabled`] or [`Error::PermissionDenied`] for a tool that this caller may not use.
+fn may_use(tool: &str, caller: &Caller) -> Result<(), Error> {
+    let needed = NEEDED.iter().find(|(name, _)| *name == tool);
+    needed.map_or(Ok(()), |(_, need)| must(caller, *need))
 }
 
-#[tool_handler(router = self.router)]
+#[tool_handler(router = ROUTER)]
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let name = Implementation::new("askfile", env!("CARGO_PKG_VERSION"))
@@ -146,8 +164,8 @@ impl ServerHandler for Tools {
     ) -> Result<ListToolsResult, ErrorData> {
         let caller = self.caller(&context);
         let caller = caller.map_err(|error| refusal(&error))?;
-        let mut tools = self.router.list_all();
-        tools.retain(|tool| is_listed(tool, &caller));
+        let mut tools = ROUTER.list_all();
+        tools.retain(|tool| may_use(&tool.name, &caller).is_ok());
         let mut listed = ListToolsResult::with_all_items(tools);
         let version = context.protocol_version();
         if version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
@@ -155,6 +173,14 @@ impl ServerHandler for Tools {
             (listed.ttl_ms, listed.cache_scope) = (Some(0), Some(CacheScope::Private));
         }
         Ok(listed)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.call(request, context).await
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
@@ -206,7 +232,7 @@ impl ServerHandler for Tools {
 #[must_use]
 pub fn routes<S: Send + Sync + 'static>(tools: &Tools) -> ToolRouter<S> {
     let mut routes = ToolRouter::new();
-    for tool in tools.router.list_all() {
+    for tool in ROUTER.list_all() {
         let tools = tools.clone();
         routes.add_route(ToolRoute::new_dyn(
             tool,
@@ -217,8 +243,7 @@ pub fn routes<S: Send + Sync + 'static>(tools: &Tools) -> ToolRouter<S> {
                     params.arguments = call.arguments;
                     params.input_responses = call.input_responses;
                     params.request_state = call.request_state;
-                    let call = ToolCallContext::new(&tools, params, call.request_context);
-                    tools.router.call(call).await
+                    tools.call(params, call.request_context).await
                 })
             },
         ));

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     attach::{AttachRequest, What},
+    authority::must,
     create::CreateRequest,
     download::LINK_LIFE,
     download::Signed,

@@ -32,7 +32,8 @@ const OF_DATA: [&str; 2] = ["data_dir", "log"];
 
 impl Args for Flags {
     fn augment_args(command: Command) -> Command {
-        command.args(args(|_| true))
+        // Of the many commands, one is run: the flags of the others are never made.
+        command.defer(|command| command.args(args(|_| true)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -42,7 +43,7 @@ impl Args for Flags {
 
 impl Args for DataFlags {
     fn augment_args(command: Command) -> Command {
-        command.args(args(|setting| OF_DATA.contains(&setting.key)))
+        command.defer(|command| command.args(args(|setting| OF_DATA.contains(&setting.key))))
     }
 
     fn augment_args_for_update(command: Command) -> Command {

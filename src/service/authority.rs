@@ -147,7 +147,7 @@ const UNKNOWN_KEY: &str = "This key is not known here: it is wrong, has ended or
 
 /// # Errors
 /// [`Error::ToolNotEnabled`] or [`Error::PermissionDenied`] without this capability.
-pub(super) fn must(caller: &Caller, need: Capability) -> Result<()> {
+pub fn must(caller: &Caller, need: Capability) -> Result<()> {
     if caller.capabilities.has(need) {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! Benchmarks on the real binary, each against something real in the same run. They print ratios;
-//! run them by hand with `tests/bench/run [download|images|large|slow|s3|small|status]`, on a machine at
-//! rest.
+//! run them by hand with `tests/bench/run [download|images|keys|large|slow|s3|small|status]`, on a
+//! machine at rest.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -8,6 +8,7 @@
 mod client;
 mod download;
 mod images;
+mod keys;
 mod large;
 #[cfg(feature = "s3")]
 mod s3;
@@ -42,6 +43,9 @@ fn main() {
     let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
     if runs("status") {
         runtime.block_on(status::run());
+    }
+    if runs("keys") {
+        runtime.block_on(keys::run());
     }
     if runs("small") {
         runtime.block_on(small::run());

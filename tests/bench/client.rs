@@ -81,6 +81,11 @@ impl Client {
 
 /// The bytes of a tool call.
 pub fn call(host: &str, tool: &str, arguments: &Value) -> Vec<u8> {
+    call_with("", host, tool, arguments)
+}
+
+/// The same, with more headers: whole lines.
+pub fn call_with(headers: &str, host: &str, tool: &str, arguments: &Value) -> Vec<u8> {
     let body = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": {
@@ -96,7 +101,7 @@ pub fn call(host: &str, tool: &str, arguments: &Value) -> Vec<u8> {
     format!(
         "POST /mcp HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
          accept: application/json, text/event-stream\r\nmcp-protocol-version: 2026-07-28\r\n\
-         mcp-method: tools/call\r\nmcp-name: {tool}\r\ncontent-length: {}\r\n\r\n{body}",
+         mcp-method: tools/call\r\nmcp-name: {tool}\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into()

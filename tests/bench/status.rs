@@ -70,7 +70,7 @@ fn bare_process() -> (Child, String) {
 }
 
 /// Seconds of each call.
-async fn timed(client: &mut Client, request: &[u8]) -> Vec<f64> {
+pub async fn timed(client: &mut Client, request: &[u8]) -> Vec<f64> {
     let mut seconds = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
         let began = Instant::now();
