@@ -121,3 +121,30 @@ fn actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
         api_key: get_opt(row, "api_key_id")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::schema;
+
+    #[test]
+    fn no_page_is_found_by_looking_at_every_line() {
+        let mut db = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut db).unwrap();
+        for (sql, index) in [
+            (BY_TIME, "INDEX audit_time"),
+            (BY_TIME_IN, "INDEX audit_workspace"),
+            (AS_ADDED, "INTEGER PRIMARY KEY"),
+        ] {
+            let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let nothing = vec![0; plan.parameter_count()];
+            let steps = plan.query_map(rusqlite::params_from_iter(nothing), |row| row.get(3));
+            let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+            assert_eq!(steps.len(), 1, "no sorting besides: {steps:?}");
+            assert!(
+                steps[0].starts_with("SEARCH") && steps[0].contains(index),
+                "{steps:?}"
+            );
+        }
+    }
+}
