@@ -15,7 +15,7 @@ use std::{path::Path, sync::Arc};
 use askfile::{
     domain::{
         attachment::Target,
-        audit::Actor,
+        audit::{Action, Actor},
         ids::{AttemptId, ClaimId, MediaId, PrincipalId, UploadId},
         limits::Limits,
         media::{Content, Media, ScanStatus},
@@ -26,10 +26,13 @@ use askfile::{
     link::Token,
     store::{
         ClaimOutcome, ClaimRequest, NewAttachment, NewMedia, NewSession, Result, SessionRef,
-        SessionView, UploadStore, identity::IdentityStore, sqlite::SqliteStore,
+        SessionView, UploadStore,
+        audit::{AuditQuery, AuditStore, Start},
+        identity::IdentityStore,
+        sqlite::SqliteStore,
     },
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use crate::harness::{TestClock, secs};
@@ -121,9 +124,9 @@ every_store_keeps_its_promises! {
 }
 
 /// Everything that is remembered.
-pub trait Store: UploadStore + IdentityStore {}
+pub trait Store: UploadStore + IdentityStore + AuditStore {}
 
-impl<T: UploadStore + IdentityStore> Store for T {}
+impl<T: UploadStore + IdentityStore + AuditStore> Store for T {}
 
 /// A database, and a clock that its leases are judged by.
 #[async_trait::async_trait]
@@ -192,6 +195,19 @@ impl Bench {
     pub async fn view(&self, id: UploadId) -> SessionView {
         let found = self.store.find(SessionRef::Id(id)).await.unwrap();
         found.unwrap()
+    }
+
+    /// How many lines the log has of this.
+    pub async fn noted(&self, action: Action) -> usize {
+        let query = AuditQuery {
+            workspace: Some(self.workspace.id),
+            start: Start::At(Timestamp::MIN),
+            until: Timestamp::MAX,
+            actions: vec![action],
+            actor: None,
+            most: 100,
+        };
+        self.store.audit(query).await.unwrap().entries.len()
     }
 
     pub async fn state(&self, id: UploadId) -> State {

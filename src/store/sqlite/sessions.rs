@@ -236,8 +236,7 @@ impl<'a> Current<'a> {
     }
 
     pub(super) fn apply(&mut self, event: Event, by: &Actor) -> Result<State> {
-        let before = self.session.state;
-        self.session.state = before.after(event)?;
+        self.session.state = self.session.state.after(event)?;
         if !self.session.state.is_open() && self.session.ended_at.is_none() {
             self.session.ended_at = Some(self.now);
         }
@@ -245,9 +244,7 @@ impl<'a> Current<'a> {
             ":id": Col(self.session.id), ":state": Col(self.session.state),
             ":redeem_by": Col(self.session.redeem_by), ":ended_at": self.session.ended_at.map(Col),
         })?;
-        if self.session.state != before {
-            self.note_end(event, by)?;
-        }
+        self.note_end(event, by)?;
         Ok(self.session.state)
     }
 

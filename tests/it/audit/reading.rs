@@ -116,6 +116,13 @@ async fn who_follows_the_log_misses_nothing_whichever_process_and_clock_it_comes
     };
     let added = askfile.service.audit(&operator, added).await.unwrap();
     assert_eq!(added.entries.len(), 2);
+    let early = AuditRequest {
+        start: Start::Added(first.newest),
+        until: Some(askfile.service.now()),
+        ..everything()
+    };
+    let early = askfile.service.audit(&operator, early).await.unwrap();
+    assert_eq!(early.entries, added.entries[..1]);
     let nothing = AuditRequest {
         start: Start::Added(added.newest),
         ..everything()
