@@ -104,7 +104,7 @@ pub async fn start_at(
     let path = folder.join(DATABASE);
     let store = SqliteStore::open(&path, Arc::clone(&clock))
         .map_err(|cause| StartError::Store { path, cause })?;
-    let store = Arc::new(store);
+    let store = Arc::new(store.with_quota(settings.quota()));
     let foundations = Foundations {
         settings,
         public_url: public_url.into(),

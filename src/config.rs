@@ -22,8 +22,9 @@ pub use self::{
 };
 use self::{
     forms::{
-        Address, Allowed, Folder, Form, Format, InWorkspace, Keys, KindSize, MimeTypes, Mode,
-        Number, Objects, PageAddress, PublicUrl, Scanner, Size, StoreReach, Switch, Text, Within,
+        Address, Allowed, Folder, Form, Format, InWorkspace, Keys, KindSize, Limit, MimeTypes,
+        Mode, Number, Objects, PageAddress, PublicUrl, Scanner, Size, StoreReach, Switch, Text,
+        Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
@@ -34,6 +35,7 @@ use crate::{
         capability::Capabilities,
         mime::{Kind, MimePattern},
         purpose::Purpose,
+        quota::Quota,
         workspace::WorkspaceRef,
     },
     intake::scan::Clamd,
@@ -104,6 +106,16 @@ settings! {
 
     /// Uploads received at the same time; one more is asked to come back.
     max_concurrent_uploads: usize = Number(1..=1_000_000), "256";
+
+    /// Most bytes of files that a workspace may have; `none` is no limit. A workspace may have a quota
+    /// of its own: `askfile workspace set`.
+    quota_stored as "quota.stored": Option<u64> = Limit, "none";
+
+    /// Most bytes that may be on their way to a workspace at one time; `none` is no limit.
+    quota_in_flight as "quota.in_flight": Option<u64> = Limit, "none";
+
+    /// Most links of a workspace that may be open at one time; 0 is no limit.
+    quota_links as "quota.links": u64 = Number(0..=1_000_000_000), "10000";
 
     /// The clamd that looks at every file before it is handed out: the path of its socket, or its
     /// host and port, such as `127.0.0.1:3310`; `none`: files are not scanned.
@@ -213,6 +225,16 @@ impl Settings {
             Kind::Audio => self.max_audio_size,
             Kind::Document => self.max_document_size,
             Kind::Other => None,
+        }
+    }
+
+    /// What a workspace without quotas of its own may use.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        Quota {
+            stored_bytes: self.quota_stored,
+            in_flight_bytes: self.quota_in_flight,
+            open_links: Some(self.quota_links).filter(|most| *most > 0),
         }
     }
 

@@ -11,5 +11,6 @@ pub mod media;
 pub mod mime;
 pub mod principal;
 pub mod purpose;
+pub mod quota;
 pub mod session;
 pub mod workspace;

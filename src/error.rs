@@ -12,6 +12,7 @@ use crate::{
     domain::{
         attachment::Target,
         mime::{Kind, MimePattern, friendly_name},
+        quota::UsedUp,
         session::{LastError, State},
     },
 };
@@ -107,6 +108,9 @@ pub enum Error {
         /// When to try again, in seconds.
         retry_after: u32,
     },
+    /// The workspace may not use more.
+    #[error("{}", used_up(*.0))]
+    QuotaExceeded(UsedUp),
     /// The file is not judged yet.
     #[error("This file is still being checked.")]
     ScanPending,
@@ -246,6 +250,9 @@ impl Error {
             Self::RateLimited { .. } => row("RATE_LIMITED", K::HttpError, S::TOO_MANY_REQUESTS,
                 "Wait a minute and try again.",
                 "Wait as long as Retry-After says and try again; the link still works."),
+            Self::QuotaExceeded(_) => row("QUOTA_EXCEEDED", K::HttpError, S::TOO_MANY_REQUESTS,
+                "Go back to the chat and say so there.",
+                "Nothing was stored and the link still works. Make room with media_delete or upload_cancel, or tell the person who runs the server."),
             Self::ScanPending => row("SCAN_PENDING", K::ValidationError, S::CONFLICT,
                 "Wait a few seconds.",
                 "Try again in a few seconds."),
@@ -357,6 +364,14 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
+fn used_up(what: UsedUp) -> &'static str {
+    match what {
+        UsedUp::Stored => "The workspace that this file is for has no room for it.",
+        UsedUp::InFlight => "Too much is on its way to this workspace at the moment.",
+        UsedUp::Links => "The workspace has as many open links as it may have.",
+    }
+}
+
 fn wrong_type(found: Option<&str>, allowed: &[MimePattern]) -> String {
     let accepted = accepted(allowed);
     match found {
@@ -450,6 +465,7 @@ mod tests {
             Error::Unauthenticated("x"),
             Error::NoSuchKey,
             Error::RateLimited { retry_after: 1 },
+            Error::QuotaExceeded(UsedUp::Stored),
             Error::ScanPending,
             Error::ScanBlocked("x".into()),
             Error::Unavailable("x".into()),

@@ -20,7 +20,7 @@ mod receive;
 mod status;
 mod sweep;
 mod verify;
-mod workspaces;
+pub mod workspaces;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -277,6 +277,7 @@ impl From<StoreError> for Error {
                  not stored."
                     .into(),
             ),
+            StoreError::OverQuota(what) => Self::QuotaExceeded(what),
             StoreError::Taken => Self::Conflict("Another one has that name.".into()),
             StoreError::Illegal(_) => Self::Conflict("That is not possible at this point.".into()),
             StoreError::NewerSchema { .. } | StoreError::Database(_) => Self::internal(error),

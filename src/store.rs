@@ -18,6 +18,7 @@ use crate::{
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         limits::Limits,
         media::{Content, Dimensions, Filter, Media, ScanStatus, media_of_key},
+        quota::UsedUp,
         session::{IllegalMove, LastError, Metadata, State, Tally, UploadSession},
     },
     link::Token,
@@ -32,6 +33,9 @@ use crate::{
 #[async_trait]
 pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// Remembers a new session, `pending` from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::OverQuota`] if the workspace may not have one more.
     async fn create(&self, new: NewSession) -> Result<UploadSession>;
 
     /// The session as it stands now, time included: a link that lapsed a second ago is `expired`
@@ -56,7 +60,7 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Closed`] in a final state and once the link's time is over,
-    /// [`StoreError::AllTaken`] without a free slot.
+    /// [`StoreError::AllTaken`] without a free slot; [`StoreError::OverQuota`].
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome>;
 
     /// Keeps a claim for another `lease`, and remembers where its bytes will be published.
@@ -70,6 +74,12 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
         media_key: Option<String>,
     ) -> Result<()>;
 
+    /// From now on the file of this claim may turn out to have so many bytes; never fewer than before.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`]; [`StoreError::OverQuota`] if the workspace may not have as many.
+    async fn reserve(&self, claim: ClaimId, bytes: u64) -> Result<()>;
+
     /// Remembers the key of what was begun in the object store for a claim's bytes.
     ///
     /// # Errors
@@ -79,7 +89,8 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// Turns a claim into a stored media.
     ///
     /// # Errors
-    /// [`StoreError::ClaimGone`] once the claim was lost: the bytes are nobody's.
+    /// [`StoreError::ClaimGone`] once the claim was lost, and [`StoreError::OverQuota`]: the bytes are
+    /// nobody's.
     async fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> Result<SessionView>;
 
     /// Takes up to `most` media whose check is due; each comes again after `lease` unless
@@ -96,7 +107,8 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// The media is what it should be and its bytes are published.
     ///
     /// # Errors
-    /// [`StoreError::ClaimGone`] once the turn was lost.
+    /// [`StoreError::ClaimGone`] once the turn was lost; [`StoreError::OverQuota`] if it is larger now
+    /// than the workspace has room for.
     async fn pass_check(
         &self,
         media: MediaId,
@@ -260,6 +272,9 @@ pub enum StoreError {
     /// Another one has that name.
     #[error("the name is taken")]
     Taken,
+    /// The workspace may not use more of it.
+    #[error("the quota is used up: {0:?}")]
+    OverQuota(UsedUp),
     /// The move is not in the table.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
@@ -339,6 +354,9 @@ pub struct ClaimRequest {
     pub attempt: Option<AttemptId>,
     /// For how long, from now or from the last heartbeat.
     pub lease: SignedDuration,
+    /// How many bytes the file will have, at the least and as far as can be told. Room is made for
+    /// the latter, or else for the former.
+    pub bytes: (u64, u64),
 }
 
 /// What became of a [`ClaimRequest`].
@@ -348,6 +366,8 @@ pub enum ClaimOutcome {
     Taken {
         /// Its slot.
         slot: u32,
+        /// For how many bytes room was made.
+        reserved: u64,
     },
     /// The same attempt was stored before; this is what it brought.
     StoredBefore(Box<Media>),

@@ -5,10 +5,17 @@ use serde_json::{Value, json};
 
 use super::{keys::sentence, open, say, table::columns};
 use crate::{
-    config::{DataFlags, Flags, Settings},
-    domain::{caller::Caller, workspace::Workspace},
+    config::{
+        DataFlags, Flags, Settings,
+        units::{self, size_text},
+    },
+    domain::{
+        caller::Caller,
+        quota::{OwnLimit, OwnQuota},
+        workspace::Workspace,
+    },
     error::Error,
-    service::{Service, answers::rfc3339},
+    service::{Service, answers::rfc3339, workspaces::Used},
 };
 
 /// `askfile workspace`
@@ -24,6 +31,10 @@ enum Command {
     Create(Create),
     /// List the workspaces
     List(List),
+    /// Show what a workspace uses, and what it may use
+    Show(Show),
+    /// Give a workspace quotas of its own
+    Set(Set),
     /// Give a workspace another name or alias
     Rename(Rename),
     /// Close a workspace: its open links are closed and no key gets in; its files stay
@@ -57,6 +68,54 @@ struct List {
 }
 
 #[derive(Debug, Args)]
+struct Show {
+    /// Its alias or id
+    workspace: String,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    flags: DataFlags,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("quota").required(true).multiple(true))]
+struct Set {
+    /// Its alias or id
+    workspace: String,
+    /// Most bytes of its files, such as 50GB; `none` is no limit, `default` what the settings say
+    #[arg(long, value_name = "SIZE", value_parser = size, group = "quota")]
+    stored: Option<OwnLimit>,
+    /// Most bytes that may be on their way to it at one time, in the same way
+    #[arg(long, value_name = "SIZE", value_parser = size, group = "quota")]
+    in_flight: Option<OwnLimit>,
+    /// Most links that may be open at one time, in the same way
+    #[arg(long, value_name = "NUMBER", value_parser = number, group = "quota")]
+    links: Option<OwnLimit>,
+    #[command(flatten)]
+    flags: DataFlags,
+}
+
+fn size(text: &str) -> Result<OwnLimit, String> {
+    limit(text, units::parse_size)
+}
+
+fn number(text: &str) -> Result<OwnLimit, String> {
+    limit(text, |text| {
+        let number = text.parse();
+        number.map_err(|_| "not a whole number".to_owned())
+    })
+}
+
+fn limit(text: &str, read: fn(&str) -> Result<u64, String>) -> Result<OwnLimit, String> {
+    match text {
+        "none" => Ok(OwnLimit::Unlimited),
+        "default" => Ok(OwnLimit::Default),
+        text => read(text).map(OwnLimit::At),
+    }
+}
+
+#[derive(Debug, Args)]
 struct Rename {
     /// Its alias or id
     workspace: String,
@@ -86,6 +145,8 @@ impl WorkspaceCommand {
         match &self.command {
             Command::Create(of) => &of.flags.0,
             Command::List(of) => &of.flags.0,
+            Command::Show(of) => &of.flags.0,
+            Command::Set(of) => &of.flags.0,
             Command::Rename(of) => &of.flags.0,
             Command::Archive(of) => &of.flags.0,
         }
@@ -97,6 +158,8 @@ impl WorkspaceCommand {
         let done = match self.command {
             Command::Create(create) => create.run(&service, &operator).await,
             Command::List(list) => list.run(&service, &operator).await,
+            Command::Show(show) => show.run(&service, &operator).await,
+            Command::Set(set) => set.run(&service, &operator).await,
             Command::Rename(rename) => rename.run(&service, &operator).await,
             Command::Archive(archive) => archive.run(&service, &operator).await,
         };
@@ -146,6 +209,82 @@ impl List {
         say(&columns(["ALIAS", "ID", "NAME", "MADE", ""], &rows));
         Ok(())
     }
+}
+
+impl Show {
+    async fn run(self, service: &Service, operator: &Caller) -> Result<(), Error> {
+        let used = service.usage(operator, &self.workspace).await?;
+        if self.json {
+            let mut shown = facts(&used.workspace);
+            shown["usage"] = json!({
+                "stored_bytes": used.usage.stored_bytes,
+                "in_flight_bytes": used.usage.in_flight_bytes,
+                "open_links": used.usage.open_links,
+            });
+            shown["quota"] = json!({
+                "stored_bytes": used.quota.stored_bytes,
+                "in_flight_bytes": used.quota.in_flight_bytes,
+                "open_links": used.quota.open_links,
+            });
+            say(&format!("{shown:#}"));
+        } else {
+            say(&text(&used));
+        }
+        Ok(())
+    }
+}
+
+impl Set {
+    async fn run(self, service: &Service, operator: &Caller) -> Result<(), Error> {
+        let change = |own: OwnQuota| OwnQuota {
+            stored_bytes: self.stored.unwrap_or(own.stored_bytes),
+            in_flight_bytes: self.in_flight.unwrap_or(own.in_flight_bytes),
+            open_links: self.links.unwrap_or(own.open_links),
+        };
+        let used = service.set_quota(operator, &self.workspace, change).await?;
+        say(&text(&used));
+        Ok(())
+    }
+}
+
+/// What a workspace uses of what it may.
+fn text(used: &Used) -> String {
+    let Used {
+        workspace,
+        usage,
+        own,
+        quota,
+    } = used;
+    let row = |what: &str, now: String, most: Option<String>, own: OwnLimit| {
+        let whose = match own {
+            OwnLimit::Default => "by the settings",
+            OwnLimit::Unlimited | OwnLimit::At(_) => "its own",
+        };
+        let most = most.unwrap_or("no limit".into());
+        [what.to_owned(), now, most, whose.to_owned()]
+    };
+    let rows = [
+        row(
+            "stored files",
+            size_text(usage.stored_bytes),
+            quota.stored_bytes.map(size_text),
+            own.stored_bytes,
+        ),
+        row(
+            "on their way",
+            size_text(usage.in_flight_bytes),
+            quota.in_flight_bytes.map(size_text),
+            own.in_flight_bytes,
+        ),
+        row(
+            "open links",
+            usage.open_links.to_string(),
+            quota.open_links.map(|most| most.to_string()),
+            own.open_links,
+        ),
+    ];
+    let head = format!("{}  {}  {}", workspace.alias, workspace.id, workspace.name);
+    format!("{head}\n\n{}", columns(["", "NOW", "AT MOST", ""], &rows))
 }
 
 impl Rename {

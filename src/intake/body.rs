@@ -28,6 +28,8 @@ pub const MOST_DESCRIPTION: usize = 500;
 const MOST_BEFORE_FILE: u64 = 16 * 1024;
 /// Most bytes of a form outside its file: headers, boundaries, other fields.
 pub const MOST_OUTSIDE_FILE: u64 = 64 * 1024;
+/// What most files are smaller than whose length nobody says.
+const SMALL: u64 = 1 << 20;
 /// How much of a form is parsed at once while it is not the file.
 const SLICE: usize = 4 * 1024;
 
@@ -58,6 +60,17 @@ impl FileBody {
     pub fn raw(body: Body, name: Option<String>) -> Self {
         let stream = body.into_data_stream();
         Self(Inner::Raw { stream, name })
+    }
+
+    /// How many bytes the file has at the least, and as far as can be told, if the body's length is
+    /// what the sender says.
+    #[must_use]
+    pub fn file_bytes(&self, declared: Option<u64>) -> (u64, u64) {
+        match (declared, &self.0) {
+            (None, _) => (0, SMALL),
+            (Some(length), Inner::Raw { .. }) => (length, length),
+            (Some(length), Inner::Form(_)) => (length.saturating_sub(MOST_OUTSIDE_FILE), length),
+        }
     }
 
     /// A body that is a form.

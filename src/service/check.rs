@@ -60,6 +60,8 @@ impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::ClaimGone => Self::Lost,
+            // Made uniform, a picture can be larger than it came.
+            error @ StoreError::OverQuota(_) => Self::Refused(error.into()),
             error => Self::Failed(error.into()),
         }
     }

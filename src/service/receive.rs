@@ -91,6 +91,7 @@ impl Service {
             from: incoming.from,
             attempt: incoming.attempt,
             declared_bytes: incoming.declared_bytes,
+            bytes: body.file_bytes(incoming.declared_bytes),
         };
         let task = async move { service.take_in(session, body, sender).await };
         tokio::spawn(task).await.map_err(Error::internal)?
@@ -116,9 +117,10 @@ impl Service {
         mut body: FileBody,
         sender: Sender,
     ) -> Result<Received> {
-        let claim = Claim {
+        let mut claim = Claim {
             id: ClaimId::random(),
             media: MediaId::new(self.clock.now()),
+            reserved: 0,
         };
         let outcome = self
             .store
@@ -128,10 +130,14 @@ impl Service {
                 media: claim.media,
                 attempt: sender.attempt,
                 lease: signed(self.lease()),
+                bytes: sender.bytes,
             })
             .await?;
         let slot = match outcome {
-            ClaimOutcome::Taken { slot } => slot,
+            ClaimOutcome::Taken { slot, reserved } => {
+                claim.reserved = reserved;
+                slot
+            }
             ClaimOutcome::StoredBefore(media) => {
                 return Ok(Received {
                     session,
@@ -209,6 +215,8 @@ struct Sender {
     from: IpAddr,
     attempt: Option<AttemptId>,
     declared_bytes: Option<u64>,
+    /// How many bytes the file has, at the least and as far as can be told.
+    bytes: (u64, u64),
 }
 
 /// What an earlier request of the same attempt brought, whose answer was lost.

@@ -9,10 +9,24 @@ use crate::{
     domain::{
         caller::Caller,
         capability::Capability,
+        quota::{OwnQuota, Quota, Usage},
         workspace::{Alias, Workspace, WorkspaceRef},
     },
     error::{Error, Result},
 };
+
+/// What a workspace uses and may use.
+#[derive(Debug, Clone)]
+pub struct Used {
+    /// Which.
+    pub workspace: Workspace,
+    /// What it uses.
+    pub usage: Usage,
+    /// Its own quotas.
+    pub own: OwnQuota,
+    /// What is in force.
+    pub quota: Quota,
+}
 
 impl Service {
     /// The workspaces that the caller administers, the oldest first; also those that are archived.
@@ -101,6 +115,38 @@ impl Service {
         let closed = archived.await?;
         tracing::info!(workspace.id = %workspace.id, is_archived, links.closed = closed, "a workspace was archived or taken up again");
         Ok((workspace, closed))
+    }
+
+    /// What a workspace uses, and what it may use: of its own, and by the settings.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NotFound`].
+    pub async fn usage(&self, caller: &Caller, named: &str) -> Result<Used> {
+        let workspace = self.administered(caller, named).await?;
+        let (usage, own) = self.identities.usage(workspace.id).await?;
+        Ok(Used {
+            workspace,
+            usage,
+            own,
+            quota: own.or(self.settings.quota()),
+        })
+    }
+
+    /// Changes the quotas that a workspace has of its own. What it uses already stays.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NotFound`].
+    pub async fn set_quota(
+        &self,
+        caller: &Caller,
+        named: &str,
+        change: impl FnOnce(OwnQuota) -> OwnQuota,
+    ) -> Result<Used> {
+        let before = self.usage(caller, named).await?;
+        let own = change(before.own);
+        self.identities.set_quota(before.workspace.id, own).await?;
+        tracing::info!(workspace.id = %before.workspace.id, "a workspace's quotas were changed");
+        self.usage(caller, named).await
     }
 
     /// The workspace of this id or alias, archived or not, if the caller administers it.

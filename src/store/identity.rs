@@ -13,6 +13,7 @@ use crate::domain::{
     capability::Capabilities,
     ids::{ApiKeyId, WorkspaceId},
     principal::Principal,
+    quota::{OwnQuota, Usage},
     workspace::{Alias, Workspace, WorkspaceRef},
 };
 
@@ -61,6 +62,18 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
     /// [`super::StoreError::NotFound`].
     async fn archive_workspace(&self, id: WorkspaceId, is_archived: bool, by: Actor)
     -> Result<u32>;
+
+    /// What a workspace uses, and its own quotas.
+    ///
+    /// # Errors
+    /// [`super::StoreError::NotFound`].
+    async fn usage(&self, id: WorkspaceId) -> Result<(Usage, OwnQuota)>;
+
+    /// Gives a workspace its own quotas. What it uses already stays.
+    ///
+    /// # Errors
+    /// [`super::StoreError::NotFound`].
+    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota) -> Result<()>;
 
     /// Makes a key, and its principal where there is none.
     ///

@@ -9,6 +9,7 @@ mod files;
 mod identity;
 mod inventory;
 mod listing;
+mod quota;
 mod rows;
 mod schema;
 mod sessions;
@@ -48,6 +49,7 @@ use crate::{
         audit::Actor,
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         media::Media,
+        quota::Quota,
         session::{LastError, State, UploadSession},
     },
 };
@@ -65,6 +67,8 @@ pub struct SqliteStore {
     next_reader: AtomicUsize,
     clock: Arc<dyn Clock>,
     changes: broadcast::Sender<Change>,
+    /// Of workspaces that have none of their own.
+    quota: Quota,
 }
 
 impl SqliteStore {
@@ -93,7 +97,14 @@ impl SqliteStore {
             next_reader: AtomicUsize::new(0),
             clock,
             changes,
+            quota: Quota::default(),
         })
+    }
+
+    /// The same, where workspaces without quotas of their own have these.
+    #[must_use]
+    pub fn with_quota(self, quota: Quota) -> Self {
+        Self { quota, ..self }
     }
 
     /// Reads on the calling thread, at one instant. A few indexed rows take some microseconds, and
@@ -178,7 +189,8 @@ fn reader(path: &Path) -> Result<Connection> {
 #[async_trait]
 impl UploadStore for SqliteStore {
     async fn create(&self, new: NewSession) -> Result<UploadSession> {
-        self.write(move |db, now| sessions::create(db, &new, now))
+        let quota = self.quota;
+        self.write(move |db, now| sessions::create(db, &new, quota, now))
             .await
     }
 
@@ -202,9 +214,9 @@ impl UploadStore for SqliteStore {
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome> {
-        let id = request.session;
+        let (id, quota) = (request.session, self.quota);
         let outcome = self
-            .write(move |db, now| sessions::claim(db, &request, now))
+            .write(move |db, now| sessions::claim(db, &request, quota, now))
             .await?;
         self.changed(id);
         Ok(outcome)
@@ -220,14 +232,21 @@ impl UploadStore for SqliteStore {
             .await
     }
 
+    async fn reserve(&self, claim: ClaimId, bytes: u64) -> Result<()> {
+        let quota = self.quota;
+        self.write(move |db, _| sessions::reserve(db, claim, bytes, quota))
+            .await
+    }
+
     async fn note_begun(&self, claim: ClaimId, begun: String) -> Result<()> {
         self.write(move |db, _| sessions::note_begun(db, claim, &begun))
             .await
     }
 
     async fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> Result<SessionView> {
+        let quota = self.quota;
         let view = self
-            .write(move |db, now| sessions::commit_upload(db, claim, &media, now))
+            .write(move |db, now| sessions::commit_upload(db, claim, &media, quota, now))
             .await?;
         self.changed(view.session.id);
         Ok(view)
@@ -254,8 +273,9 @@ impl UploadStore for SqliteStore {
         turn: ClaimId,
         passed: Passed,
     ) -> Result<SessionView> {
+        let quota = self.quota;
         let view = self
-            .write(move |db, now| checking::pass(db, media, turn, &passed, now))
+            .write(move |db, now| checking::pass(db, media, turn, &passed, quota, now))
             .await?;
         self.changed(view.session.id);
         Ok(view)

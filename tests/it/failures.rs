@@ -114,6 +114,7 @@ pass_on! {
     fn open(&self, id: UploadId) -> ();
     fn claim(&self, request: ClaimRequest) -> ClaimOutcome;
     fn heartbeat(&self, claim: ClaimId, lease: SignedDuration, media_key: Option<String>) -> ();
+    fn reserve(&self, claim: ClaimId, bytes: u64) -> ();
     fn note_begun(&self, claim: ClaimId, begun: String) -> ();
     fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> SessionView;
     fn take_checks(&self, most: u32, lease: SignedDuration) -> Vec<Check>;
@@ -220,6 +221,7 @@ impl Failing {
             media,
             attempt: None,
             lease: mins(1),
+            bytes: (0, 0),
         };
         self.store.claim(request).await.unwrap();
         let key = format!("medias/{media}.png");

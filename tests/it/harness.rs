@@ -175,6 +175,28 @@ impl Askfile {
         db.execute(statement, [value]).unwrap();
     }
 
+    /// What each workspace uses is what there is.
+    pub fn usage_is_counted_right(&self, why: &str) {
+        const COUNTED: &str = "SELECT stored_bytes, in_flight_bytes, open_links FROM workspace";
+        const THERE: &str = "SELECT
+            (SELECT coalesce(sum(size_bytes), 0) FROM media
+                WHERE workspace_id = workspace.id AND scan_status <> 'blocked'),
+            (SELECT coalesce(sum(reserved), 0) FROM claim
+                JOIN upload_session ON upload_session.id = session_id
+                WHERE workspace_id = workspace.id AND slot IS NOT NULL),
+            (SELECT count(*) FROM upload_session
+                WHERE workspace_id = workspace.id
+                    AND state IN ('pending', 'receiving', 'checking'))
+            FROM workspace";
+        let db = rusqlite::Connection::open(self.folder.path().join("askfile.db")).unwrap();
+        let read = |sql: &str| -> Vec<(i64, i64, i64)> {
+            let mut query = db.prepare(sql).unwrap();
+            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+            rows.unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(read(COUNTED), read(THERE), "{why}: what is used");
+    }
+
     /// Nothing was stored, and the link is as good as new.
     pub async fn is_as_before(&self, link: &Link, why: &str) {
         assert_eq!(self.stored(), [""; 0], "{why}");

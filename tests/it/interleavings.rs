@@ -268,6 +268,7 @@ impl World {
         let files = kept.iter().map(|media| format!("{media}.png"));
         let files: Vec<String> = files.collect();
         assert_eq!(self.askfile.stored(), files, "{why}: the files");
+        self.askfile.usage_is_counted_right(why);
         let staged = self.askfile.staged().len();
         assert!(staged <= self.begun.len(), "{why}: {staged} staged files");
     }

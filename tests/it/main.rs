@@ -21,6 +21,7 @@ mod links;
 mod listing;
 mod media;
 mod pages;
+mod quota;
 mod rate;
 mod several;
 mod store;

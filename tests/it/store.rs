@@ -5,6 +5,7 @@ mod checking;
 mod claims;
 mod endings;
 mod keeping;
+mod quota;
 mod sessions;
 mod sqlite;
 mod sweeping;
@@ -69,6 +70,15 @@ every_store_keeps_its_promises! {
         of_fifty_claims_at_once_as_many_win_as_there_are_slots,
         a_claim_that_is_given_back_says_why_and_leaves_the_link_as_it_was,
         no_claim_is_taken_after_the_expiry_even_while_another_one_lives,
+    }
+    quota {
+        what_a_workspace_uses_is_counted,
+        a_claim_that_falls_silent_reserves_nothing,
+        a_blocked_file_takes_no_room,
+        a_picture_that_grows_must_fit_too,
+        nothing_is_taken_beyond_a_quota,
+        room_is_made_for_what_is_likely_or_else_for_what_is_certain,
+        of_fifty_files_at_once_no_more_is_stored_than_fits,
     }
     checking {
         a_file_completes_its_session_once_it_has_passed,
@@ -221,6 +231,7 @@ impl Bench {
             media: MediaId::new(self.workspace.created_at),
             attempt,
             lease: LEASE,
+            bytes: (0, 0),
         }
     }
 

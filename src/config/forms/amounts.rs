@@ -75,6 +75,28 @@ impl Form for KindSize {
     }
 }
 
+/// A size that something may not exceed, or `none`.
+pub struct Limit;
+
+impl Form for Limit {
+    type Value = Option<u64>;
+
+    fn placeholder(&self) -> &'static str {
+        "SIZE"
+    }
+
+    fn read(&self, text: &str) -> Result<Option<u64>, String> {
+        if text == "none" {
+            return Ok(None);
+        }
+        Size(0).read(text).map(Some)
+    }
+
+    fn show(&self, bytes: &Option<u64>) -> String {
+        bytes.map_or_else(|| "none".to_owned(), units::size_exact)
+    }
+}
+
 /// A whole number between two others.
 pub struct Number<T>(pub RangeInclusive<T>);
 

@@ -34,6 +34,8 @@ const SLOWEST_DISK: u64 = 10 * 1024 * 1024;
 pub(super) struct Claim {
     pub id: ClaimId,
     pub media: MediaId,
+    /// For how many bytes there is room.
+    pub reserved: u64,
 }
 
 /// The first kilobytes of a file.
@@ -88,7 +90,7 @@ impl Service {
         body: &mut FileBody,
     ) -> Result<Stored, Failure> {
         let declared_bytes = flow.declared_bytes();
-        let mut pulse = Pulse::of(self, claim.id, flow);
+        let mut pulse = Pulse::of(self, claim, flow);
         let (head, name) = self.head(body, &session.limits, &mut pulse).await?;
         let name = name.unwrap_or_default();
         let sniffed = sniff(&head.start, &name);

@@ -4,12 +4,15 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
+use super::file::Claim;
 use crate::{
-    domain::ids::ClaimId,
     error::Result,
     service::{Service, progress::Flow, signed},
+    store::StoreError,
 };
 
+/// For how many more bytes there is to be room at the least.
+const LEAST_ROOM: u64 = 1 << 20;
 /// What writing a heartbeat may take.
 const SLACK: Duration = Duration::from_secs(1);
 
@@ -17,34 +20,59 @@ const SLACK: Duration = Duration::from_secs(1);
 /// somebody who sends nothing.
 pub(super) struct Pulse<'a> {
     service: &'a Service,
-    claim: ClaimId,
+    claim: Claim,
     flow: Arc<Flow>,
     lease: Duration,
     last: Instant,
+    /// How many bytes came.
+    came: u64,
 }
 
 impl<'a> Pulse<'a> {
-    pub(super) fn of(service: &'a Service, claim: ClaimId, flow: Arc<Flow>) -> Self {
+    pub(super) fn of(service: &'a Service, claim: Claim, flow: Arc<Flow>) -> Self {
         Self {
             service,
             claim,
             flow,
             lease: service.lease(),
             last: Instant::now(),
+            came: 0,
         }
     }
 
     /// So many bytes of the file came. Now and then, that keeps the claim.
     ///
     /// # Errors
-    /// [`crate::Error::Conflict`] once the claim was lost.
+    /// [`crate::Error::Conflict`] once the claim was lost; [`crate::Error::QuotaExceeded`] without room for them.
     pub(super) async fn beat(&mut self, bytes: u64) -> Result<()> {
+        self.came += bytes;
         self.flow.count(bytes);
+        if self.came > self.claim.reserved {
+            self.reserve().await?;
+        }
         if self.last.elapsed() >= self.service.beat_every() {
             let (store, lease) = (&self.service.store, signed(self.lease));
-            store.heartbeat(self.claim, lease, None).await?;
+            store.heartbeat(self.claim.id, lease, None).await?;
             self.last = Instant::now();
         }
+        Ok(())
+    }
+
+    /// Makes room for more than came, so that it is not asked for with each piece; near the end of the
+    /// quota for no more than that.
+    async fn reserve(&mut self) -> Result<()> {
+        let store = &self.service.store;
+        let wanted = self.came + (self.came / 4).max(LEAST_ROOM);
+        self.claim.reserved = match store.reserve(self.claim.id, wanted).await {
+            Err(StoreError::OverQuota(_)) => {
+                store.reserve(self.claim.id, self.came).await?;
+                self.came
+            }
+            reserved => {
+                reserved?;
+                wanted
+            }
+        };
         Ok(())
     }
 

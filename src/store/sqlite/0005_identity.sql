@@ -9,7 +9,7 @@ CREATE TABLE principal (
     email      TEXT,
     is_system  INTEGER UNIQUE CHECK (is_system = 1),
     created_at INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- A person is known by the address.
 CREATE UNIQUE INDEX principal_email ON principal (email) WHERE email IS NOT NULL;
@@ -22,7 +22,7 @@ CREATE TABLE api_key (
     created_at   INTEGER NOT NULL,
     expires_at   INTEGER,
     revoked_at   INTEGER
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE api_key_workspace (
     api_key_id   BLOB NOT NULL REFERENCES api_key (id),

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use super::{
-    ClaimId, MediaId, Result, SessionRef, SessionView, StoreError, audit, files,
+    ClaimId, MediaId, Result, SessionRef, SessionView, StoreError, audit, files, quota,
     rows::{self, Col, get},
     sessions::{self, Current},
     sweeping,
@@ -16,6 +16,7 @@ use crate::{
         ids::UploadId,
         media::{Media, staging_key},
         mime::Kind,
+        quota::{Quota, Usage},
         session::{Event, LastError},
     },
     store::{Check, NewCheck, Passed, audit::Note, later},
@@ -137,9 +138,15 @@ pub(super) fn pass(
     id: MediaId,
     turn: ClaimId,
     passed: &Passed,
+    quota: Quota,
     now: Timestamp,
 ) -> Result<SessionView> {
     let media = of_turn(db, id, turn)?.media;
+    let grown = Usage {
+        stored_bytes: (passed.stored.size_bytes).saturating_sub(media.stored.size_bytes),
+        ..Usage::default()
+    };
+    quota::must_fit(db, media.workspace_id, grown, quota)?;
     if let Some(source) = &passed.remade_of {
         sweeping::doom(db, source, now)?;
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::{Value, json};
 
 use super::{
-    Change, SqliteStore, StoreError, UploadId, audit,
+    Change, SqliteStore, StoreError, UploadId, audit, quota,
     rows::{self, Col, get, get_opt},
     sessions,
 };
@@ -20,6 +20,7 @@ use crate::{
         capability::{Capabilities, Capability},
         ids::{ApiKeyId, PrincipalId, WorkspaceId},
         principal::{Principal, PrincipalKind, SYSTEM_NAME},
+        quota::{OwnQuota, Usage},
         workspace::{Alias, DEFAULT_NAME, Workspace, WorkspaceRef},
     },
     store::{
@@ -73,16 +74,18 @@ const OPEN_WITH_KEY: &str = "SELECT id FROM upload_session
     WHERE api_key_id = ?1 AND state IN ('pending', 'receiving', 'checking')";
 const ALLOW: &str = "UPDATE api_key SET capabilities = :capabilities WHERE id = :id RETURNING *";
 
-const IDENTIFY: &str = "SELECT api_key.id AS api_key_id, capabilities, last_used_at, principal.*
+/// A row for each workspace, and one at the least.
+const IDENTIFY: &str = "SELECT api_key.id AS api_key_id, capabilities, last_used_at,
+        principal.id, kind, principal.name, email, workspace.id AS workspace_id
     FROM api_key_secret
     JOIN api_key ON api_key.id = api_key_secret.api_key_id
     JOIN principal ON principal.id = api_key.principal_id
+    LEFT JOIN api_key_workspace ON api_key_workspace.api_key_id = api_key.id
+    LEFT JOIN workspace
+        ON workspace.id = api_key_workspace.workspace_id AND archived_at IS NULL
     WHERE sha256 = :sha256 AND revoked_at IS NULL
         AND (api_key_secret.expires_at IS NULL OR api_key_secret.expires_at > :now)
         AND (api_key.expires_at IS NULL OR api_key.expires_at > :now)";
-const LIVE_WORKSPACES: &str = "SELECT id FROM api_key_workspace
-    JOIN workspace ON workspace.id = api_key_workspace.workspace_id
-    WHERE api_key_id = ?1 AND archived_at IS NULL ORDER BY workspace.created_at";
 const NOTE_USE: &str = "UPDATE api_key_secret SET last_used_at = :now WHERE sha256 = :sha256";
 
 #[async_trait]
@@ -179,6 +182,14 @@ impl IdentityStore for SqliteStore {
             .write(move |db, now| archive_workspace(db, id, is_archived, &by, now))
             .await?;
         Ok(self.access_changed(&cancelled))
+    }
+
+    async fn usage(&self, id: WorkspaceId) -> Result<(Usage, OwnQuota)> {
+        self.read(|db, _| quota::used(db, id))
+    }
+
+    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota) -> Result<()> {
+        self.write(move |db, _| quota::set(db, id, own)).await
     }
 
     async fn create_key(&self, new: NewKey, by: Actor) -> Result<ApiKey> {
@@ -552,24 +563,21 @@ fn add_secret(db: &Connection, id: ApiKeyId, secret: &NewSecret, now: Timestamp)
 
 fn identify(db: &Connection, secret: SecretHash, now: Timestamp) -> Result<Option<Identified>> {
     let mut query = db.prepare_cached(IDENTIFY)?;
-    let found = query.query_row(
-        named_params! { ":sha256": secret.0, ":now": Col(now) },
-        |row| {
-            let api_key: ApiKeyId = get(row, "api_key_id")?;
-            let capabilities: Capabilities = get(row, "capabilities")?;
-            let last_used_at = get_opt(row, "last_used_at")?;
-            Ok((api_key, capabilities, principal(row)?, last_used_at))
-        },
-    );
-    let Some((api_key, capabilities, principal, last_used_at)) = found.optional()? else {
+    let mut rows = query.query(named_params! { ":sha256": secret.0, ":now": Col(now) })?;
+    let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let mut query = db.prepare_cached(LIVE_WORKSPACES)?;
-    let workspaces = query.query_map([Col(api_key)], |row| get(row, "id"))?;
+    let principal = principal(row)?;
+    let api_key = get(row, "api_key_id")?;
+    let (capabilities, last_used_at) = (get(row, "capabilities")?, get_opt(row, "last_used_at")?);
+    let mut workspaces: Vec<WorkspaceId> = get_opt(row, "workspace_id")?.into_iter().collect();
+    while let Some(row) = rows.next()? {
+        workspaces.extend(get_opt::<WorkspaceId>(row, "workspace_id")?);
+    }
     let caller = Caller {
         asked_by: principal.asks_as(None),
         principal: Arc::new(principal),
-        workspaces: workspaces.collect::<Result<_, _>>()?,
+        workspaces: workspaces.into(),
         capabilities,
         credential: Some(Credential { api_key, secret }),
     };

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0003_media.sql"),
     include_str!("0004_begun.sql"),
     include_str!("0005_identity.sql"),
+    include_str!("0006_quota.sql"),
     include_str!("0008_audit.sql"),
 ];
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     AttemptId, ClaimId, ClaimOutcome, ClaimRequest, MediaId, NewSession, Result, SessionRef,
-    SessionView, StoreError, WorkspaceId, audit, checking, files,
+    SessionView, StoreError, WorkspaceId, audit, checking, files, quota,
     rows::{self, Col, get},
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
         audit::{Action, Actor},
         ids::UploadId,
         media::ScanStatus,
+        quota::{Quota, Usage},
         session::{CLAIM_MAX_AGE, Event, LastError, State, Tally, UploadSession},
     },
     store::{NewMedia, audit::Note, later},
@@ -40,8 +41,12 @@ const SET_REASON: &str = "UPDATE upload_session SET decline_reason = :reason WHE
 const HELD: &str = "SELECT * FROM claim WHERE session_id = ?1 AND slot IS NOT NULL ORDER BY slot";
 const CLAIM: &str = "SELECT * FROM claim WHERE id = ?1 AND slot IS NOT NULL";
 const INSERT_CLAIM: &str = "INSERT INTO claim
-    (id, session_id, slot, media_id, attempt, began_at, lease_until)
-    VALUES (:id, :session_id, :slot, :media_id, :attempt, :now, :lease_until)";
+    (id, session_id, slot, media_id, attempt, began_at, lease_until, reserved)
+    VALUES (:id, :session_id, :slot, :media_id, :attempt, :now, :lease_until, :reserved)";
+const RESERVED: &str = "SELECT reserved, workspace_id FROM claim
+    JOIN upload_session ON upload_session.id = session_id
+    WHERE claim.id = ?1 AND slot IS NOT NULL";
+const RESERVE: &str = "UPDATE claim SET reserved = ?2 WHERE id = ?1";
 const LOSE_CLAIM: &str = "UPDATE claim SET slot = NULL, lease_until = :now WHERE id = :id";
 const RENEW: &str = "UPDATE claim
     SET lease_until = :lease_until, media_key = coalesce(:media_key, media_key) WHERE id = :id";
@@ -71,7 +76,17 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
     })
 }
 
-pub(super) fn create(db: &Connection, new: &NewSession, now: Timestamp) -> Result<UploadSession> {
+pub(super) fn create(
+    db: &Connection,
+    new: &NewSession,
+    quota: Quota,
+    now: Timestamp,
+) -> Result<UploadSession> {
+    let one_more = Usage {
+        open_links: 1,
+        ..Usage::default()
+    };
+    quota::must_fit(db, new.workspace_id, one_more, quota)?;
     let expires_at = whole_second(later(now, new.expires_in));
     let by = &new.created_by;
     let session = db.prepare_cached(INSERT)?.query_row(
@@ -333,6 +348,7 @@ pub(super) fn open(db: &Connection, id: UploadId, now: Timestamp) -> Result<()> 
 pub(super) fn claim(
     db: &Connection,
     request: &ClaimRequest,
+    quota: Quota,
     now: Timestamp,
 ) -> Result<ClaimOutcome> {
     let mut current = Current::load(db, SessionRef::Id(request.session), now)?;
@@ -360,13 +376,22 @@ pub(super) fn claim(
             free_in: current.free_in(),
         });
     };
+    let workspace = current.session.workspace_id;
+    let (least, likely) = request.bytes;
+    let reserved = match quota::must_fit(db, workspace, on_its_way(likely), quota) {
+        Err(StoreError::OverQuota(_)) if least < likely => {
+            quota::must_fit(db, workspace, on_its_way(least), quota)?;
+            least
+        }
+        fits => fits.map(|()| likely)?,
+    };
     db.prepare_cached(INSERT_CLAIM)?.execute(named_params! {
         ":id": Col(request.claim), ":session_id": Col(request.session), ":slot": slot,
         ":media_id": Col(request.media), ":attempt": request.attempt.map(Col), ":now": Col(now),
-        ":lease_until": Col(later(now, request.lease)),
+        ":lease_until": Col(later(now, request.lease)), ":reserved": reserved,
     })?;
     current.apply(Event::ClaimTaken, &Actor::Link)?;
-    Ok(ClaimOutcome::Taken { slot })
+    Ok(ClaimOutcome::Taken { slot, reserved })
 }
 
 fn live_claim(db: &Connection, id: ClaimId) -> Result<Held> {
@@ -394,6 +419,27 @@ pub(super) fn heartbeat(
     Ok(())
 }
 
+fn on_its_way(bytes: u64) -> Usage {
+    Usage {
+        in_flight_bytes: bytes,
+        ..Usage::default()
+    }
+}
+
+/// Makes room for as many bytes of a claim's file.
+pub(super) fn reserve(db: &Connection, id: ClaimId, bytes: u64, quota: Quota) -> Result<()> {
+    let found = db.prepare_cached(RESERVED)?.query_row([Col(id)], |row| {
+        Ok((row.get("reserved")?, get(row, "workspace_id")?))
+    });
+    let (reserved, workspace): (u64, WorkspaceId) =
+        found.optional()?.ok_or(StoreError::ClaimGone)?;
+    if bytes > reserved {
+        quota::must_fit(db, workspace, on_its_way(bytes - reserved), quota)?;
+        db.prepare_cached(RESERVE)?.execute((Col(id), bytes))?;
+    }
+    Ok(())
+}
+
 pub(super) fn note_begun(db: &Connection, id: ClaimId, begun: &str) -> Result<()> {
     match db.prepare_cached(NOTE_BEGUN)?.execute((Col(id), begun))? {
         0 => Err(StoreError::ClaimGone),
@@ -405,6 +451,7 @@ pub(super) fn commit_upload(
     db: &Connection,
     id: ClaimId,
     new: &NewMedia,
+    quota: Quota,
     now: Timestamp,
 ) -> Result<SessionView> {
     let claim = live_claim(db, id)?;
@@ -415,6 +462,11 @@ pub(super) fn commit_upload(
     }
     db.prepare_cached(DELETE_CLAIM)?.execute([Col(id)])?;
     current.claims.retain(|live| live.id != id);
+    let stored = Usage {
+        stored_bytes: new.stored.size_bytes,
+        ..Usage::default()
+    };
+    quota::must_fit(db, current.session.workspace_id, stored, quota)?;
     files::insert(
         db,
         &current.session,

@@ -12,7 +12,7 @@ pub async fn claims_take_the_free_slots_and_then_there_is_none(bench: Bench) {
     for slot in 0..3 {
         assert_eq!(
             bench.try_claim(session).await.unwrap(),
-            ClaimOutcome::Taken { slot }
+            ClaimOutcome::Taken { slot, reserved: 0 }
         );
         bench.advance(secs(1));
     }
@@ -146,7 +146,9 @@ pub async fn of_fifty_claims_at_once_as_many_win_as_there_are_slots(bench: Bench
     let mut refused = 0;
     for claim in claims {
         match claim.await.unwrap() {
-            Ok(ClaimOutcome::Taken { slot }) => assert!(slots.insert(slot), "slot {slot} twice"),
+            Ok(ClaimOutcome::Taken { slot, .. }) => {
+                assert!(slots.insert(slot), "slot {slot} twice");
+            }
             Err(StoreError::AllTaken { .. }) => refused += 1,
             other => panic!("{other:?}"),
         }
