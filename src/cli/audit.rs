@@ -249,6 +249,10 @@ fn told(entry: &Entry) -> String {
             let (from, to) = (called(&detail["from"]), called(&detail["to"]));
             format!("renamed the workspace {from} to {to}")
         }
+        Action::WorkspaceLimited => {
+            let (from, to) = (limits(&detail["from"]), limits(&detail["to"]));
+            format!("changed the quotas of the workspace from {from} to {to}")
+        }
         Action::WorkspaceArchived => "archived the workspace".to_owned(),
         Action::WorkspaceReopened => "took the workspace up again".to_owned(),
     }
@@ -258,6 +262,16 @@ fn told(entry: &Entry) -> String {
 fn called(names: &Value) -> String {
     let text = |name: &str| names[name].as_str().unwrap_or_default();
     format!("“{}” ({})", text("name"), text("alias"))
+}
+
+/// The quotas of a workspace.
+fn limits(quotas: &Value) -> String {
+    let quotas = quotas.as_object().into_iter().flatten();
+    let quotas = quotas.map(|(name, most)| match most.as_str() {
+        Some(word) => format!("{name} {word}"),
+        None => format!("{name} {most}"),
+    });
+    format!("({})", quotas.collect::<Vec<_>>().join(", "))
 }
 
 /// The words of a list that another one does not have.

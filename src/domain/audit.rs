@@ -144,6 +144,8 @@ actions! {
     WorkspaceCreated = "workspace.created",
     /// A workspace got another name or alias.
     WorkspaceRenamed = "workspace.renamed",
+    /// A workspace got other quotas.
+    WorkspaceLimited = "workspace.limited",
     /// A workspace was closed.
     WorkspaceArchived = "workspace.archived",
     /// A workspace was taken up again.

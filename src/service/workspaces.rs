@@ -144,7 +144,8 @@ impl Service {
     ) -> Result<Used> {
         let before = self.usage(caller, named).await?;
         let own = change(before.own);
-        self.identities.set_quota(before.workspace.id, own).await?;
+        let (id, by) = (before.workspace.id, caller.actor());
+        self.identities.set_quota(id, own, by).await?;
         tracing::info!(workspace.id = %before.workspace.id, "a workspace's quotas were changed");
         self.usage(caller, named).await
     }

@@ -73,7 +73,7 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`super::StoreError::NotFound`].
-    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota) -> Result<()>;
+    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota, by: Actor) -> Result<()>;
 
     /// Makes a key, and its principal where there is none.
     ///

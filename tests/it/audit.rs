@@ -16,6 +16,7 @@ use askfile::{
         audit::{Entry, EntryId},
         caller::Caller,
         capability::{Capabilities, Capability},
+        quota::{OwnLimit, OwnQuota},
         session::UploadSession,
     },
     service::{AttachRequest, CreateRequest, What, audit::AuditRequest, keys::KeyRequest},

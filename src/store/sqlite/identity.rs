@@ -188,8 +188,9 @@ impl IdentityStore for SqliteStore {
         self.read(|db, _| quota::used(db, id))
     }
 
-    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota) -> Result<()> {
-        self.write(move |db, _| quota::set(db, id, own)).await
+    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota, by: Actor) -> Result<()> {
+        self.write(move |db, now| quota::set(db, id, own, &by, now))
+            .await
     }
 
     async fn create_key(&self, new: NewKey, by: Actor) -> Result<ApiKey> {

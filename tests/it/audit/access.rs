@@ -59,6 +59,13 @@ async fn a_workspace_is_told_by_what_it_was_called_and_is_called() {
     renamed.await.unwrap();
     let same = service.rename_workspace(&operator, "w-acme", Some("Acme & Co"), None);
     same.await.unwrap();
+    for _ in 0..2 {
+        let limited = service.set_quota(&operator, "w-acme", |own| OwnQuota {
+            stored_bytes: OwnLimit::At(1_000),
+            ..own
+        });
+        limited.await.unwrap();
+    }
     let ana = askfile.key("Ana", &["w-acme"], Capabilities::AGENT).await;
     askfile.link_of(&ana, CreateRequest::default()).await;
     for is_archived in [true, true, false] {
@@ -70,6 +77,7 @@ async fn a_workspace_is_told_by_what_it_was_called_and_is_called() {
         [
             "askfile keys workspace.created",
             "askfile keys workspace.renamed",
+            "askfile keys workspace.limited",
             "askfile keys key.created",
             "Ana upload.created",
             "askfile keys workspace.archived",
@@ -82,6 +90,11 @@ async fn a_workspace_is_told_by_what_it_was_called_and_is_called() {
     let after = json!({ "name": "Acme & Co", "alias": "w-acme" });
     assert_eq!(log[1].detail, before);
     assert_eq!(log[2].detail, json!({ "from": before, "to": after }));
+    let stored = |of: &str| log[3].detail[of]["stored_bytes"].clone();
+    assert_eq!(
+        (stored("from"), stored("to")),
+        (json!("default"), json!(1_000))
+    );
     assert!(
         log[1..]
             .iter()

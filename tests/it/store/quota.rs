@@ -28,7 +28,7 @@ impl Bench {
             open_links: links,
         };
         let id = self.workspace.id;
-        self.store.set_quota(id, own).await.unwrap();
+        self.store.set_quota(id, own, somebody()).await.unwrap();
         assert_eq!(self.store.usage(id).await.unwrap().1, own);
     }
 
