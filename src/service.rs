@@ -40,7 +40,7 @@ pub use self::{
     sweep::Swept,
     verify::{Fault, Verified},
 };
-use self::{decoders::Decoders, progress::Flows, rate::RateLimit};
+use self::{decoders::Decoders, progress::Flows, rate::Rates};
 use crate::{
     clock::Clock,
     config::Settings,
@@ -74,7 +74,7 @@ pub struct Parts {
     preview_keys: KeyRing,
     waiters: Arc<Waiters>,
     flows: Flows,
-    rate: RateLimit,
+    rates: Rates,
     bodies: Semaphore,
     decoders: Decoders,
     closing: CancellationToken,
@@ -135,7 +135,7 @@ impl Service {
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
             flows: Flows::default(),
-            rate: RateLimit::new(settings.rate_limit_uploads_per_minute, Arc::clone(&clock)),
+            rates: Rates::new(&settings, &clock),
             bodies: Semaphore::new(settings.max_concurrent_uploads),
             decoders: Decoders::new(),
             closing: CancellationToken::new(),

@@ -1,6 +1,6 @@
 //! The signed link for reading, and its two buttons: decline and done.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, net::IpAddr, time::Duration};
 
 use axum::{
     Json,
@@ -9,10 +9,11 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 
 use super::{
+    address::ClientAddress,
+    body::whole,
     failure::{failed, wants_page},
     guards::is_on_this_machine,
     page::{Outcome, Problem, RequestPage, html_response},
@@ -43,9 +44,6 @@ const MOST_RECEIPTS: usize = 30;
 const NEXT_RECEIPT: char = '~';
 /// Largest form without a file, in bytes.
 const MOST_FORM_BYTES: usize = 16 * 1024;
-
-/// How long a form without a file may take.
-const FORM_TIME: Duration = Duration::from_secs(10);
 
 /// The way to the stylesheet's folder from the link itself, and from its buttons.
 pub(super) const ASSETS: &str = "../assets";
@@ -90,12 +88,13 @@ pub(super) async fn show(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
     let wants_json = wants_json(&headers);
     let shown = async {
-        let link = readable(&service, &token, query.as_deref()).await?;
+        let link = readable(&service, &token, query.as_deref(), from).await?;
         if wants_json {
             return Ok(facts(&link));
         }
@@ -283,11 +282,12 @@ pub(super) async fn decline(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let declined = async {
-        let link = writable(&service, &token, query.as_deref()).await?;
+        let link = writable(&service, &token, query.as_deref(), from).await?;
         match Error::of_closed(link.view.session.state) {
             None | Some(Error::Declined) => {}
             Some(closed) => return Err(closed),
@@ -304,10 +304,11 @@ pub(super) async fn done(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
 ) -> Response {
     let done = async {
-        let link = writable(&service, &token, query.as_deref()).await?;
+        let link = writable(&service, &token, query.as_deref(), from).await?;
         service.done(&link).await?;
         Ok(link)
     };
@@ -319,10 +320,12 @@ pub(super) async fn readable(
     service: &Service,
     token: &str,
     query: Option<&str>,
+    from: IpAddr,
 ) -> Result<LinkedSession> {
     let asked = AskedLink {
         token,
         query,
+        from,
         for_writing: false,
     };
     service.linked(asked).await
@@ -333,10 +336,12 @@ pub(super) async fn writable(
     service: &Service,
     token: &str,
     query: Option<&str>,
+    from: IpAddr,
 ) -> Result<LinkedSession> {
     let asked = AskedLink {
         token,
         query,
+        from,
         for_writing: true,
     };
     service.linked(asked).await
@@ -362,12 +367,8 @@ struct Reason {
 
 /// The reason in a small form or JSON object; none in an empty body.
 async fn reason(headers: &HeaderMap, body: Body) -> Result<Option<String>> {
-    let body = Limited::new(body, MOST_FORM_BYTES).collect();
-    let body = tokio::time::timeout(FORM_TIME, body)
-        .await
-        .map_err(|_| Error::MalformedBody("The body did not come in time.".into()))?
-        .map_err(|_| Error::MalformedBody("The body is too large or was cut short.".into()))?
-        .to_bytes();
+    let body = whole(body, MOST_FORM_BYTES).await;
+    let body = body.map_err(|why| Error::MalformedBody(why.into()))?;
     if body.is_empty() {
         return Ok(None);
     }

@@ -55,7 +55,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::ToolNotEnabled`]; [`Error::InvalidArgument`] that names the argument and its bound;
-    /// [`Error::NotFound`] for a workspace that is not the caller's.
+    /// [`Error::NotFound`] for a workspace that is not the caller's; [`Error::RateLimited`].
     pub async fn create(&self, caller: &Caller, request: CreateRequest) -> Result<UploadSession> {
         must(caller, Capability::AssetUpload)?;
         self.must_not_be_closing()?;
@@ -81,6 +81,7 @@ impl Service {
             retain_seconds: purpose.retain_seconds,
             expires_in: signed(self.link_life(request.expires_in_seconds)?),
         };
+        self.rates.links.charge(workspace)?;
         let session = self.store.create(new).await?;
         tracing::info!(
             upload.id = %session.id, purpose = session.purpose, to = State::Pending.as_str(),

@@ -1,7 +1,7 @@
 //! Handing out bytes, by signed links that live for minutes. A handle's address lives as long as the
 //! file and leads to such a link.
 
-use std::{io, ops::Range, time::Duration};
+use std::{io, net::IpAddr, ops::Range, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,7 +29,7 @@ const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Path, expiry and signature of a link to a file, as they came in.
 #[derive(Debug)]
-pub struct Signed<'a> {
+pub struct Signed {
     /// Whose file.
     pub workspace: WorkspaceId,
     /// Which file.
@@ -37,7 +37,9 @@ pub struct Signed<'a> {
     /// Unix seconds.
     pub expires: i64,
     /// Lower-case hexadecimal.
-    pub signature: &'a str,
+    pub signature: String,
+    /// Who shows it.
+    pub from: IpAddr,
 }
 
 impl Service {
@@ -52,16 +54,18 @@ impl Service {
     /// A fresh download link, for who has a handle's address.
     ///
     /// # Errors
-    /// [`Error::LinkInvalid`]; [`Error::NotFound`] once the media is deleted.
+    /// [`Error::LinkInvalid`], or [`Error::RateLimited`] for too many such; [`Error::NotFound`] once
+    /// the media is deleted.
     pub async fn follow_handle(
         &self,
         workspace: WorkspaceId,
         handle: &str,
         signature: &str,
+        from: IpAddr,
     ) -> Result<String> {
         let path = handle_path(workspace, handle);
         if !self.handle_keys.verify(&path, signature) {
-            return Err(Error::LinkInvalid);
+            return Err(self.wrong_link(from, Error::LinkInvalid));
         }
         let which = MediaRef::Handle(handle.to_owned());
         let media = self.store.media(&[workspace], which).await?;
@@ -78,9 +82,9 @@ impl Service {
     /// The file that a download link is for.
     ///
     /// # Errors
-    /// [`Error::LinkInvalid`], [`Error::LinkExpired`]; [`Error::NotFound`] once the media is
-    /// deleted; [`Error::ScanPending`], [`Error::ScanBlocked`].
-    pub async fn downloaded(&self, link: &Signed<'_>) -> Result<Media> {
+    /// [`Error::LinkInvalid`], or [`Error::RateLimited`] for too many such; [`Error::LinkExpired`];
+    /// [`Error::NotFound`] once the media is deleted; [`Error::ScanPending`], [`Error::ScanBlocked`].
+    pub async fn downloaded(&self, link: &Signed) -> Result<Media> {
         self.linked_file(&self.download_keys, "downloads", link)
             .await
     }
@@ -93,7 +97,7 @@ impl Service {
         &self,
         media: &Media,
         disposition: &str,
-        link: &Signed<'_>,
+        link: &Signed,
     ) -> Result<Option<String>> {
         let now = self.clock.now();
         let until = Timestamp::from_second(link.expires).map_err(|_| Error::LinkInvalid)?;
@@ -159,11 +163,11 @@ impl Service {
         &self,
         keys: &KeyRing,
         route: &str,
-        link: &Signed<'_>,
+        link: &Signed,
     ) -> Result<Media> {
         let message = message(route, link.workspace, link.media, link.expires);
-        if !keys.verify(&message, link.signature) {
-            return Err(Error::LinkInvalid);
+        if !keys.verify(&message, &link.signature) {
+            return Err(self.wrong_link(link.from, Error::LinkInvalid));
         }
         let expires_at = Timestamp::from_second(link.expires).map_err(|_| Error::LinkInvalid)?;
         if self.clock.now() >= expires_at {

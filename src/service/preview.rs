@@ -39,9 +39,8 @@ impl Service {
     /// The picture that a preview link is for.
     ///
     /// # Errors
-    /// [`Error::LinkInvalid`], [`Error::LinkExpired`]; [`Error::NotFound`] once the media is
-    /// deleted; [`Error::ScanPending`], [`Error::ScanBlocked`].
-    pub async fn previewed(&self, link: &Signed<'_>) -> Result<Media> {
+    /// As [`Self::downloaded`].
+    pub async fn previewed(&self, link: &Signed) -> Result<Media> {
         self.linked_file(&self.preview_keys, "previews", link).await
     }
 

@@ -75,7 +75,7 @@ impl Service {
             });
         }
         if tally.taken() == 0 {
-            self.rate.check(incoming.from)?;
+            self.rates.uploads.check(incoming.from)?;
         }
         self.must_not_be_closing()?;
         let largest = session.limits.max_size_bytes;
@@ -188,7 +188,7 @@ impl Service {
         let permit = permit.map_err(|_| Error::Busy { retry_after: 5 })?;
         // The further files of one session are the same person's.
         if slot == 0 {
-            self.rate.charge(from)?;
+            self.rates.uploads.charge(from)?;
         }
         Ok(permit)
     }

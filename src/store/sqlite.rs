@@ -110,6 +110,16 @@ impl SqliteStore {
     /// Reads on the calling thread, at one instant. A few indexed rows take some microseconds, and
     /// waking another thread for them takes ten times as long.
     fn read<T>(&self, work: impl FnOnce(&Connection, Timestamp) -> Result<T>) -> Result<T> {
+        self.read_one(|db, now| {
+            db.prepare_cached("BEGIN")?.execute([])?;
+            let found = work(db, now);
+            db.prepare_cached("COMMIT")?.execute([])?;
+            found
+        })
+    }
+
+    /// The same, for one statement: that is at one instant by itself.
+    fn read_one<T>(&self, work: impl FnOnce(&Connection, Timestamp) -> Result<T>) -> Result<T> {
         let turn = self.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
         // One that panicked left nothing behind but its transaction: it only read.
         let db = self.readers[turn]
@@ -118,10 +128,7 @@ impl SqliteStore {
         if !db.is_autocommit() {
             db.execute_batch("ROLLBACK")?;
         }
-        db.prepare_cached("BEGIN")?.execute([])?;
-        let found = work(&db, self.clock.now());
-        db.prepare_cached("COMMIT")?.execute([])?;
-        found
+        work(&db, self.clock.now())
     }
 
     /// Writes at an instant that is taken when the turn has come: a process that was paused in

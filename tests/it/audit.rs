@@ -67,7 +67,7 @@ impl Askfile {
     }
 
     /// A key, and whoever comes with it.
-    async fn key(&self, name: &str, workspaces: &[&str], capabilities: Capabilities) -> Caller {
+    async fn person(&self, name: &str, workspaces: &[&str], capabilities: Capabilities) -> Caller {
         let (_, secret) = self.secret(name, workspaces, capabilities).await;
         self.service.identify(&secret).await.unwrap()
     }
@@ -90,7 +90,7 @@ impl Askfile {
         (key.id.to_string(), secret)
     }
 
-    async fn workspace(&self, name: &str, alias: &str) {
+    async fn workspace_called(&self, name: &str, alias: &str) {
         let operator = self.operator();
         let made = self.service.create_workspace(&operator, name, Some(alias));
         made.await.unwrap();

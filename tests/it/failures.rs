@@ -192,6 +192,7 @@ impl Failing {
         let asked = AskedLink {
             token: path.rsplit_once('/').unwrap().1,
             query: Some(query),
+            from: Ipv4Addr::LOCALHOST.into(),
             for_writing: true,
         };
         self.service.linked(asked).await.unwrap()

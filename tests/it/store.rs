@@ -4,6 +4,7 @@ mod attaching;
 mod checking;
 mod claims;
 mod endings;
+mod identity;
 mod keeping;
 mod quota;
 mod sessions;
@@ -17,7 +18,7 @@ use askfile::{
     domain::{
         attachment::Target,
         audit::{Action, Actor},
-        ids::{AttemptId, ClaimId, MediaId, PrincipalId, UploadId},
+        ids::{ApiKeyId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId},
         limits::Limits,
         media::{Content, Media, ScanStatus},
         principal::PrincipalKind,
@@ -70,6 +71,16 @@ every_store_keeps_its_promises! {
         of_fifty_claims_at_once_as_many_win_as_there_are_slots,
         a_claim_that_is_given_back_says_why_and_leaves_the_link_as_it_was,
         no_claim_is_taken_after_the_expiry_even_while_another_one_lives,
+    }
+    identity {
+        a_key_is_found_by_its_secret,
+        a_key_ends_to_the_second_or_when_it_is_revoked,
+        a_secret_that_is_replaced_opens_for_a_while,
+        a_key_that_is_revoked_closes_its_own_links,
+        what_a_key_may_is_changed_at_once,
+        two_that_live_never_have_one_name,
+        an_archived_workspace_is_closed_until_it_is_taken_up_again,
+        a_person_is_known_by_the_address,
     }
     quota {
         what_a_workspace_uses_is_counted,
@@ -292,11 +303,16 @@ pub fn media() -> NewMedia {
 
 /// A principal.
 pub fn somebody() -> Actor {
+    somebody_with(None)
+}
+
+/// The same, with a key.
+pub fn somebody_with(api_key: Option<ApiKeyId>) -> Actor {
     Actor::Principal {
         id: PrincipalId::from_bytes([7; 16]),
         kind: PrincipalKind::ApiKey,
         name: "Somebody".into(),
-        api_key: None,
+        api_key,
     }
 }
 

@@ -263,7 +263,7 @@ impl IdentityStore for SqliteStore {
     }
 
     async fn identify(&self, secret: SecretHash) -> Result<Option<Identified>> {
-        self.read(|db, now| identify(db, secret, now))
+        self.read_one(|db, now| identify(db, secret, now))
     }
 
     async fn note_use(&self, secret: SecretHash) -> Result<()> {

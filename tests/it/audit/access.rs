@@ -54,7 +54,7 @@ async fn what_a_key_may_do_is_told_as_it_was_and_as_it_is() {
 async fn a_workspace_is_told_by_what_it_was_called_and_is_called() {
     let askfile = Askfile::start().await;
     let (service, operator) = (&askfile.service, askfile.operator());
-    askfile.workspace("Acme", "w-acme").await;
+    askfile.workspace_called("Acme", "w-acme").await;
     let renamed = service.rename_workspace(&operator, "w-acme", Some("Acme & Co"), None);
     renamed.await.unwrap();
     let same = service.rename_workspace(&operator, "w-acme", Some("Acme & Co"), None);
@@ -66,7 +66,9 @@ async fn a_workspace_is_told_by_what_it_was_called_and_is_called() {
         });
         limited.await.unwrap();
     }
-    let ana = askfile.key("Ana", &["w-acme"], Capabilities::AGENT).await;
+    let ana = askfile
+        .person("Ana", &["w-acme"], Capabilities::AGENT)
+        .await;
     askfile.link_of(&ana, CreateRequest::default()).await;
     for is_archived in [true, true, false] {
         let archived = service.archive_workspace(&operator, "w-acme", is_archived);
@@ -105,14 +107,18 @@ async fn a_workspace_is_told_by_what_it_was_called_and_is_called() {
 #[tokio::test]
 async fn the_log_of_a_workspace_is_for_those_who_administer_it() {
     let askfile = Askfile::start().await;
-    askfile.workspace("Ours", "w-ours").await;
-    askfile.workspace("Theirs", "w-theirs").await;
-    let ours = askfile.key("Ana", &["w-ours"], Capabilities::ALL).await;
-    let theirs = askfile.key("Bea", &["w-theirs"], Capabilities::ALL).await;
-    let both = askfile
-        .key("Cem", &["w-ours", "w-theirs"], Capabilities::ALL)
+    askfile.workspace_called("Ours", "w-ours").await;
+    askfile.workspace_called("Theirs", "w-theirs").await;
+    let ours = askfile.person("Ana", &["w-ours"], Capabilities::ALL).await;
+    let theirs = askfile
+        .person("Bea", &["w-theirs"], Capabilities::ALL)
         .await;
-    let agent = askfile.key("Dan", &["w-ours"], Capabilities::AGENT).await;
+    let both = askfile
+        .person("Cem", &["w-ours", "w-theirs"], Capabilities::ALL)
+        .await;
+    let agent = askfile
+        .person("Dan", &["w-ours"], Capabilities::AGENT)
+        .await;
     askfile.link_of(&ours, CreateRequest::default()).await;
     askfile.link_of(&theirs, CreateRequest::default()).await;
 

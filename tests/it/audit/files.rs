@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn every_step_of_a_file_is_noted_with_who_took_it() {
     let askfile = Askfile::start().await;
-    let ana = askfile.key("Ana", &[], Capabilities::AGENT).await;
+    let ana = askfile.person("Ana", &[], Capabilities::AGENT).await;
     let link = askfile.link_of(&ana, CreateRequest::default()).await;
     for _ in 0..2 {
         askfile.send(get(&link.path())).await;

@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn the_log_is_asked_by_time_actor_and_action() {
     let askfile = Askfile::start().await;
-    let ana = askfile.key("Ana", &[], Capabilities::AGENT).await;
+    let ana = askfile.person("Ana", &[], Capabilities::AGENT).await;
     let began = askfile.service.now();
     askfile.clock.advance(secs(1));
     let link = askfile.link_of(&ana, CreateRequest::default()).await;
