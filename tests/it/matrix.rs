@@ -281,11 +281,16 @@ async fn every_resource_answers_everybody_as_it_should() {
 
 #[test]
 fn every_route_is_in_the_table() {
-    let source = include_str!("../../src/http.rs");
+    let sources = [
+        include_str!("../../src/http.rs"),
+        include_str!("../../src/http/mcp.rs"),
+    ];
     let mut there = BTreeSet::new();
-    for call in [".route(", ".nest_service("] {
-        for rest in source.split(call).skip(1) {
-            there.insert(rest.split('"').nth(1).unwrap());
+    for source in sources {
+        for call in [".route(", ".nest_service("] {
+            for rest in source.split(call).skip(1) {
+                there.insert(rest.split('"').nth(1).unwrap());
+            }
         }
     }
     let known: BTreeSet<&str> = ROUTES.iter().map(|route| route.0).chain([READY]).collect();
