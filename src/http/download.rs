@@ -16,7 +16,7 @@ use super::{
     range::{self, Wanted},
 };
 use crate::{
-    domain::{ids::WorkspaceId, media::Media},
+    domain::{audit::Actor, ids::WorkspaceId, media::Media},
     error::{Error, Result},
     link::hex,
     service::{Service, Signed},
@@ -102,7 +102,7 @@ pub(super) async fn download(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        Body::from_stream(service.bytes(&media, range).await?)
+        Body::from_stream(service.bytes(&media, range, &Actor::Link).await?)
     };
     Ok((status, headers, body).into_response())
 }

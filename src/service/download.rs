@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Service, authority::must};
 use crate::{
     domain::{
+        audit::Actor,
         caller::Caller,
         capability::Capability,
         ids::{MediaId, WorkspaceId},
@@ -109,17 +110,27 @@ impl Service {
         };
         let key = object_key(media.id, &media.stored.mime_type);
         let url = self.objects.download_url(&key, &download).await;
-        url.map_err(Error::of_storage)
+        let url = url.map_err(Error::of_storage)?;
+        if url.is_some() {
+            self.note_read(media, &Actor::Link, "redirect").await;
+        }
+        Ok(url)
     }
 
-    /// Bytes of a file: those of `range`.
+    /// Bytes of a file, for whoever this is: those of `range`. It is noted who reads from the first
+    /// byte on; what is asked for besides belongs to that.
     ///
     /// # Errors
     /// [`Error::ScanPending`], [`Error::ScanBlocked`]; [`Error::NotFound`] if it was deleted just now.
-    pub async fn bytes(&self, media: &Media, range: Range<u64>) -> Result<Bytes> {
+    pub async fn bytes(&self, media: &Media, range: Range<u64>, by: &Actor) -> Result<Bytes> {
         must_be_passed(media)?;
         let key = object_key(media.id, &media.stored.mime_type);
-        self.objects.open(&key, range).await.map_err(unreadable)
+        let is_start = range.start == 0;
+        let bytes = self.objects.open(&key, range).await.map_err(unreadable)?;
+        if is_start {
+            self.note_read(media, by, "file").await;
+        }
+        Ok(bytes)
     }
 
     /// A file of the caller's own workspaces, and its bytes.
@@ -131,7 +142,8 @@ impl Service {
         must(caller, Capability::MediaRead)?;
         let found = self.store.media(&caller.workspaces, MediaRef::Id(media));
         let media = found.await?.ok_or(Error::NotFound)?;
-        let bytes = self.bytes(&media, 0..media.stored.size_bytes).await?;
+        let whole = 0..media.stored.size_bytes;
+        let bytes = self.bytes(&media, whole, &caller.actor()).await?;
         Ok((media, bytes))
     }
 

@@ -1,5 +1,6 @@
 //! [`UploadStore`] in one SQLite file.
 
+mod audit;
 mod checking;
 mod copy;
 mod deleting;
@@ -46,6 +47,7 @@ use crate::{
     clock::Clock,
     domain::{
         attachment::Attachment,
+        audit::Actor,
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         media::Media,
         quota::Quota,
@@ -323,9 +325,9 @@ impl UploadStore for SqliteStore {
         Ok(())
     }
 
-    async fn done(&self, id: UploadId) -> Result<State> {
+    async fn done(&self, id: UploadId, by: Actor) -> Result<State> {
         let state = self
-            .write(move |db, now| sessions::done(db, id, now))
+            .write(move |db, now| sessions::done(db, id, &by, now))
             .await?;
         self.changed(id);
         Ok(state)
@@ -338,8 +340,8 @@ impl UploadStore for SqliteStore {
         Ok(())
     }
 
-    async fn cancel(&self, id: UploadId) -> Result<()> {
-        self.write(move |db, now| sessions::cancel(db, id, now))
+    async fn cancel(&self, id: UploadId, by: Actor) -> Result<()> {
+        self.write(move |db, now| sessions::cancel(db, id, &by, now))
             .await?;
         self.changed(id);
         Ok(())
@@ -376,9 +378,10 @@ impl UploadStore for SqliteStore {
         workspace: WorkspaceId,
         media: MediaId,
         force: bool,
+        by: Actor,
     ) -> Result<()> {
         let session = self
-            .write(move |db, now| deleting::delete(db, workspace, media, force, now))
+            .write(move |db, now| deleting::delete(db, workspace, media, force, &by, now))
             .await?;
         self.changed(session);
         Ok(())

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod attach;
+mod audit;
 mod checks;
 mod downloads;
 mod events;

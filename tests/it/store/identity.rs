@@ -37,7 +37,10 @@ impl Bench {
 
     async fn key(&self, name: &str) -> (ApiKey, Secret) {
         let secret = Secret::random();
-        let made = self.store.create_key(self.new_key(name, &secret)).await;
+        let made = self
+            .store
+            .create_key(self.new_key(name, &secret), somebody())
+            .await;
         (made.unwrap(), secret)
     }
 
@@ -69,20 +72,31 @@ pub async fn a_key_ends_to_the_second_or_when_it_is_revoked(bench: Bench) {
         expires_in: Some(mins(1)),
         ..bench.new_key("ends", &secret)
     };
-    let ends = bench.store.create_key(ends).await.unwrap();
+    let ends = bench.store.create_key(ends, somebody()).await.unwrap();
     let (revoked, other) = bench.key("revoked").await;
     bench.advance(secs(59));
     assert!(bench.opens(&secret).await && bench.opens(&other).await);
     bench.advance(secs(1));
-    assert_eq!(bench.store.revoke_key(revoked.id).await.unwrap(), 0);
+    assert_eq!(
+        bench
+            .store
+            .revoke_key(revoked.id, somebody())
+            .await
+            .unwrap(),
+        0
+    );
     for (key, secret) in [(ends.id, secret), (revoked.id, other)] {
         assert!(!bench.opens(&secret).await);
         let gone = [
-            bench.store.revoke_key(key).await.err(),
-            bench.store.allow_key(key, Capabilities::ALL).await.err(),
+            bench.store.revoke_key(key, somebody()).await.err(),
             bench
                 .store
-                .rotate_key(key, kept(&secret), mins(1))
+                .allow_key(key, Capabilities::ALL, somebody())
+                .await
+                .err(),
+            bench
+                .store
+                .rotate_key(key, kept(&secret), mins(1), somebody())
                 .await
                 .err(),
         ];
@@ -100,7 +114,11 @@ pub async fn a_key_ends_to_the_second_or_when_it_is_revoked(bench: Bench) {
 pub async fn a_secret_that_is_replaced_opens_for_a_while(bench: Bench) {
     let (key, first) = bench.key("laptop").await;
     let (second, third) = (Secret::random(), Secret::random());
-    let rotate = |secret: &Secret, overlap| bench.store.rotate_key(key.id, kept(secret), overlap);
+    let rotate = |secret: &Secret, overlap| {
+        bench
+            .store
+            .rotate_key(key.id, kept(secret), overlap, somebody())
+    };
     rotate(&second, mins(2)).await.unwrap();
     bench.advance(mins(1));
     let rotated = rotate(&third, mins(5)).await.unwrap();
@@ -115,14 +133,14 @@ pub async fn a_secret_that_is_replaced_opens_for_a_while(bench: Bench) {
 pub async fn a_key_that_is_revoked_closes_its_own_links(bench: Bench) {
     let (key, _) = bench.key("laptop").await;
     let with = |api_key| NewSession {
-        api_key,
+        created_by: somebody_with(api_key),
         ..bench.new_session(1)
     };
     let mine = bench.store.create(with(Some(key.id))).await.unwrap().id;
     let done = bench.store.create(with(Some(key.id))).await.unwrap().id;
     bench.file(done).await;
     let others = bench.store.create(with(None)).await.unwrap().id;
-    assert_eq!(bench.store.revoke_key(key.id).await.unwrap(), 1);
+    assert_eq!(bench.store.revoke_key(key.id, somebody()).await.unwrap(), 1);
     assert_eq!(bench.state(mine).await, State::Cancelled);
     assert_eq!(bench.state(done).await, State::Completed);
     assert_eq!(bench.state(others).await, State::Pending);
@@ -131,7 +149,11 @@ pub async fn a_key_that_is_revoked_closes_its_own_links(bench: Bench) {
 pub async fn what_a_key_may_is_changed_at_once(bench: Bench) {
     let (key, secret) = bench.key("laptop").await;
     let less = Capabilities::AGENT.without(Capability::MediaDelete);
-    let changed = bench.store.allow_key(key.id, less).await.unwrap();
+    let changed = bench
+        .store
+        .allow_key(key.id, less, somebody())
+        .await
+        .unwrap();
     assert_eq!(changed.capabilities, less);
     let found = bench.store.identify(secret.hash()).await.unwrap().unwrap();
     assert_eq!(found.caller.capabilities, less);
@@ -140,16 +162,16 @@ pub async fn what_a_key_may_is_changed_at_once(bench: Bench) {
 pub async fn two_that_live_never_have_one_name(bench: Bench) {
     let (key, _) = bench.key("laptop").await;
     let again = bench.new_key("laptop", &Secret::random());
-    let taken = bench.store.create_key(again.clone()).await;
+    let taken = bench.store.create_key(again.clone(), somebody()).await;
     assert!(matches!(taken, Err(StoreError::Taken)), "{taken:?}");
-    bench.store.revoke_key(key.id).await.unwrap();
-    bench.store.create_key(again).await.unwrap();
+    bench.store.revoke_key(key.id, somebody()).await.unwrap();
+    bench.store.create_key(again, somebody()).await.unwrap();
 
     let alias: askfile::domain::workspace::Alias = "st-one".parse().unwrap();
     let create = || {
         bench
             .store
-            .create_workspace("S".into(), Some(alias.clone()))
+            .create_workspace("S".into(), Some(alias.clone()), somebody())
     };
     let made = create().await.unwrap();
     let taken = create().await;
@@ -157,12 +179,12 @@ pub async fn two_that_live_never_have_one_name(bench: Bench) {
     let home = bench.workspace.id;
     let taken = bench
         .store
-        .rename_workspace(home, None, Some(alias.clone()));
+        .rename_workspace(home, None, Some(alias.clone()), somebody());
     assert!(matches!(taken.await, Err(StoreError::Taken)));
     let other = "st-two".parse().unwrap();
     let renamed = bench
         .store
-        .rename_workspace(made.id, Some("T".into()), Some(other));
+        .rename_workspace(made.id, Some("T".into()), Some(other), somebody());
     let renamed = renamed.await.unwrap();
     assert_eq!(
         (renamed.name.as_str(), renamed.alias.as_str()),
@@ -175,7 +197,7 @@ pub async fn two_that_live_never_have_one_name(bench: Bench) {
 pub async fn an_archived_workspace_is_closed_until_it_is_taken_up_again(bench: Bench) {
     let other = bench
         .store
-        .create_workspace("S".into(), None)
+        .create_workspace("S".into(), None, somebody())
         .await
         .unwrap();
     let secret = Secret::random();
@@ -183,7 +205,7 @@ pub async fn an_archived_workspace_is_closed_until_it_is_taken_up_again(bench: B
         workspaces: vec![bench.workspace.id, other.id],
         ..bench.new_key("both", &secret)
     };
-    bench.store.create_key(both).await.unwrap();
+    bench.store.create_key(both, somebody()).await.unwrap();
     let there = NewSession {
         workspace_id: other.id,
         ..bench.new_session(1)
@@ -195,20 +217,25 @@ pub async fn an_archived_workspace_is_closed_until_it_is_taken_up_again(bench: B
         found.caller.workspaces.len()
     };
     assert_eq!(reach().await, 2);
-    let archived = bench.store.archive_workspace(other.id, true).await;
+    let archived = bench
+        .store
+        .archive_workspace(other.id, true, somebody())
+        .await;
     assert_eq!(archived.unwrap(), 1);
     assert_eq!(bench.state(there).await, State::Cancelled);
     assert_eq!(bench.state(here).await, State::Pending);
     assert_eq!(reach().await, 1);
     bench
         .store
-        .archive_workspace(other.id, false)
+        .archive_workspace(other.id, false, somebody())
         .await
         .unwrap();
     assert_eq!(reach().await, 2);
-    let nobodys = bench
-        .store
-        .archive_workspace(askfile::domain::ids::WorkspaceId::random(), true);
+    let nobodys = bench.store.archive_workspace(
+        askfile::domain::ids::WorkspaceId::random(),
+        true,
+        somebody(),
+    );
     assert!(matches!(nobodys.await, Err(StoreError::NotFound)));
 }
 
@@ -224,7 +251,14 @@ pub async fn a_person_is_known_by_the_address(bench: Bench) {
             person: Some((name.into(), email.map(Into::into))),
             ..bench.new_key(key, &Secret::random())
         };
-        people.push(bench.store.create_key(new).await.unwrap().principal);
+        people.push(
+            bench
+                .store
+                .create_key(new, somebody())
+                .await
+                .unwrap()
+                .principal,
+        );
     }
     assert_eq!(people[0].id, people[1].id);
     assert_eq!(people[1].name, "Ana B.", "as it was said last");
