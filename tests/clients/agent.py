@@ -6,7 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
@@ -19,6 +19,8 @@ class Way:
     url: str | None
     command: list[str]
     env: dict[str, str]
+    headers: dict[str, str] = field(default_factory=dict)
+    """What goes with each request to the address."""
 
 
 @dataclass(frozen=True)

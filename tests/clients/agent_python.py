@@ -36,7 +36,7 @@ ERAS = [LEGACY] if LIBRARY == "python-1" else [LEGACY, MODERN]
 
 if LIBRARY.startswith("fastmcp"):
     from fastmcp import Client as FastMcp
-    from fastmcp.client.transports import StdioTransport
+    from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 
     class FastMcpClient:
         def __init__(self, client: FastMcp) -> None:
@@ -59,8 +59,10 @@ if LIBRARY.startswith("fastmcp"):
     @asynccontextmanager
     async def connection(way: Way, era: str) -> AsyncIterator[Client]:
         # Else it keeps the process for whoever asks for it next.
-        transport = way.url or StdioTransport(
-            way.command[0], way.command[1:], way.env, keep_alive=False
+        transport = (
+            StreamableHttpTransport(way.url, headers=way.headers)
+            if way.url
+            else StdioTransport(way.command[0], way.command[1:], way.env, keep_alive=False)
         )
         mode = "legacy" if era == LEGACY else "auto"
         async with FastMcp(transport, mode=mode) as client:
@@ -81,9 +83,14 @@ else:
             return result.model_dump(by_alias=True)
 
     from mcp import StdioServerParameters
+    from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
 
     def started(way: Way) -> StdioServerParameters:
         return StdioServerParameters(command=way.command[0], args=way.command[1:], env=way.env)
+
+    def reached(way: Way) -> Any:
+        client = create_mcp_http_client(headers=way.headers)
+        return streamable_http_client(way.url, http_client=client)
 
     if LIBRARY == "python-2":
         from mcp import Client as Sdk
@@ -91,16 +98,15 @@ else:
         @asynccontextmanager
         async def connection(way: Way, era: str) -> AsyncIterator[Client]:
             mode = "legacy" if era == LEGACY else "auto"
-            async with Sdk(way.url or started(way), mode=mode) as client:
+            async with Sdk(reached(way) if way.url else started(way), mode=mode) as client:
                 yield SdkClient(client, client.protocol_version)
 
     else:
         from mcp import ClientSession, stdio_client
-        from mcp.client.streamable_http import streamable_http_client
 
         @asynccontextmanager
         async def connection(way: Way, era: str) -> AsyncIterator[Client]:
-            to = streamable_http_client(way.url) if way.url else stdio_client(started(way))
+            to = reached(way) if way.url else stdio_client(started(way))
             async with to as (read, write, *_), ClientSession(read, write) as session:
                 yield SdkClient(session, (await session.initialize()).protocolVersion)
 

@@ -6,9 +6,9 @@ const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
 const { StdioClientTransport } = require("@modelcontextprotocol/sdk/client/stdio.js");
 const { StreamableHTTPClientTransport } = require("@modelcontextprotocol/sdk/client/streamableHttp.js");
 
-await drive(async ({ url, command: [command, ...args], env }) => {
+await drive(async ({ url, command: [command, ...args], env, headers }) => {
   const transport = url
-    ? new StreamableHTTPClientTransport(new URL(url))
+    ? new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } })
     : new StdioClientTransport({ command, args, env });
   let version;
   const agree = transport.setProtocolVersion?.bind(transport);

@@ -5,9 +5,9 @@ import { drive, require } from "./driver.mjs";
 const { Client, StreamableHTTPClientTransport } = require("@modelcontextprotocol/client");
 const { StdioClientTransport } = require("@modelcontextprotocol/client/stdio");
 
-await drive(async ({ url, command: [command, ...args], env, era }) => {
+await drive(async ({ url, command: [command, ...args], env, headers, era }) => {
   const transport = url
-    ? new StreamableHTTPClientTransport(new URL(url))
+    ? new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } })
     : new StdioClientTransport({ command, args, env });
   const mode = era === "2025-11-25" ? "legacy" : "auto";
   const client = new Client({ name: "agent-v2", version: "2" }, { versionNegotiation: { mode } });

@@ -1,0 +1,148 @@
+"""Agents that show a key: each works in its own workspace, whatever client it has."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import Agent, Way
+from askfile import Link, Server, png, run
+from conftest import kinds
+
+KINDS = dict(kinds())
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path, auth="keys")
+    yield server
+    server.stop()
+
+
+def command(folder: Path, *words: str) -> str:
+    done = run(folder, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def make_key(folder: Path, name: str, *more: str) -> str:
+    return command(folder, "keys", "create", "--name", name, *more)
+
+
+def with_key(server: Server, key: str) -> Way:
+    return Way(server.mcp_url, [], {}, {"Authorization": f"Bearer {key}"})
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+def test_two_workspaces_with_two_agents_each_work_side_by_side(
+    server: Server, tmp_path: Path, kind: Callable[[Way], Agent]
+) -> None:
+    agents: list[tuple[str, Agent]] = []
+    with ExitStack() as stack:
+        for alias in ["st-one", "st-two"]:
+            command(tmp_path, "workspace", "create", f"Study {alias}", "--alias", alias)
+            for name in ["a", "b"]:
+                key = make_key(tmp_path, f"{alias}-{name}", "--workspace", alias)
+                agent = stack.enter_context(kind(with_key(server, key)))
+                agents.append((alias, agent))
+
+        def work(place: tuple[str, Agent]) -> tuple[str, str, str]:
+            alias, agent = place
+            link = Link.of(agent.start("upload_create", prompt="A photo").result())
+            waiting = agent.start("upload_status", token=link.token, wait_seconds=30)
+            assert link.send(png()).status == 201
+            done = waiting.result()
+            assert done["status"] == "completed", done
+            return alias, link.token, done["result"]["media"][0]["media_id"]
+
+        with ThreadPoolExecutor(len(agents)) as pool:
+            made = list(pool.map(work, agents))
+        for alias, agent in agents:
+            mine = {media for of, _, media in made if of == alias}
+            listed = agent.start("media_list").result()["items"]
+            assert {item["media_id"] for item in listed} == mine
+            for of, token, media in made:
+                for tool, which in [
+                    ("upload_status", {"token": token}),
+                    ("media_get", {"media_id": media}),
+                ]:
+                    answer = agent.start(tool, **which).result()
+                    assert answer.get("code") == (None if of == alias else "NOT_FOUND"), answer
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_the_inspector_shows_a_key(server: Server, tmp_path: Path, era: str) -> None:
+    key = make_key(tmp_path, "laptop", "--allow", "media:read")
+
+    def inspect(*words: str, header: str = f"Authorization: Bearer {key}") -> Any:
+        done = subprocess.run(
+            ["mcp-inspector", "--cli", server.mcp_url, "--header", header]
+            + ["--protocol-era", era, "--format", "json", *words],
+            env=os.environ | {"HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return json.loads(done.stdout)["result"] if done.returncode == 0 else done
+
+    listed = inspect("--method", "tools/list")["tools"]
+    assert {tool["name"] for tool in listed} == {"upload_status", "media_list", "media_get"}
+    called = inspect("--method", "tools/call", "--tool-name", "media_list")
+    assert called["structuredContent"] == {"ok": True, "items": []}
+    stranger = inspect("--method", "tools/list", header="Authorization: Bearer askfile_x")
+    assert stranger.returncode != 0
+    command(tmp_path, "keys", "revoke", "laptop")
+    assert inspect("--method", "tools/list").returncode != 0
+
+
+def test_a_key_is_made_listed_replaced_and_ended(server: Server, tmp_path: Path) -> None:
+    made = make_key(
+        tmp_path, "laptop", "--for", "Ana", "--email", "ana@example.com", "--expires", "90d", "--json"
+    )
+    made = json.loads(made)
+    assert made["key"].startswith(made["prefix"]) and made["principal"]["name"] == "Ana"
+    again = run(tmp_path, "keys", "create", "--name", "laptop")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "Another key has that name." in again.stderr
+    for words in [("keys", "list"), ("keys", "list", "--json"), ("keys", "list", "--all")]:
+        listed = command(tmp_path, *words)
+        assert "laptop" in listed and made["key"] not in listed
+    rotated = command(tmp_path, "keys", "rotate", made["prefix"], "--overlap", "1h")
+    assert rotated != made["key"]
+    denied = command(tmp_path, "keys", "deny", made["id"], "asset:upload", "media:attach")
+    assert denied == "“laptop” may media:read, media:delete now."
+    assert "is revoked" in command(tmp_path, "keys", "revoke", "laptop")
+    gone = run(tmp_path, "keys", "allow", "laptop", "admin")
+    assert gone.returncode == 1 and "Create it first" in gone.stderr
+    assert "laptop" not in command(tmp_path, "keys", "list")
+    wrong = run(tmp_path, "keys", "create", "--name", "x", "--allow", "fly")
+    assert wrong.returncode == 2 and "`fly` is no capability" in wrong.stderr
+    assert made["key"] not in server.output and rotated not in server.output
+
+
+def test_a_workspace_is_made_renamed_limited_and_archived(server: Server, tmp_path: Path) -> None:
+    command(tmp_path, "workspace", "create", "Study", "--alias", "st-one")
+    taken = run(tmp_path, "workspace", "create", "Other", "--alias", "ST-ONE")
+    assert taken.returncode == 1 and "Another workspace has that alias." in taken.stderr
+    command(tmp_path, "workspace", "rename", "st-one", "Study of birds", "--alias", "st-bird")
+    command(tmp_path, "workspace", "set", "st-bird", "--stored", "1GB", "--links", "none")
+    shown = json.loads(command(tmp_path, "workspace", "show", "st-bird", "--json"))
+    assert shown["name"] == "Study of birds"
+    assert shown["quota"] == {
+        "stored_bytes": 1 << 30,
+        "in_flight_bytes": None,
+        "open_links": None,
+    }
+    assert "archived" in command(tmp_path, "workspace", "archive", "st-bird")
+    assert "st-bird" not in command(tmp_path, "workspace", "list")
+    assert "st-bird" in command(tmp_path, "workspace", "list", "--all")
+    command(tmp_path, "workspace", "archive", "st-bird", "--undo")
+    assert "st-bird" in command(tmp_path, "workspace", "list")
