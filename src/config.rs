@@ -26,7 +26,7 @@ use self::{
     forms::{
         Address, Allowed, Folder, Form, Format, InWorkspace, Keys, KindSize, Limit, MimeTypes,
         Mode, Networks, Number, Objects, PageAddress, PublicUrl, Scanner, Size, StoreReach, Switch,
-        Text, Within,
+        Text, Way, Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
@@ -38,6 +38,7 @@ use crate::{
         mime::{Kind, MimePattern},
         purpose::Purpose,
         quota::Quota,
+        transfer::Transfer,
         workspace::WorkspaceRef,
     },
     intake::scan::Clamd,
@@ -82,6 +83,10 @@ settings! {
     /// Whether the bucket's name is in the path of its address, `https://host/bucket`; else it is in
     /// the host, `https://bucket.host`.
     s3_path_style as "s3.path_style": bool = Switch, "true";
+
+    /// How files come: `proxy` is through askfile, `direct` is straight into the bucket, from the
+    /// page of a browser; `auto` is `direct` where files are kept in a bucket that browsers reach.
+    transfer: Option<Transfer> = Way, "auto";
 
     /// How long a link works, from 1m to 1d.
     link_ttl: Duration = Within(60..=86_400), "15m";

@@ -14,4 +14,5 @@ pub mod principal;
 pub mod purpose;
 pub mod quota;
 pub mod session;
+pub mod transfer;
 pub mod workspace;

@@ -43,6 +43,17 @@ pub enum Error {
         /// What is taken.
         allowed: Vec<MimePattern>,
     },
+    /// The file is said to be of a type that is not taken.
+    #[error("{declared} is not accepted here. Accepted: {}.", accepted(allowed))]
+    TypeNotAllowed {
+        /// What it is said to be.
+        declared: String,
+        /// What is taken.
+        allowed: Vec<MimePattern>,
+    },
+    /// What is sent is not what was granted.
+    #[error("{0}")]
+    SpecMismatch(String),
     /// The body holds no file, or an empty one.
     #[error("{0}")]
     FileMissing(&'static str),
@@ -175,6 +186,7 @@ pub struct Row {
 impl Error {
     /// The error table.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "it is one table")]
     pub fn row(&self) -> Row {
         use ErrorKind as K;
         use StatusCode as S;
@@ -193,9 +205,12 @@ impl Error {
             Self::SizeExceeded { .. } => row("SIZE_EXCEEDED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "Choose a smaller file, or make this one smaller.",
                 "The link still works: ask the person for a smaller file, or mint a link with a larger max_size_bytes within the cap."),
-            Self::MimeNotAllowed { .. } => row("MIME_NOT_ALLOWED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
+            Self::MimeNotAllowed { .. } | Self::TypeNotAllowed { .. } => row("MIME_NOT_ALLOWED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "Choose a file of another type.",
                 "The link still works: tell the person which types are accepted (limits.allowed_mime_types)."),
+            Self::SpecMismatch(_) => row("SPEC_MISMATCH", K::ValidationError, S::UNPROCESSABLE_ENTITY,
+                "Send it once more.",
+                "The link still works: send exactly what the grant says, or ask for another grant."),
             Self::FileMissing(_) => row("FILE_MISSING", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "Choose a file and send it again.",
                 "Send the file as multipart/form-data in a field named media: curl -X POST \"{upload_url}\" -F \"media=@FILE\"."),
@@ -447,6 +462,7 @@ mod tests {
                 found: None,
                 allowed: Vec::new(),
             },
+            Error::SpecMismatch("x".into()),
             Error::FileMissing("x"),
             Error::TooManyFiles,
             Error::ImageTooLarge("x".into()),

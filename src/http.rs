@@ -7,6 +7,7 @@ mod body;
 mod download;
 mod events;
 mod failure;
+mod grant;
 mod guards;
 mod health;
 mod linger;
@@ -27,7 +28,7 @@ use axum::{
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::Response,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 
 pub use self::guards::{Guards, is_links_only};
@@ -39,12 +40,13 @@ use crate::service::Service;
 ///
 /// Serve it with connection info, so that the rate limit knows addresses.
 pub fn router(service: &Service, listen: SocketAddr) -> Router {
-    let owners = Router::new()
-        .merge(mcp::route(service))
-        .layer(middleware::from_fn_with_state(
-            service.clone(),
-            auth::authenticate,
-        ));
+    let agents = Router::new()
+        .nest_service("/mcp", mcp::endpoint(service))
+        .layer(middleware::from_fn_with_state(service.clone(), mcp::visit));
+    let owners = agents.layer(middleware::from_fn_with_state(
+        service.clone(),
+        auth::authenticate,
+    ));
     with_links(owners, service, listen)
 }
 
@@ -62,6 +64,15 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
         )
         .route("/uploads/{token}/events", get(events::events))
         .route("/uploads/{token}/qr.svg", get(events::qr_svg))
+        .route("/uploads/{token}/grant", post(grant::grant))
+        .route(
+            "/uploads/{token}/grant/{grant}",
+            put(grant::receive).delete(grant::give_back),
+        )
+        .route(
+            "/uploads/{token}/grant/{grant}/complete",
+            post(grant::complete),
+        )
         .route("/uploads/{token}/decline", post(link::decline))
         .route("/uploads/{token}/done", post(link::done));
     owners

@@ -56,6 +56,8 @@
 //! - **Nothing is left.** Whatever a crash leaves is found through the row of its claim or its media: a
 //!   claim's and a turn's staged bytes have its name, and where they may be published is known before
 //!   they are. What is nobody's has a row of its own until it is gone.
+//! - **What lands in the store is judged as a copy.** Whoever was granted to put a file there may change
+//!   it; so it is copied to where nobody else has a way before it is looked at.
 //! - **Deleting is row first, bytes second.** The transaction that takes a media's row looks whether
 //!   something is attached and writes down what bytes are nobody's from then on; attaching wins or
 //!   loses whole.

@@ -78,6 +78,52 @@ pub trait Objects: fmt::Debug + Send + Sync + 'static {
 
     /// How many bytes there is room for; `None` where no limit is known.
     async fn free_bytes(&self) -> io::Result<Option<u64>>;
+
+    /// The store itself, where others than askfile can put bytes into it.
+    fn direct(&self) -> Option<&dyn Direct> {
+        None
+    }
+}
+
+/// A store that others can put bytes into, one file at a time, without keys.
+#[async_trait]
+pub trait Direct: Send + Sync {
+    /// Scheme, host and port of where they put them.
+    fn origin(&self) -> &str;
+
+    /// The request by which whoever knows it puts just these bytes under a key, once, for a while.
+    ///
+    /// # Errors
+    /// As the store has them.
+    async fn upload(&self, key: &str, upload: &Upload<'_>) -> io::Result<SignedUpload>;
+
+    /// Copies what was put under one key to another, which nobody else has a way to.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if nothing was put there yet.
+    async fn copy(&self, from: &str, key: &str) -> io::Result<()>;
+}
+
+/// What may be put into the store.
+#[derive(Debug, Clone, Copy)]
+pub struct Upload<'a> {
+    /// The value of `Content-Type`.
+    pub content_type: &'a str,
+    /// How many bytes, no more and no fewer.
+    pub size_bytes: u64,
+    /// From when on.
+    pub now: Timestamp,
+    /// For how long.
+    pub lives: Duration,
+}
+
+/// A `PUT` that the store takes from anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedUpload {
+    /// Where to.
+    pub url: String,
+    /// The headers that it must have, as they stand here.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 /// Bytes on their way out.

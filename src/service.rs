@@ -10,6 +10,7 @@ mod close;
 mod create;
 mod decoders;
 mod download;
+mod grant;
 pub mod keys;
 mod link;
 pub mod media;
@@ -33,6 +34,7 @@ pub use self::{
     create::CreateRequest,
     download::LINK_LIFE,
     download::Signed,
+    grant::{GrantRequest, Granted, GrantedBody},
     link::{AskedLink, LinkedSession},
     progress::{Progress, Watch},
     receive::{Incoming, Received},
@@ -161,10 +163,11 @@ impl Service {
         self.closing.cancel();
     }
 
-    /// Sweeps up and judges files that nobody waits for, until [`Self::close`]. One process of a data
+    /// Sweeps up, judges files that nobody waits for and takes in those that landed in the store, until
+    /// [`Self::close`]. One process of a data
     /// folder does it at the least.
     pub async fn keep_house(&self) {
-        tokio::join!(self.keep_swept(), self.keep_checked());
+        tokio::join!(self.keep_swept(), self.keep_checked(), self.keep_landed());
     }
 
     /// Resolves once [`Self::close`] was called.

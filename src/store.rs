@@ -20,6 +20,7 @@ use crate::{
         media::{Content, Dimensions, Filter, Media, ScanStatus, media_of_key},
         quota::UsedUp,
         session::{IllegalMove, LastError, Metadata, State, Tally, UploadSession},
+        transfer::{Spec, Transfer},
     },
     link::Token,
 };
@@ -62,6 +63,27 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError::Closed`] in a final state and once the link's time is over,
     /// [`StoreError::AllTaken`] without a free slot; [`StoreError::OverQuota`].
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome>;
+
+    /// A grant of this session, by the media that will come of it; `None` once it is over.
+    async fn grant(&self, session: UploadId, media: MediaId) -> Result<Option<Grant>>;
+
+    /// Up to `most` grants whose bytes may have landed in the store, of one session or of all, after
+    /// this one, by their media. Those whose bytes somebody sees to are not among them.
+    async fn landings(
+        &self,
+        of: Option<UploadId>,
+        after: Option<MediaId>,
+        most: u32,
+    ) -> Result<Vec<Grant>>;
+
+    /// Begins to take in what was granted, as one's own turn for `lease`, and from one heartbeat to
+    /// the next. The claim has another name from now on, which this gives: whoever had a turn before
+    /// has lost it. Where the bytes come through askfile, the grant is over, and the claim is like
+    /// any other; where they land in the store, it outlives the turn.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`] if it is somebody else's turn, or the grant is over.
+    async fn take_grant(&self, claim: ClaimId, lease: SignedDuration) -> Result<ClaimId>;
 
     /// Keeps a claim for another `lease`, and remembers where its bytes will be published.
     ///
@@ -315,6 +337,8 @@ pub struct NewSession {
     pub metadata: Metadata,
     /// What it takes.
     pub limits: Limits,
+    /// The way that its files take.
+    pub transfer: Transfer,
     /// For how many seconds its unattached media are kept.
     pub retain_seconds: Option<u64>,
     /// How long its link lives.
@@ -357,6 +381,43 @@ pub struct ClaimRequest {
     /// How many bytes the file will have, at the least and as far as can be told. Room is made for
     /// the latter, or else for the former.
     pub bytes: (u64, u64),
+    /// What it grants; `None`: the bytes come with this request.
+    pub grant: Option<NewGrant>,
+}
+
+/// A claim under which the bytes come later, and perhaps not through askfile.
+#[derive(Debug, Clone)]
+pub struct NewGrant {
+    /// What is going to be sent.
+    pub spec: Spec,
+    /// Where it lands in the store; `None` where askfile itself takes it in.
+    pub landing: Option<Landing>,
+}
+
+/// A key of the store that somebody else may put bytes under.
+#[derive(Debug, Clone)]
+pub struct Landing {
+    /// The key.
+    pub key: String,
+    /// After that nothing lands there any more, and what did is nobody's.
+    pub over_in: SignedDuration,
+}
+
+/// A claim under which the bytes are still to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Whose it is.
+    pub session: UploadId,
+    /// The claim, as it is called now.
+    pub claim: ClaimId,
+    /// The media that will come of it.
+    pub media: MediaId,
+    /// What is going to be sent.
+    pub spec: Spec,
+    /// Where it lands in the store; `None` where askfile itself takes it in.
+    pub lands_at: Option<String>,
+    /// Whether somebody sees to what landed there.
+    pub is_in_turn: bool,
 }
 
 /// What became of a [`ClaimRequest`].
@@ -491,6 +552,8 @@ pub struct LostClaim {
     pub media_key: Option<String>,
     /// The key of what was begun for its bytes.
     pub begun: Option<String>,
+    /// Where its bytes may have landed.
+    pub lands_at: Option<String>,
 }
 
 /// A file that there should be.

@@ -12,13 +12,20 @@ const WINDOW = 3_000;
  * `{ok: true, media, scan}` or `{ok: false, word}` (a client's word) or `{ok: false, code, message}`
  * (the server's failure). `signal` stops it.
  */
-export function send(url, file, description, attempt, signal, told) {
-  return new Promise((resolve) => {
-    const request = new XMLHttpRequest();
-    const body = new FormData();
-    if (description) body.append("description", description);
-    body.append("media", file, file.name);
+export async function send(url, file, description, attempt, signal, told) {
+  const body = new FormData();
+  if (description) body.append("description", description);
+  body.append("media", file, file.name);
+  const headers = { Accept: "application/json", "Askfile-Attempt": attempt };
+  const { word, status, text } = await transmit("POST", url, headers, body, file, signal, told);
+  return word ? { ok: false, word } : answer(status, text);
+}
 
+/** A request with a file in its body: gives `{status, text}`, or `{word}` where nothing answered. */
+export function transmit(method, url, headers, body, file, signal, told) {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve({ word: "stopped" });
+    const request = new XMLHttpRequest();
     let silence;
     let why = () => (navigator.onLine ? "cut" : "offline");
     const alive = () => {
@@ -46,26 +53,26 @@ export function send(url, file, description, attempt, signal, told) {
       const [{ now: since, sent: before }] = marks;
       told({ sent, speed: now - since > 500 ? ((sent - before) * 1000) / (now - since) : null });
     };
-    request.onload = () => end(answer(request));
-    request.onabort = () => end({ ok: false, word: why() });
+    request.onload = () => end({ status: request.status, text: request.responseText });
+    request.onabort = () => end({ word: why() });
     request.onerror = async () => {
       const word = why();
-      end({ ok: false, word: (await isReadable(file)) ? word : "unreadable" });
+      end({ word: (await isReadable(file)) ? word : "unreadable" });
     };
     signal.addEventListener("abort", () => stop("stopped"));
 
-    request.open("POST", url);
-    request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("Askfile-Attempt", attempt);
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     alive();
     request.send(body);
   });
 }
 
-function answer(request) {
+/** What the server says came of a file. */
+export function answer(status, text) {
   try {
-    const { code, message, media_id: media, scan_status: scan } = JSON.parse(request.responseText);
-    if (request.status === 201 || request.status === 202) return { ok: true, media, scan };
+    const { code, message, media_id: media, scan_status: scan } = JSON.parse(text);
+    if (status === 201 || status === 202) return { ok: true, media, scan };
     if (code) return { ok: false, code, message };
   } catch {
     // Something between here and the server answered.

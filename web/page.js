@@ -1,6 +1,7 @@
 // The page with a script: files as rows, with their progress. Without it the form works by itself,
 // and how it ended is always the server's to show: this page then opens its link again.
 
+import { sendDirect } from "./direct.js";
 import { send, uuid } from "./file.js";
 
 const find = (selector, inside = document) => inside.querySelector(selector);
@@ -207,7 +208,9 @@ class Row {
     announce(say("said-sending", { name: this.file.name }));
     this.stop = new AbortController();
     const words = find("#description").value.trim();
-    const result = await send(
+    const { grants } = form.dataset;
+    const way = grants ? sendDirect.bind(null, grants) : send;
+    const result = await way(
       form.action, this.file, words, this.attempt, this.stop.signal, (news) => this.hears(news),
     );
     this.stop = null;

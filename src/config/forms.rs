@@ -9,7 +9,10 @@ pub use amounts::{KindSize, Limit, Number, Size, Within};
 pub use places::{Address, Folder, Networks, Objects, PageAddress, PublicUrl, Scanner, StoreReach};
 
 use super::LogFormat;
-use crate::domain::mime::{MimePattern, TYPES};
+use crate::domain::{
+    mime::{MimePattern, TYPES},
+    transfer::Transfer,
+};
 
 /// A form of value.
 pub trait Form {
@@ -175,6 +178,29 @@ impl Form for Format {
     }
 }
 
+/// `proxy`, `direct`, or `auto`.
+pub struct Way;
+
+impl Form for Way {
+    type Value = Option<Transfer>;
+
+    fn placeholder(&self) -> &'static str {
+        "auto|proxy|direct"
+    }
+
+    fn read(&self, text: &str) -> Result<Option<Transfer>, String> {
+        match (text, Transfer::from_word(text)) {
+            ("auto", _) => Ok(None),
+            (_, Some(way)) => Ok(Some(way)),
+            (_, None) => Err("is neither `auto` nor `proxy` nor `direct`".to_owned()),
+        }
+    }
+
+    fn show(&self, way: &Option<Transfer>) -> String {
+        way.map_or("auto", Transfer::as_str).to_owned()
+    }
+}
+
 fn words(text: &str) -> Vec<&str> {
     text.split(|c: char| c == ',' || c.is_whitespace())
         .filter(|word| !word.is_empty())
@@ -228,6 +254,14 @@ mod tests {
             assert_eq!(Switch.read(text), Ok(is_on), "{text}");
         }
         assert!(Switch.read("maybe").is_err());
+    }
+
+    #[test]
+    fn files_come_by_one_of_two_ways_or_as_it_may_be() {
+        for text in ["auto", "proxy", "direct"] {
+            assert_eq!(Way.show(&Way.read(text).unwrap()), text);
+        }
+        assert!(Way.read("Direct").is_err());
     }
 
     #[test]

@@ -203,6 +203,12 @@ pub fn staged_claim(key: &str) -> Option<ClaimId> {
     key.strip_prefix("staging/")?.parse().ok()
 }
 
+/// Where the bytes of a media-to-be land that are put straight into the store.
+#[must_use]
+pub fn landing_key(id: MediaId) -> String {
+    format!("landing/{id}")
+}
+
 /// Where the bytes of a media live: a name that the server made, `medias/{media_id}.{ext}`.
 #[must_use]
 pub fn object_key(id: MediaId, mime_type: &str) -> String {

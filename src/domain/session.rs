@@ -9,6 +9,7 @@ use super::{
     attachment::Target,
     ids::{PrincipalId, UploadId, WorkspaceId},
     limits::Limits,
+    transfer::Transfer,
 };
 use crate::link::Token;
 
@@ -42,6 +43,8 @@ pub struct UploadSession {
     pub metadata: Metadata,
     /// What it takes.
     pub limits: Limits,
+    /// The way that its files take.
+    pub transfer: Transfer,
     /// For how many seconds its unattached media are kept; `None`: until deleted.
     pub retain_seconds: Option<u64>,
     /// Where it stands.

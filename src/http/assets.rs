@@ -11,7 +11,7 @@ use crate::error::Error;
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Each by its name.
-const ASSETS: [(&str, &str, &str); 4] = [
+const ASSETS: [(&str, &str, &str); 5] = [
     (
         "page.css",
         "text/css; charset=utf-8",
@@ -19,6 +19,7 @@ const ASSETS: [(&str, &str, &str); 4] = [
     ),
     ("page.js", SCRIPT, include_str!("../../web/page.js")),
     ("file.js", SCRIPT, include_str!("../../web/file.js")),
+    ("direct.js", SCRIPT, include_str!("../../web/direct.js")),
     (
         "icon.svg",
         "image/svg+xml",

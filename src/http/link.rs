@@ -4,7 +4,7 @@ use std::{convert::Infallible, net::IpAddr, time::Duration};
 
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::{FromRequestParts, Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -269,12 +269,13 @@ pub(super) fn request_page(
         expires_text: for_people(session.redeem_by),
         time_left: duration_text(Duration::from_secs(left.as_secs().div_ceil(60) * 60)),
         seconds_left: left.as_secs(),
+        store: service.store_of(session),
         has_qr: !is_on_this_machine(&service.public_url()),
         query: &link.query.to_string(),
         token: &session.token.to_string(),
         error,
     };
-    html_response(status, page.html())
+    page.response(status)
 }
 
 /// `POST /uploads/{token}/decline`: the person says no, perhaps with a reason.
@@ -359,6 +360,12 @@ fn answer_button(done: Result<LinkedSession>, headers: &HeaderMap, status: Statu
     }
 }
 
+/// A body without a file, whole.
+pub(super) async fn small(body: Body) -> Result<Bytes> {
+    let body = whole(body, MOST_FORM_BYTES).await;
+    body.map_err(|why| Error::MalformedBody(why.into()))
+}
+
 #[derive(serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct Reason {
@@ -367,8 +374,7 @@ struct Reason {
 
 /// The reason in a small form or JSON object; none in an empty body.
 async fn reason(headers: &HeaderMap, body: Body) -> Result<Option<String>> {
-    let body = whole(body, MOST_FORM_BYTES).await;
-    let body = body.map_err(|why| Error::MalformedBody(why.into()))?;
+    let body = small(body).await?;
     if body.is_empty() {
         return Ok(None);
     }

@@ -3,10 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
     body::Body,
     extract::{Request, State},
-    middleware::{self, Next},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use rmcp::transport::streamable_http_server::{
@@ -36,14 +35,7 @@ const IDLE_SESSION: Duration = Duration::from_secs(60 * 60);
 /// How long sessions outlive the last wait.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
-/// The route.
-pub(super) fn route(service: &Service) -> Router<Service> {
-    Router::new()
-        .nest_service("/mcp", endpoint(service))
-        .layer(middleware::from_fn_with_state(service.clone(), visit))
-}
-
-fn endpoint(service: &Service) -> StreamableHttpService<Tools, Sessions> {
+pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, Sessions> {
     let stopping = CancellationToken::new();
     let config = StreamableHttpServerConfig::default()
         .with_cancellation_token(stopping.clone())
@@ -66,8 +58,12 @@ fn endpoint(service: &Service) -> StreamableHttpService<Tools, Sessions> {
     StreamableHttpService::new(move || Ok(tools.clone()), Arc::new(sessions), config)
 }
 
-/// The layer that says whose request it is, and has all of it before it is answered.
-async fn visit(State(service): State<Service>, request: Request, next: Next) -> Response {
+/// The layer over it: says whose request it is, and has all of it before it is answered.
+pub(super) async fn visit(
+    State(service): State<Service>,
+    request: Request,
+    next: Next,
+) -> Response {
     let answered = async {
         let (parts, body) = request.into_parts();
         let caller = parts.extensions.get::<Caller>();

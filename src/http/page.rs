@@ -68,6 +68,8 @@ pub(crate) struct RequestPage<'a> {
     pub time_left: String,
     /// The same in seconds.
     pub seconds_left: u64,
+    /// Where the browser may put files straight into the store, if it may: an origin.
+    pub store: Option<&'a str>,
     /// Whether another device can open the link.
     pub has_qr: bool,
     /// The canonical signed query, without `?`.
@@ -108,8 +110,19 @@ impl From<&LastError> for Problem {
 }
 
 impl RequestPage<'_> {
+    /// The page as an answer. It may talk to the store that it puts files into.
+    pub(crate) fn response(&self, status: StatusCode) -> Response {
+        let Some(store) = self.store else {
+            return html_response(status, self.html());
+        };
+        let own = "connect-src 'self'";
+        let policy = CONTENT_SECURITY_POLICY.replace(own, &format!("{own} {store}"));
+        let policy = [(header::CONTENT_SECURITY_POLICY, policy)];
+        (status, policy, Html(self.html())).into_response()
+    }
+
     /// The page.
-    pub(crate) fn html(&self) -> String {
+    fn html(&self) -> String {
         render(
             "request.html",
             &context! { assets => ASSETS_OF_LINK, page => Serde(self), next_steps => next_steps() },

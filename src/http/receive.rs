@@ -77,7 +77,7 @@ pub(super) async fn receive(
     }
 }
 
-fn stored(
+pub(super) fn stored(
     service: &Service,
     link: &LinkedSession,
     received: &Received,
@@ -147,7 +147,8 @@ fn open(method: &Method, headers: &HeaderMap, body: Body) -> Result<FileBody> {
     FileBody::form(body, content_type)
 }
 
-fn header_number(headers: &HeaderMap) -> Option<u64> {
+/// What the request says its body's length is.
+pub(super) fn header_number(headers: &HeaderMap) -> Option<u64> {
     headers
         .get(header::CONTENT_LENGTH)?
         .to_str()

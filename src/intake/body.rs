@@ -1,6 +1,7 @@
 //! The file inside a request's body: the raw body of a PUT, or one field of a multipart form.
 
 use std::{
+    fmt,
     pin::Pin,
     sync::{
         Arc,
@@ -11,11 +12,15 @@ use std::{
 
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use multer::{Field, Multipart};
 
 use super::filename::harmless_text;
-use crate::error::{Error, Result};
+use crate::{
+    domain::transfer::Spec,
+    error::{Error, Result},
+    objects,
+};
 
 /// The field that holds the file.
 pub const FILE_FIELD: &str = "media";
@@ -42,8 +47,22 @@ enum Inner {
     Raw {
         stream: BodyDataStream,
         name: Option<String>,
+        description: Option<String>,
+    },
+    Staged {
+        bytes: Staged,
+        spec: Spec,
     },
     Form(Box<Form>),
+}
+
+/// What was put into the store.
+struct Staged(objects::Bytes);
+
+impl fmt::Debug for Staged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Staged")
+    }
 }
 
 #[derive(Debug)]
@@ -58,8 +77,34 @@ impl FileBody {
     /// A body that is the file. `name` is what the sender calls it.
     #[must_use]
     pub fn raw(body: Body, name: Option<String>) -> Self {
-        let stream = body.into_data_stream();
-        Self(Inner::Raw { stream, name })
+        Self(Inner::Raw {
+            stream: body.into_data_stream(),
+            name,
+            description: None,
+        })
+    }
+
+    /// A body that is the file of a grant.
+    #[must_use]
+    pub fn granted(body: Body, spec: Spec) -> Self {
+        Self(Inner::Raw {
+            stream: body.into_data_stream(),
+            name: Some(spec.filename),
+            description: spec.description,
+        })
+    }
+
+    /// No body at all: a file of a grant that is staged already.
+    #[must_use]
+    pub fn staged(bytes: objects::Bytes, spec: Spec) -> Self {
+        let bytes = Staged(bytes);
+        Self(Inner::Staged { bytes, spec })
+    }
+
+    /// Whether the file is staged already, so that it is only looked at.
+    #[must_use]
+    pub fn is_staged(&self) -> bool {
+        matches!(self.0, Inner::Staged { .. })
     }
 
     /// How many bytes the file has at the least, and as far as can be told, if the body's length is
@@ -67,6 +112,7 @@ impl FileBody {
     #[must_use]
     pub fn file_bytes(&self, declared: Option<u64>) -> (u64, u64) {
         match (declared, &self.0) {
+            (_, Inner::Staged { spec, .. }) => (spec.size_bytes, spec.size_bytes),
             (None, _) => (0, SMALL),
             (Some(length), Inner::Raw { .. }) => (length, length),
             (Some(length), Inner::Form(_)) => (length.saturating_sub(MOST_OUTSIDE_FILE), length),
@@ -108,6 +154,7 @@ impl FileBody {
     pub async fn open(&mut self) -> Result<Option<String>> {
         match &mut self.0 {
             Inner::Raw { name, .. } => Ok(name.take()),
+            Inner::Staged { spec, .. } => Ok(Some(spec.filename.clone())),
             Inner::Form(form) => form.open().await,
         }
     }
@@ -124,6 +171,9 @@ impl FileBody {
                     .await
                     .transpose()
                     .map_err(|_| Error::MalformedBody(CUT_SHORT.into()))?,
+                Inner::Staged { bytes, .. } => {
+                    bytes.0.try_next().await.map_err(Error::of_storage)?
+                }
                 Inner::Form(form) => form.piece().await?,
             };
             if piece.as_ref().is_none_or(|piece| !piece.is_empty()) {
@@ -138,7 +188,8 @@ impl FileBody {
     /// [`Error::TooManyFiles`] if there is another file; [`Error::MalformedBody`].
     pub async fn close(&mut self) -> Result<Option<String>> {
         match &mut self.0 {
-            Inner::Raw { .. } => Ok(None),
+            Inner::Raw { description, .. } => Ok(description.take()),
+            Inner::Staged { spec, .. } => Ok(spec.description.take()),
             Inner::Form(form) => form.close().await,
         }
     }
@@ -211,15 +262,23 @@ impl Form {
 
     async fn describe(&mut self, field: Field<'static>) -> Result<()> {
         let text = field.text().await.map_err(|error| malformed(&error))?;
-        let text = harmless_text(&text);
-        if text.chars().count() > MOST_DESCRIPTION {
-            return Err(Error::InvalidArgument(format!(
-                "The description is longer than {MOST_DESCRIPTION} characters."
-            )));
-        }
-        self.description = Some(text).filter(|text| !text.is_empty());
+        self.description = description(&text)?;
         Ok(())
     }
+}
+
+/// What the person wrote beside a file, made harmless.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] if it is too long.
+pub fn description(text: &str) -> Result<Option<String>> {
+    let text = harmless_text(text);
+    if text.chars().count() > MOST_DESCRIPTION {
+        return Err(Error::InvalidArgument(format!(
+            "The description is longer than {MOST_DESCRIPTION} characters."
+        )));
+    }
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 async fn skip(mut field: Field<'static>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! One file's way to the disk: hashed and written by a thread of its own, so that a slow disk never
 //! holds up the others, with at most a few pieces in memory.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -14,7 +14,10 @@ use super::{
     office,
     sniff::{Sniffed, TextCheck},
 };
-use crate::{domain::media::Content, objects::Staging};
+use crate::{
+    domain::media::Content,
+    objects::{Objects, ReadSeek, Staging},
+};
 
 /// Pieces that wait for the disk. More of them are slower: they fall out of the processor's cache.
 const DEPTH: usize = 2;
@@ -73,6 +76,35 @@ impl Stage {
         drop(self.pieces);
         // It ends with an error by design: the end was never told.
         let _ = self.thread.await;
+    }
+}
+
+/// Bytes that are staged and durable already, and go by only to be looked at.
+#[derive(Debug)]
+pub struct AlreadyStaged {
+    objects: Arc<dyn Objects>,
+    key: String,
+}
+
+impl AlreadyStaged {
+    /// Those that lie there.
+    #[must_use]
+    pub fn at(objects: Arc<dyn Objects>, key: String) -> Self {
+        Self { objects, key }
+    }
+}
+
+impl Staging for AlreadyStaged {
+    fn append(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read_back(&mut self) -> io::Result<Box<dyn ReadSeek + '_>> {
+        self.objects.read(&self.key).map(|read| read as _)
+    }
+
+    fn sync(self: Box<Self>) -> io::Result<()> {
+        Ok(())
     }
 }
 

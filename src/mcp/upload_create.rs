@@ -13,7 +13,7 @@ use super::{
     wait::{rounded, seconds},
 };
 use crate::{
-    domain::session::Metadata,
+    domain::{session::Metadata, transfer::Transfer},
     error::Result,
     service::{
         CreateRequest,
@@ -42,11 +42,36 @@ pub struct LinkArguments {
     /// How many files the link takes.
     #[schemars(range(min = 1, max = 50))]
     max_files: Option<u32>,
+    /// Whether the page may send straight into the store behind the server (`direct`) or not
+    /// (`proxy`). Leave it out unless you were told.
+    transfer: Option<TransferArgument>,
     /// How long the link works, in seconds.
     #[schemars(range(min = 60, max = 86_400))]
     expires_in_seconds: Option<u64>,
     /// To find the upload by, later.
     metadata: Option<MetadataArguments>,
+}
+
+/// The way that a file takes.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum TransferArgument {
+    /// As the server has it.
+    Auto,
+    /// Through the server.
+    Proxy,
+    /// Straight into the store.
+    Direct,
+}
+
+impl TransferArgument {
+    fn wanted(self) -> Option<Transfer> {
+        match self {
+            Self::Auto => None,
+            Self::Proxy => Some(Transfer::Proxy),
+            Self::Direct => Some(Transfer::Direct),
+        }
+    }
 }
 
 /// To find the upload by, later.
@@ -102,6 +127,7 @@ impl From<LinkArguments> for CreateRequest {
             allowed_mime_types: arguments.allowed_mime_types,
             max_size_bytes: arguments.max_size_bytes,
             max_files: arguments.max_files,
+            transfer: arguments.transfer.and_then(TransferArgument::wanted),
             expires_in_seconds: arguments.expires_in_seconds,
             metadata: Metadata {
                 name: metadata.name,

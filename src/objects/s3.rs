@@ -4,6 +4,7 @@
 //! file comes in, and completing the upload is what publishes it.
 
 mod bucket;
+mod direct;
 mod outgoing;
 mod parts;
 mod presign;
@@ -24,6 +25,7 @@ use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
+use jiff::Timestamp;
 use object_store::{
     Error, GetOptions, ObjectStore, ObjectStoreExt, PutPayload,
     aws::AmazonS3,
@@ -40,9 +42,10 @@ use self::{
     presign::{Permit, Signer},
     trouble::to_io,
 };
-use super::{Bytes, Coming, Download, Objects, ReadSeek, Staging};
+use super::{Bytes, Coming, Direct, Download, Objects, ReadSeek, Staging};
 
-/// Bytes as objects: `staging/{claim}` where they are judged first, `medias/{media_id}.{ext}` for
+/// Bytes as objects: `landing/{media_id}` where others put them, `staging/{claim}` where they are
+/// judged first, `medias/{media_id}.{ext}` for
 /// good.
 #[derive(Debug, Clone)]
 pub struct S3(Arc<Inner>);
@@ -117,6 +120,17 @@ impl S3 {
 
     fn store(&self) -> &AmazonS3 {
         &self.0.connection.store
+    }
+
+    /// The address by which somebody without keys may do this.
+    async fn presign(&self, now: Timestamp, permit: &Permit<'_>) -> io::Result<String> {
+        let credential = self.store().credentials().get_credential().await;
+        let signer = Signer {
+            credential: &*credential.map_err(to_io)?,
+            region: &self.0.connection.region,
+            now,
+        };
+        Ok(signer.presign(permit))
     }
 
     /// The upload that was begun for the bytes that are staged under this key.
@@ -242,23 +256,18 @@ impl Objects for S3 {
         let Some(public_url) = &self.0.connection.public_url else {
             return Ok(None);
         };
-        let credential = self.store().credentials().get_credential().await;
-        let signer = Signer {
-            credential: &*credential.map_err(to_io)?,
-            region: &self.0.connection.region,
-            now: download.now,
-        };
         let query = [
             ("response-content-type", download.content_type),
             ("response-content-disposition", download.disposition),
         ];
-        Ok(Some(signer.presign(&Permit {
+        let permit = Permit {
             method: "GET",
             url: &format!("{public_url}/{}", self.path(key)),
             query: &query,
             headers: &[],
             lives: download.lives,
-        })))
+        };
+        self.presign(download.now, &permit).await.map(Some)
     }
 
     async fn delete(&self, key: &str) -> io::Result<()> {
@@ -280,7 +289,7 @@ impl Objects for S3 {
     }
 
     fn keys(&self) -> BoxStream<'static, io::Result<String>> {
-        let keys = ["staging", "medias"].map(|folder| {
+        let keys = ["landing", "staging", "medias"].map(|folder| {
             let objects = self.store().list(Some(&self.path(folder)));
             objects.map_ok(move |object| {
                 let name = object.location.filename().unwrap_or_default();
@@ -292,5 +301,10 @@ impl Objects for S3 {
 
     async fn free_bytes(&self) -> io::Result<Option<u64>> {
         Ok(None)
+    }
+
+    fn direct(&self) -> Option<&dyn Direct> {
+        let is_reached = self.0.connection.public_url.is_some();
+        is_reached.then_some(self as &dyn Direct)
     }
 }

@@ -18,7 +18,7 @@ impl Service {
     /// [`Error::NotFound`], or as [`Error::of_closed`] in another final state.
     pub async fn cancel(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
         must(caller, Capability::AssetUpload)?;
-        let before = self.status(caller, which).await?;
+        let before = self.known(caller, which).await?;
         self.store.cancel(before.session.id, caller.actor()).await?;
         log_move(before.session.id, before.session.state, State::Cancelled);
         self.status(caller, which).await

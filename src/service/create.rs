@@ -13,6 +13,7 @@ use crate::{
         mime::{self, Kind, MimePattern},
         purpose::Purpose,
         session::{Metadata, State, UploadSession},
+        transfer::Transfer,
     },
     error::{Error, Result, accepted},
     link::Token,
@@ -44,6 +45,8 @@ pub struct CreateRequest {
     pub max_size_bytes: Option<u64>,
     /// How many.
     pub max_files: Option<u32>,
+    /// Which way they take.
+    pub transfer: Option<Transfer>,
     /// How long the link lives.
     pub expires_in_seconds: Option<u64>,
     /// What the agent wants to find it by.
@@ -78,6 +81,7 @@ impl Service {
                 request.max_size_bytes,
                 request.max_files,
             )?,
+            transfer: self.transfer_for(request.transfer)?,
             retain_seconds: purpose.retain_seconds,
             expires_in: signed(self.link_life(request.expires_in_seconds)?),
         };
@@ -154,6 +158,19 @@ impl Service {
             .filter(|kind| is_possible(*kind))
             .map(|kind| (kind, self.settings.max_size(kind)))
             .collect()
+    }
+
+    fn transfer_for(&self, asked: Option<Transfer>) -> Result<Transfer> {
+        use Transfer::{Direct, Proxy};
+        match (self.settings.transfer, asked) {
+            (Some(Proxy), Some(Direct)) => Err(invalid(
+                "transfer: `direct` is switched off here; leave it out.",
+            )),
+            (_, Some(asked)) => Ok(asked),
+            (Some(set), None) => Ok(set),
+            (None, None) if self.objects.direct().is_some() => Ok(Direct),
+            (None, None) => Ok(Proxy),
+        }
     }
 
     fn link_life(&self, seconds: Option<u64>) -> Result<Duration> {

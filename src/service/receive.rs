@@ -4,19 +4,19 @@ mod file;
 mod pulse;
 mod verdict;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use tokio::sync::SemaphorePermit;
 
-use self::file::Claim;
-use super::{LinkedSession, Service, close::log_move, signed};
+pub(super) use self::{file::Claim, pulse::Pulse};
+use super::{LinkedSession, Service, close::log_move, progress::Flow, signed};
 use crate::{
     domain::{
         ids::{AttemptId, ClaimId, MediaId},
         media::Media,
         session::{State, UploadSession},
     },
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     hook,
     intake::body::{FileBody, MOST_OUTSIDE_FILE},
     store::{ClaimOutcome, ClaimRequest, SessionRef, SessionView},
@@ -60,24 +60,7 @@ impl Service {
                 media,
             });
         }
-        if let Some(error) = Error::of_closed(session.state) {
-            return Err(error);
-        }
-        // What an attempt that was here before may still do, the store knows: by its claim.
-        if self.clock.now() >= session.redeem_by && incoming.attempt.is_none() {
-            return Err(Error::LinkExpired);
-        }
-        let tally = link.view.tally;
-        if tally.is_full() && incoming.attempt.is_none() {
-            let retry_after = self.settings.idle_timeout.as_secs();
-            return Err(Error::InUse {
-                retry_after: u32::try_from(retry_after).unwrap_or(u32::MAX),
-            });
-        }
-        if tally.taken() == 0 {
-            self.rates.uploads.check(incoming.from)?;
-        }
-        self.must_not_be_closing()?;
+        self.may_claim(&link.view, incoming.attempt, incoming.from)?;
         let largest = session.limits.max_size_bytes;
         let declared = incoming.declared_bytes.unwrap_or(largest);
         if declared > largest.saturating_add(MOST_OUTSIDE_FILE) {
@@ -97,7 +80,34 @@ impl Service {
         tokio::spawn(task).await.map_err(Error::internal)?
     }
 
-    async fn must_have_room(&self, bytes: u64) -> Result<()> {
+    /// What stands in the way of a claim before anything is looked at that is to be sent.
+    pub(super) fn may_claim(
+        &self,
+        view: &SessionView,
+        attempt: Option<AttemptId>,
+        from: IpAddr,
+    ) -> Result<()> {
+        let SessionView { session, tally, .. } = view;
+        if let Some(error) = Error::of_closed(session.state) {
+            return Err(error);
+        }
+        // What an attempt that was here before may still do, the store knows: by its claim.
+        if self.clock.now() >= session.redeem_by && attempt.is_none() {
+            return Err(Error::LinkExpired);
+        }
+        if tally.is_full() && attempt.is_none() {
+            let retry_after = self.settings.idle_timeout.as_secs();
+            return Err(Error::InUse {
+                retry_after: u32::try_from(retry_after).unwrap_or(u32::MAX),
+            });
+        }
+        if tally.taken() == 0 {
+            self.rates.uploads.check(from)?;
+        }
+        self.must_not_be_closing()
+    }
+
+    pub(super) async fn must_have_room(&self, bytes: u64) -> Result<()> {
         let free = self.objects.free_bytes().await.map_err(Error::internal)?;
         match free {
             Some(free) if free < self.settings.min_free_disk.saturating_add(bytes) => {
@@ -114,7 +124,7 @@ impl Service {
     async fn take_in(
         &self,
         session: UploadSession,
-        mut body: FileBody,
+        body: FileBody,
         sender: Sender,
     ) -> Result<Received> {
         let mut claim = Claim {
@@ -131,6 +141,7 @@ impl Service {
                 attempt: sender.attempt,
                 lease: signed(self.lease()),
                 bytes: sender.bytes,
+                grant: None,
             })
             .await?;
         let slot = match outcome {
@@ -157,24 +168,42 @@ impl Service {
             }
         };
         let flow = self.flows.begin(session.id, sender.declared_bytes);
-        match self.store_file(&session, claim, flow, &mut body).await {
+        self.fill(&session, claim, permit, flow, body).await
+    }
+
+    /// Stores a file under its claim, and waits for the verdict on it.
+    pub(super) async fn fill(
+        &self,
+        session: &UploadSession,
+        claim: Claim,
+        permit: SemaphorePermit<'_>,
+        flow: Arc<Flow>,
+        mut body: FileBody,
+    ) -> Result<Received> {
+        match self.store_file(session, claim, flow, &mut body).await {
             Ok(stored) => {
                 hook::reached("committed");
                 log_move(session.id, State::Receiving, stored.view.session.state);
                 drop(permit);
                 self.judged(stored, claim.media).await
             }
-            Err(failure) => {
+            Err(mut failure) => {
                 tracing::info!(
                     upload.id = %session.id, code = failure.error.row().code, "a file was refused",
                 );
-                if failure.is_clean {
+                // What landed in the store is there still, for another turn.
+                let is_for_later = body.is_staged() && !is_refusal(&failure.error);
+                if body.is_staged() {
+                    // Its bytes were there before it was looked at.
+                    failure = self.discarded(claim, None, failure.error).await;
+                }
+                if failure.is_clean && !is_for_later {
                     let why = failure.error.to_last_error();
                     if let Err(error) = self.store.release(claim.id, Some(why)).await {
                         Error::from(error).log();
                     }
                 }
-                Err(self.told(&session, failure.error).await)
+                Err(self.told(session, failure.error).await)
             }
         }
     }
@@ -184,19 +213,36 @@ impl Service {
     /// # Errors
     /// [`Error::Busy`] or [`Error::RateLimited`].
     fn admit(&self, from: IpAddr, slot: u32) -> Result<SemaphorePermit<'_>> {
+        let permit = self.place()?;
+        self.charge(from, slot)?;
+        Ok(permit)
+    }
+
+    /// A place for a body.
+    ///
+    /// # Errors
+    /// [`Error::Busy`].
+    pub(super) fn place(&self) -> Result<SemaphorePermit<'_>> {
         let permit = self.bodies.try_acquire();
-        let permit = permit.map_err(|_| Error::Busy { retry_after: 5 })?;
+        permit.map_err(|_| Error::Busy { retry_after: 5 })
+    }
+
+    /// Counts a claim that was taken.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub(super) fn charge(&self, from: IpAddr, slot: u32) -> Result<()> {
         // The further files of one session are the same person's.
         if slot == 0 {
             self.rates.uploads.charge(from)?;
         }
-        Ok(permit)
+        Ok(())
     }
 }
 
 impl Service {
     /// A body that lost its claim because its session was closed is told so.
-    async fn told(&self, session: &UploadSession, error: Error) -> Error {
+    pub(super) async fn told(&self, session: &UploadSession, error: Error) -> Error {
         if !matches!(error, Error::Conflict(_)) {
             return error;
         }
@@ -219,8 +265,17 @@ struct Sender {
     bytes: (u64, u64),
 }
 
+/// Whether the file is not taken as it is, so that another turn would bring nothing else.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::Conflict(_) => false,
+        Error::QuotaExceeded(_) => true,
+        error => error.row().kind == ErrorKind::ValidationError,
+    }
+}
+
 /// What an earlier request of the same attempt brought, whose answer was lost.
-fn sent_before(view: &SessionView, attempt: Option<AttemptId>) -> Option<Media> {
+pub(super) fn sent_before(view: &SessionView, attempt: Option<AttemptId>) -> Option<Media> {
     let attempt = attempt?;
     let mut media = view.media.iter();
     media.find(|media| media.attempt == Some(attempt)).cloned()

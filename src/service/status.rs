@@ -29,10 +29,14 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`] for what the caller's workspaces do not have.
     pub async fn status(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
-        self.store
-            .find_within(&caller.workspaces, which)
-            .await?
-            .ok_or(Error::NotFound)
+        let view = self.known(caller, which).await?;
+        self.looked_for(view).await
+    }
+
+    /// The same, as the last that was told has left it.
+    pub(super) async fn known(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
+        let found = self.store.find_within(&caller.workspaces, which);
+        found.await?.ok_or(Error::NotFound)
     }
 
     /// Waits for one change, for a few seconds or until `deadline`, whichever comes first. Call it

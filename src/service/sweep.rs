@@ -47,7 +47,7 @@ impl Service {
             }
             for claim in lost {
                 // Staged bytes first: a writer that wakes late then has nothing to publish.
-                let staged = [claim.begun, Some(staging_key(claim.id))];
+                let staged = [claim.begun, claim.lands_at, Some(staging_key(claim.id))];
                 for key in staged.into_iter().chain([claim.media_key]).flatten() {
                     let deleted = self.objects.delete(&key).await;
                     deleted.map_err(Error::of_storage)?;

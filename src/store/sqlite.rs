@@ -6,6 +6,7 @@ mod copy;
 mod deleting;
 mod examine;
 mod files;
+mod grants;
 mod identity;
 mod inventory;
 mod listing;
@@ -38,8 +39,8 @@ pub use self::{
     examine::{Examination, examine},
 };
 use super::{
-    Change, Check, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaPage, MediaQuery, MediaRef,
-    NewAttachment, NewMedia, NewSession, Passed, Result, SessionRef, SessionView, Stock,
+    Change, Check, ClaimOutcome, ClaimRequest, Due, Grant, LostClaim, MediaPage, MediaQuery,
+    MediaRef, NewAttachment, NewMedia, NewSession, Passed, Result, SessionRef, SessionView, Stock,
     StoreError, UploadStore, Watching,
 };
 use crate::{
@@ -227,6 +228,24 @@ impl UploadStore for SqliteStore {
             .await?;
         self.changed(id);
         Ok(outcome)
+    }
+
+    async fn grant(&self, session: UploadId, media: MediaId) -> Result<Option<Grant>> {
+        self.read(|db, now| grants::find(db, session, media, now))
+    }
+
+    async fn landings(
+        &self,
+        of: Option<UploadId>,
+        after: Option<MediaId>,
+        most: u32,
+    ) -> Result<Vec<Grant>> {
+        self.read(|db, now| grants::landings(db, of, after, most, now))
+    }
+
+    async fn take_grant(&self, claim: ClaimId, lease: SignedDuration) -> Result<ClaimId> {
+        self.write(move |db, now| grants::take(db, claim, lease, now))
+            .await
     }
 
     async fn heartbeat(

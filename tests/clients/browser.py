@@ -49,12 +49,14 @@ def launch(playwright: Playwright, *flags: str) -> Browser:
 class Tab:
     """A link, opened in a browser of its own. Its page must be without fault to the end."""
 
-    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+    def __init__(self, browser: Browser, url: str, store: str | None = None, **options: Any) -> None:
+        """Requests go to the link's origin alone, and to that of a `store`."""
         self.context = browser.new_context(**({"viewport": DESKTOP} | options))
         self.page: Page = self.context.new_page()
         self.faults: list[str] = []
         self.requests: list[str] = []
-        self._origin = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
+        origin = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
+        self._known = [origin, f"blob:{origin}"] + ([f"{store}/"] if store else [])
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("request", self._see)
@@ -67,7 +69,7 @@ class Tab:
 
     def _see(self, request: Request) -> None:
         self.requests.append(request.url)
-        if not request.url.startswith((self._origin, f"blob:{self._origin}")):
+        if not request.url.startswith(tuple(self._known)):
             self.faults.append(f"a request elsewhere: {request.url}")
 
     def close(self) -> None:

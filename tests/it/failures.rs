@@ -25,9 +25,9 @@ use askfile::{
     objects::local::LocalDisk,
     service::{AskedLink, CreateRequest, Foundations, Incoming, LinkedSession, Received, Service},
     store::{
-        Change, Check, ClaimOutcome, ClaimRequest, Due, LostClaim, MediaPage, MediaQuery, MediaRef,
-        NewAttachment, NewMedia, NewSession, Passed, Result, SessionRef, SessionView, Stock,
-        StoreError, UploadStore, Watching, sqlite::SqliteStore,
+        Change, Check, ClaimOutcome, ClaimRequest, Due, Grant, LostClaim, MediaPage, MediaQuery,
+        MediaRef, NewAttachment, NewMedia, NewSession, Passed, Result, SessionRef, SessionView,
+        Stock, StoreError, UploadStore, Watching, sqlite::SqliteStore,
     },
 };
 use async_trait::async_trait;
@@ -113,6 +113,9 @@ pass_on! {
     fn find_within(&self, workspaces: &[WorkspaceId], which: SessionRef) -> Option<SessionView>;
     fn open(&self, id: UploadId) -> ();
     fn claim(&self, request: ClaimRequest) -> ClaimOutcome;
+    fn grant(&self, session: UploadId, media: MediaId) -> Option<Grant>;
+    fn landings(&self, of: Option<UploadId>, after: Option<MediaId>, most: u32) -> Vec<Grant>;
+    fn take_grant(&self, claim: ClaimId, lease: SignedDuration) -> ClaimId;
     fn heartbeat(&self, claim: ClaimId, lease: SignedDuration, media_key: Option<String>) -> ();
     fn reserve(&self, claim: ClaimId, bytes: u64) -> ();
     fn note_begun(&self, claim: ClaimId, begun: String) -> ();
@@ -223,6 +226,7 @@ impl Failing {
             attempt: None,
             lease: mins(1),
             bytes: (0, 0),
+            grant: None,
         };
         self.store.claim(request).await.unwrap();
         let key = format!("medias/{media}.png");

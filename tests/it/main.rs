@@ -11,6 +11,7 @@ mod events;
 mod failures;
 mod files;
 mod forms;
+mod grants;
 mod guards;
 mod handles;
 mod harness;

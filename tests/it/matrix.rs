@@ -87,12 +87,14 @@ enum Lock {
 }
 
 /// Every route, with a path of it that is signed by nobody.
-const ROUTES: [(&str, Method, &str, Lock); 15] = {
+const ROUTES: [(&str, Method, &str, Lock); 19] = {
     use Lock::{Key, None, Signature};
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
     const FILE: &str = "/downloads/11111111-2222-4333-8444-555555555555/\
         01890000-0000-7000-8000-000000000001?expires=9999999999&signature=00";
+    const GRANT: &str = "/uploads/TOKEN/grant/01890000-0000-7000-8000-000000000001";
+    const COMPLETE: &str = "/uploads/TOKEN/grant/01890000-0000-7000-8000-000000000001/complete";
     const PREVIEW: &str = "/previews/11111111-2222-4333-8444-555555555555/\
         01890000-0000-7000-8000-000000000001?expires=9999999999&signature=00";
     [
@@ -124,6 +126,30 @@ const ROUTES: [(&str, Method, &str, Lock); 15] = {
             "/uploads/{token}/done",
             POST,
             "/uploads/TOKEN/done",
+            Signature,
+        ),
+        (
+            "/uploads/{token}/grant",
+            POST,
+            "/uploads/TOKEN/grant",
+            Signature,
+        ),
+        (
+            "/uploads/{token}/grant/{grant}",
+            Method::PUT,
+            GRANT,
+            Signature,
+        ),
+        (
+            "/uploads/{token}/grant/{grant}",
+            Method::DELETE,
+            GRANT,
+            Signature,
+        ),
+        (
+            "/uploads/{token}/grant/{grant}/complete",
+            POST,
+            COMPLETE,
             Signature,
         ),
         (

@@ -1,10 +1,6 @@
 //! MCP over HTTP: whose a session is, how many there are, and bodies that do not end.
 
-use askfile::{
-    config::{Auth, Settings},
-    domain::capability::Capabilities,
-    service::keys::KeyRequest,
-};
+use askfile::config::{Auth, Settings};
 use axum::{
     body::Body,
     http::{Method, Request, header},
@@ -39,20 +35,8 @@ impl<'a> Client<'a> {
 
     /// With a key of its own.
     async fn with_key(askfile: &'a Askfile, name: &str) -> Self {
-        let request = KeyRequest {
-            name: name.into(),
-            person: None,
-            workspaces: Vec::new(),
-            capabilities: Capabilities::ALL,
-            expires_in: None,
-        };
-        let operator = askfile.service.operator("a test");
-        let (_, secret) = askfile
-            .service
-            .create_key(&operator, request)
-            .await
-            .unwrap();
-        let authorization = format!("Bearer {}", secret.reveal());
+        let secret = askfile.key(name, "asset:upload", &[]).await;
+        let authorization = format!("Bearer {secret}");
         Self {
             askfile,
             authorization,

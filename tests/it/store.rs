@@ -4,6 +4,7 @@ mod attaching;
 mod checking;
 mod claims;
 mod endings;
+mod grants;
 mod identity;
 mod keeping;
 mod quota;
@@ -23,6 +24,7 @@ use askfile::{
         media::{Content, Media, ScanStatus},
         principal::PrincipalKind,
         session::{Metadata, State},
+        transfer::Transfer,
         workspace::Workspace,
     },
     link::Token,
@@ -118,6 +120,15 @@ every_store_keeps_its_promises! {
         what_another_workspace_has_is_unknown,
         a_media_is_found_by_its_handles,
     }
+    grants {
+        a_grant_is_found_until_it_is_over,
+        of_two_turns_at_once_one_is_taken,
+        whoever_lost_a_turn_can_neither_beat_nor_commit,
+        what_landed_outlives_a_turn_that_was_lost,
+        a_grant_that_askfile_takes_in_itself_is_a_claim_like_any_other_then,
+        what_may_still_land_is_deleted_once_nothing_can_land_any_more,
+        what_a_lost_turn_copied_is_deleted,
+    }
     sweeping {
         the_sweep_moves_the_sessions_whose_time_is_over,
         a_lost_claim_is_one_sweepers_until_it_is_forgotten,
@@ -202,6 +213,7 @@ impl Bench {
                 allowed_mime_types: vec!["image/*".parse().unwrap()],
                 max_files: slots,
             },
+            transfer: Transfer::Proxy,
             retain_seconds: None,
             expires_in: LIFE,
         }
@@ -243,6 +255,7 @@ impl Bench {
             attempt,
             lease: LEASE,
             bytes: (0, 0),
+            grant: None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use bytes::Bytes;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -96,12 +97,38 @@ impl Store {
 
     /// Gets what a signed address leads to.
     pub async fn get(&self, url: &str) -> Answer {
+        self.ask("GET", url, &[], Bytes::new()).await
+    }
+
+    /// Sends a request to a signed address.
+    pub async fn ask(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(String, String)],
+        body: Bytes,
+    ) -> Answer {
         let origin = format!("http://{}", self.address);
         let path = url.strip_prefix(&origin).unwrap_or_else(|| panic!("{url}"));
-        let host = self.address.to_string();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+        let host = self.address;
+        let mut lines = vec![format!("{method} {path} HTTP/1.1"), format!("host: {host}")];
+        lines.extend(
+            headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}")),
+        );
+        let head = lines.join("\r\n") + "\r\n\r\n";
         let mut connection = Connection::open(self.address).await.unwrap();
-        connection.exchange(&[request.into()]).await.unwrap()
+        connection.exchange(&[head.into(), body]).await.unwrap()
+    }
+
+    /// The file of an object.
+    pub fn file(&self, key: &str) -> PathBuf {
+        self.folder
+            .path()
+            .join(BUCKET)
+            .join("some/prefix")
+            .join(key)
     }
 
     /// What there is of uploads that were neither completed nor aborted.

@@ -23,6 +23,7 @@ fn page() -> RequestPage<'static> {
         expires_text: "14:05 UTC on 22 November 2026".into(),
         time_left: "15 minutes".into(),
         seconds_left: 900,
+        store: None,
         has_qr: true,
         query: "workspace_id=w&expires=1&signature=5",
         token: "11111111-2222-4333-8444-555555555555",
@@ -325,6 +326,29 @@ fn pages_need_nothing_that_their_policy_forbids() {
     }
     let css = include_str!("../../../web/page.css");
     assert!(!css.contains("url(") && !css.contains("@import"));
+}
+
+#[test]
+fn a_page_may_talk_to_the_store_that_it_puts_files_into_and_no_other_may() {
+    let policy = |page: RequestPage<'_>| {
+        let answer = page.response(StatusCode::OK);
+        let policy = &answer.headers()["content-security-policy"];
+        policy.to_str().unwrap().to_owned()
+    };
+    assert_eq!(policy(page()), CONTENT_SECURITY_POLICY);
+    assert!(!page().html().contains("data-grants"));
+    let store = Some("https://s3.example.com");
+    let direct = || RequestPage { store, ..page() };
+    assert_eq!(
+        policy(direct()),
+        CONTENT_SECURITY_POLICY.replace(
+            "connect-src 'self';",
+            "connect-src 'self' https://s3.example.com;"
+        )
+    );
+    let grants = attributes(&direct().html(), "data-grants");
+    let query = "workspace_id=w&expires=1&signature=5";
+    assert_eq!(grants, [format!("{}/grant?{query}", page().token)]);
 }
 
 #[test]

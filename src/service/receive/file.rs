@@ -19,7 +19,7 @@ use crate::{
         body::FileBody,
         filename,
         sniff::{HEAD_BYTES, Sniffed, ZIP, sniff},
-        stage::{NotAsPromised, Stage, Written},
+        stage::{AlreadyStaged, NotAsPromised, Stage, Written},
     },
     objects::Coming,
     service::{Service, progress::Flow, signed},
@@ -31,7 +31,7 @@ const SLOWEST_DISK: u64 = 10 * 1024 * 1024;
 
 /// A claim, and the media that is to come of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Claim {
+pub(in crate::service) struct Claim {
     pub id: ClaimId,
     pub media: MediaId,
     /// For how many bytes there is room.
@@ -98,10 +98,15 @@ impl Service {
         if head.bytes > cap {
             return Err(Error::SizeExceeded { limit: cap }.into());
         }
-        let coming = self.coming(claim, sniffed, declared_bytes.unwrap_or(cap).min(cap));
-        self.begin(claim, &coming).await?;
         let objects = Arc::clone(&self.objects);
-        let mut stage = Stage::start(move || objects.stage(&coming), sniffed);
+        let mut stage = if body.is_staged() {
+            let staged = AlreadyStaged::at(objects, staging_key(claim.id));
+            Stage::start(move || Ok(Box::new(staged)), sniffed)
+        } else {
+            let coming = self.coming(claim, sniffed, declared_bytes.unwrap_or(cap).min(cap));
+            self.begin(claim, &coming).await?;
+            Stage::start(move || objects.stage(&coming), sniffed)
+        };
         let description = match self.stream(body, &mut stage, &mut pulse, &head, cap).await {
             Ok(description) => description,
             Err(error) => {
@@ -161,11 +166,11 @@ impl Service {
         limits: &Limits,
         pulse: &mut Pulse<'_>,
     ) -> Result<(Head, Option<String>), Error> {
-        let name = self.in_time(body.open()).await?;
+        let name = self.in_time(body, FileBody::open).await?;
         pulse.beat(0).await?;
         let mut head = Head::default();
         while head.start.len() < HEAD_BYTES {
-            let Some(piece) = self.in_time(body.piece()).await? else {
+            let Some(piece) = self.in_time(body, FileBody::piece).await? else {
                 break;
             };
             let bytes = piece.len() as u64;
@@ -189,8 +194,16 @@ impl Service {
 
     /// # Errors
     /// [`Error::MalformedBody`] if the sender is silent for too long.
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        tokio::time::timeout(self.settings.idle_timeout, work)
+    async fn in_time<T>(
+        &self,
+        body: &mut FileBody,
+        work: impl AsyncFnOnce(&mut FileBody) -> Result<T>,
+    ) -> Result<T> {
+        if body.is_staged() {
+            // Nobody sends, and how long the store may be silent is its own matter.
+            return work(body).await;
+        }
+        tokio::time::timeout(self.settings.idle_timeout, work(body))
             .await
             .map_err(|_| Error::MalformedBody("The sender fell silent, so it was ended.".into()))?
     }
@@ -212,7 +225,7 @@ impl Service {
                 .map_err(|_| StreamError::Disk)?;
         }
         hook::reached("first-bytes");
-        while let Some(piece) = self.in_time(body.piece()).await? {
+        while let Some(piece) = self.in_time(body, FileBody::piece).await? {
             let bytes = piece.len() as u64;
             size_bytes += bytes;
             if size_bytes > cap {
@@ -224,7 +237,7 @@ impl Service {
             pulse.beat(bytes).await?;
         }
         pulse.beat(0).await?;
-        Ok(self.in_time(body.close()).await?)
+        Ok(self.in_time(body, FileBody::close).await?)
     }
 
     /// Makes the bytes durable, and the claim say where they will be published, so that a crash
@@ -341,7 +354,7 @@ impl Service {
     }
 
     /// Deletes the bytes of a claim that failed.
-    async fn discarded(&self, claim: Claim, key: Option<&str>, error: Error) -> Failure {
+    pub(super) async fn discarded(&self, claim: Claim, key: Option<&str>, error: Error) -> Failure {
         let mut gone = self.objects.delete(&staging_key(claim.id)).await;
         if let (Ok(()), Some(key)) = (&gone, key) {
             gone = self.objects.delete(key).await;

@@ -18,7 +18,7 @@ const SLACK: Duration = Duration::from_secs(1);
 
 /// Keeps a claim. It follows the bytes and not a timer, so that a slot is not held by
 /// somebody who sends nothing.
-pub(super) struct Pulse<'a> {
+pub(in crate::service) struct Pulse<'a> {
     service: &'a Service,
     claim: Claim,
     flow: Arc<Flow>,
@@ -29,7 +29,7 @@ pub(super) struct Pulse<'a> {
 }
 
 impl<'a> Pulse<'a> {
-    pub(super) fn of(service: &'a Service, claim: Claim, flow: Arc<Flow>) -> Self {
+    pub(in crate::service) fn of(service: &'a Service, claim: Claim, flow: Arc<Flow>) -> Self {
         Self {
             service,
             claim,
@@ -83,7 +83,10 @@ impl<'a> Pulse<'a> {
 
     /// Keeps the claim while the place for bytes is behind: then it is not the sender who is silent.
     /// The work is waited for, even once the claim was lost; that comes second.
-    pub(super) async fn during<T>(&mut self, work: impl Future<Output = T>) -> (T, Result<()>) {
+    pub(in crate::service) async fn during<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+    ) -> (T, Result<()>) {
         let (mut work, mut kept) = (pin!(work), Ok(()));
         loop {
             let next = self.last + self.service.beat_every();
@@ -104,7 +107,7 @@ impl Service {
 
     /// How long a claim lives from one heartbeat to the next: the longest silence that is borne, and
     /// what a heartbeat may come late.
-    pub(super) fn lease(&self) -> Duration {
+    pub(in crate::service) fn lease(&self) -> Duration {
         self.settings.idle_timeout + self.beat_every() + SLACK
     }
 }

@@ -19,6 +19,7 @@ use crate::{
         media::{Content, Dimensions, Media, ScanStatus},
         principal::PrincipalKind,
         session::{State, UploadSession},
+        transfer::Transfer,
         workspace::Workspace,
     },
     link::Token,
@@ -91,6 +92,14 @@ impl FromSql for Col<State> {
     }
 }
 
+impl FromSql for Col<Transfer> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Transfer::from_word(value.as_str()?)
+            .map(Self)
+            .ok_or(FromSqlError::InvalidType)
+    }
+}
+
 impl FromSql for Col<ScanStatus> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let word = value.as_str()?;
@@ -143,6 +152,7 @@ pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
+/// A value that was kept as JSON text.
 pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
     serde_json::from_str(text).map_err(|error| FromSqlError::other(error).into())
 }
@@ -193,6 +203,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<UploadSession> {
         prompt: row.get("prompt")?,
         metadata: from_json(row.get_ref("metadata")?.as_str()?)?,
         limits: from_json(row.get_ref("limits")?.as_str()?)?,
+        transfer: get(row, "transfer")?,
         retain_seconds: row.get("retain_seconds")?,
         state: get(row, "state")?,
         created_at: get(row, "created_at")?,

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0004_begun.sql"),
     include_str!("0005_identity.sql"),
     include_str!("0006_quota.sql"),
+    include_str!("0007_direct.sql"),
     include_str!("0008_audit.sql"),
 ];
 

@@ -6,14 +6,15 @@ use serde_json::json;
 
 use super::{
     AttemptId, ClaimId, ClaimOutcome, ClaimRequest, MediaId, NewSession, Result, SessionRef,
-    SessionView, StoreError, WorkspaceId, audit, checking, files, quota,
+    SessionView, StoreError, WorkspaceId, audit, checking, files, grants, quota,
     rows::{self, Col, get},
+    sweeping,
 };
 use crate::{
     domain::{
         audit::{Action, Actor},
         ids::UploadId,
-        media::ScanStatus,
+        media::{ScanStatus, staging_key},
         quota::{Quota, Usage},
         session::{CLAIM_MAX_AGE, Event, LastError, State, Tally, UploadSession},
     },
@@ -22,9 +23,9 @@ use crate::{
 
 const INSERT: &str = "INSERT INTO upload_session
     (id, token, workspace_id, asked_by, created_by, api_key_id, purpose, prompt, metadata, limits,
-     max_files, retain_seconds, state, created_at, expires_at, redeem_by)
+     max_files, transfer, retain_seconds, state, created_at, expires_at, redeem_by)
     VALUES (:id, :token, :workspace_id, :asked_by, :created_by, :api_key_id, :purpose, :prompt,
-     :metadata, :limits, :max_files, :retain_seconds, 'pending', :created_at, :expires_at,
+     :metadata, :limits, :max_files, :transfer, :retain_seconds, 'pending', :created_at, :expires_at,
      :expires_at)
     RETURNING *";
 const BY_ID: &str = "SELECT * FROM upload_session WHERE id = ?1";
@@ -49,19 +50,62 @@ const RESERVED: &str = "SELECT reserved, workspace_id FROM claim
 const RESERVE: &str = "UPDATE claim SET reserved = ?2 WHERE id = ?1";
 const LOSE_CLAIM: &str = "UPDATE claim SET slot = NULL, lease_until = :now WHERE id = :id";
 const RENEW: &str = "UPDATE claim
-    SET lease_until = :lease_until, media_key = coalesce(:media_key, media_key) WHERE id = :id";
+    SET lease_until = :lease_until, turn_until = :turn_until,
+        media_key = coalesce(:media_key, media_key)
+    WHERE id = :id";
 const NOTE_BEGUN: &str = "UPDATE claim SET begun = ?2 WHERE id = ?1 AND slot IS NOT NULL";
 pub(super) const DELETE_CLAIM: &str = "DELETE FROM claim WHERE id = ?1";
 
+/// For how long what landed in the store outlives a turn to see to it: another one can be taken.
+const AFTER_TURN: SignedDuration = SignedDuration::from_mins(2);
+
 /// A claim that holds a slot.
-struct Held {
-    id: ClaimId,
+pub(super) struct Held {
+    pub(super) id: ClaimId,
     session: UploadId,
     slot: u32,
     media: MediaId,
     attempt: Option<AttemptId>,
     began_at: Timestamp,
     lease_until: Timestamp,
+    lands_at: Option<String>,
+    turn_until: Option<Timestamp>,
+}
+
+impl Held {
+    /// Its next lease, and its next turn where its bytes landed in the store.
+    ///
+    /// # Errors
+    /// [`StoreError::ClaimGone`] once it was silent for too long, or is too old.
+    pub(super) fn renewed(
+        &self,
+        lease: SignedDuration,
+        now: Timestamp,
+    ) -> Result<(Timestamp, Option<Timestamp>)> {
+        let oldest = later(self.began_at, CLAIM_MAX_AGE);
+        if self.lease_until <= now || now >= oldest {
+            return Err(StoreError::ClaimGone);
+        }
+        let until = later(now, lease).min(oldest);
+        if self.lands_at.is_none() {
+            return Ok((until, None));
+        }
+        let kept = later(until, AFTER_TURN).min(oldest);
+        Ok((self.lease_until.max(kept), Some(until)))
+    }
+
+    /// Whether it is somebody's turn to see to what landed.
+    pub(super) fn is_in_turn(&self, now: Timestamp) -> bool {
+        self.turn_until.is_some_and(|until| until > now)
+    }
+
+    /// Whoever had the turn may have died over the copy that has its name, or be making it.
+    pub(super) fn doom_copy(&self, db: &Connection, after: Timestamp) -> Result<()> {
+        match self.turn_until {
+            Some(_) => sweeping::doom(db, &staging_key(self.id), after),
+            None => Ok(()),
+        }
+    }
 }
 
 fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
@@ -73,6 +117,8 @@ fn held(row: &rusqlite::Row<'_>) -> rusqlite::Result<Held> {
         attempt: rows::get_opt(row, "attempt")?,
         began_at: get(row, "began_at")?,
         lease_until: get(row, "lease_until")?,
+        lands_at: row.get("lands_at")?,
+        turn_until: rows::get_opt(row, "turn_until")?,
     })
 }
 
@@ -95,7 +141,7 @@ pub(super) fn create(
             ":asked_by": new.asked_by, ":created_by": by.principal().map(Col),
             ":api_key_id": by.api_key().map(Col), ":purpose": new.purpose, ":prompt": new.prompt,
             ":metadata": rows::to_json(&new.metadata)?, ":limits": rows::to_json(&new.limits)?,
-            ":max_files": new.limits.max_files, ":retain_seconds": new.retain_seconds,
+            ":max_files": new.limits.max_files, ":transfer": new.transfer.as_str(), ":retain_seconds": new.retain_seconds,
             ":created_at": Col(now), ":expires_at": Col(expires_at),
         },
         rows::session,
@@ -240,6 +286,7 @@ impl<'a> Current<'a> {
             self.db
                 .prepare_cached(LOSE_CLAIM)?
                 .execute(named_params! { ":id": Col(claim.id), ":now": Col(self.now) })?;
+            claim.doom_copy(self.db, claim.turn_until.unwrap_or(self.now))?;
         }
         Ok(())
     }
@@ -390,11 +437,14 @@ pub(super) fn claim(
         ":media_id": Col(request.media), ":attempt": request.attempt.map(Col), ":now": Col(now),
         ":lease_until": Col(later(now, request.lease)), ":reserved": reserved,
     })?;
+    if let Some(grant) = &request.grant {
+        grants::begin(db, request.claim, grant, now)?;
+    }
     current.apply(Event::ClaimTaken, &Actor::Link)?;
     Ok(ClaimOutcome::Taken { slot, reserved })
 }
 
-fn live_claim(db: &Connection, id: ClaimId) -> Result<Held> {
+pub(super) fn live_claim(db: &Connection, id: ClaimId) -> Result<Held> {
     db.prepare_cached(CLAIM)?
         .query_row([Col(id)], held)
         .optional()?
@@ -409,12 +459,10 @@ pub(super) fn heartbeat(
     now: Timestamp,
 ) -> Result<()> {
     let claim = live_claim(db, id)?;
-    let oldest = later(claim.began_at, CLAIM_MAX_AGE);
-    if claim.lease_until <= now || now >= oldest {
-        return Err(StoreError::ClaimGone);
-    }
+    let (lease_until, turn_until) = claim.renewed(lease, now)?;
     db.prepare_cached(RENEW)?.execute(named_params! {
-        ":id": Col(id), ":lease_until": Col(later(now, lease).min(oldest)), ":media_key": media_key,
+        ":id": Col(id), ":lease_until": Col(lease_until), ":turn_until": turn_until.map(Col),
+        ":media_key": media_key,
     })?;
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::{
 
 const EXPIRED: &str = "SELECT id FROM upload_session
     WHERE state = 'pending' AND redeem_by <= :now ORDER BY redeem_by LIMIT :most";
-const LOST: &str = "SELECT id, session_id, slot, media_key, begun FROM claim
+const LOST: &str = "SELECT id, session_id, slot, media_key, begun, lands_at FROM claim
     WHERE lease_until <= :now ORDER BY lease_until LIMIT :most";
 const LEASE: &str = "UPDATE claim SET lease_until = :until WHERE id = :id";
 const DOOM: &str = "INSERT INTO doomed (key, due_at) VALUES (:key, :due_at)
@@ -66,6 +66,7 @@ fn lost(db: &Connection, most: u32, now: Timestamp) -> Result<Vec<Lost>> {
                 id: get(row, "id")?,
                 media_key: row.get("media_key")?,
                 begun: row.get("begun")?,
+                lands_at: row.get("lands_at")?,
             },
             session: get(row, "session_id")?,
             holds_slot: row.get::<_, Option<u32>>("slot")?.is_some(),
