@@ -15,6 +15,7 @@ mod rows;
 mod schema;
 mod sessions;
 mod sweeping;
+mod workspaces;
 mod writer;
 
 use std::{

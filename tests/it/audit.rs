@@ -30,6 +30,7 @@ use serde_json::{Value, json};
 use crate::harness::{
     Askfile, PNG,
     body::Form,
+    keys::ALL,
     mins, secs,
     web::{Link, With, at, get, post, press, put, request},
 };

@@ -1,4 +1,4 @@
-//! [`IdentityStore`] in the same file.
+//! [`IdentityStore`] in the same file: principals and their keys.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Change, SqliteStore, StoreError, UploadId, audit, quota,
     rows::{self, Col, get, get_opt},
-    sessions,
+    sessions, workspaces,
 };
 use crate::{
     domain::{
@@ -21,7 +21,7 @@ use crate::{
         ids::{ApiKeyId, PrincipalId, WorkspaceId},
         principal::{Principal, PrincipalKind, SYSTEM_NAME},
         quota::{OwnQuota, Usage},
-        workspace::{Alias, DEFAULT_NAME, Workspace, WorkspaceRef},
+        workspace::{Alias, Workspace, WorkspaceRef},
     },
     store::{
         Result,
@@ -30,18 +30,6 @@ use crate::{
         later,
     },
 };
-
-const DEFAULT_WORKSPACE: &str = "SELECT * FROM workspace WHERE is_default = 1";
-const WORKSPACE_BY_ID: &str = "SELECT * FROM workspace WHERE id = ?1";
-const WORKSPACE_BY_ALIAS: &str = "SELECT * FROM workspace WHERE alias = ?1";
-const WORKSPACES: &str = "SELECT * FROM workspace ORDER BY created_at, alias";
-const MAKE_WORKSPACE: &str = "INSERT INTO workspace (id, alias, name, is_default, created_at)
-    VALUES (:id, :alias, :name, :is_default, :now) RETURNING *";
-const RENAME_WORKSPACE: &str = "UPDATE workspace
-    SET name = coalesce(:name, name), alias = coalesce(:alias, alias) WHERE id = :id RETURNING *";
-const ARCHIVE_WORKSPACE: &str = "UPDATE workspace SET archived_at = :at WHERE id = :id";
-const OPEN_IN_WORKSPACE: &str = "SELECT id FROM upload_session
-    WHERE workspace_id = ?1 AND state IN ('pending', 'receiving', 'checking')";
 
 const SYSTEM: &str = "SELECT * FROM principal WHERE is_system = 1";
 const BY_EMAIL: &str = "SELECT * FROM principal WHERE email = ?1";
@@ -91,16 +79,7 @@ const NOTE_USE: &str = "UPDATE api_key_secret SET last_used_at = :now WHERE sha2
 #[async_trait]
 impl IdentityStore for SqliteStore {
     async fn default_workspace(&self) -> Result<Workspace> {
-        self.write(move |db, now| {
-            let found = db
-                .query_row(DEFAULT_WORKSPACE, [], rows::workspace)
-                .optional()?;
-            if let Some(workspace) = found {
-                return Ok(workspace);
-            }
-            make_workspace(db, DEFAULT_NAME, None, Some(true), &Actor::System, now)
-        })
-        .await
+        self.write(workspaces::default).await
     }
 
     async fn system_principal(&self) -> Result<Principal> {
@@ -115,25 +94,11 @@ impl IdentityStore for SqliteStore {
     }
 
     async fn workspace(&self, which: &WorkspaceRef) -> Result<Option<Workspace>> {
-        self.read(|db, _| {
-            let found = match which {
-                WorkspaceRef::Id(id) => db
-                    .prepare_cached(WORKSPACE_BY_ID)?
-                    .query_row([Col(*id)], rows::workspace),
-                WorkspaceRef::Alias(alias) => db
-                    .prepare_cached(WORKSPACE_BY_ALIAS)?
-                    .query_row([alias.as_str()], rows::workspace),
-            };
-            Ok(found.optional()?)
-        })
+        self.read(|db, _| workspaces::find(db, which))
     }
 
     async fn workspaces(&self) -> Result<Vec<Workspace>> {
-        self.read(|db, _| {
-            let mut query = db.prepare_cached(WORKSPACES)?;
-            let found = query.query_map([], rows::workspace)?;
-            Ok(found.collect::<Result<_, _>>()?)
-        })
+        self.read(|db, _| workspaces::all(db))
     }
 
     async fn create_workspace(
@@ -142,7 +107,7 @@ impl IdentityStore for SqliteStore {
         alias: Option<Alias>,
         by: Actor,
     ) -> Result<Workspace> {
-        self.write(move |db, now| make_workspace(db, &name, alias.as_ref(), None, &by, now))
+        self.write(move |db, now| workspaces::make(db, &name, alias.as_ref(), None, &by, now))
             .await
     }
 
@@ -154,20 +119,7 @@ impl IdentityStore for SqliteStore {
         by: Actor,
     ) -> Result<Workspace> {
         self.write(move |db, now| {
-            let before = known_workspace(db, id)?;
-            let renamed = db.prepare_cached(RENAME_WORKSPACE)?.query_row(
-                named_params! {
-                    ":id": Col(id), ":name": name, ":alias": alias.as_ref().map(Alias::as_str),
-                },
-                rows::workspace,
-            );
-            let renamed = taken(renamed)?;
-            if renamed != before {
-                let note = Note::new(&by, Action::WorkspaceRenamed, id, id);
-                let change = json!({ "from": names(&before), "to": names(&renamed) });
-                audit::note(db, &note.with(change), now)?;
-            }
-            Ok(renamed)
+            workspaces::rename(db, id, name.as_deref(), alias.as_ref(), &by, now)
         })
         .await
     }
@@ -179,7 +131,7 @@ impl IdentityStore for SqliteStore {
         by: Actor,
     ) -> Result<u32> {
         let cancelled = self
-            .write(move |db, now| archive_workspace(db, id, is_archived, &by, now))
+            .write(move |db, now| workspaces::archive(db, id, is_archived, &by, now))
             .await?;
         Ok(self.access_changed(&cancelled))
     }
@@ -287,81 +239,8 @@ impl SqliteStore {
     }
 }
 
-fn make_workspace(
-    db: &Connection,
-    name: &str,
-    alias: Option<&Alias>,
-    is_default: Option<bool>,
-    by: &Actor,
-    now: Timestamp,
-) -> Result<Workspace> {
-    let random = Alias::random();
-    let made = db.prepare_cached(MAKE_WORKSPACE)?.query_row(
-        named_params! {
-            ":id": Col(WorkspaceId::random()), ":alias": alias.unwrap_or(&random).as_str(),
-            ":name": name, ":is_default": is_default, ":now": Col(now),
-        },
-        rows::workspace,
-    );
-    let made = taken(made)?;
-    let note = Note::new(by, Action::WorkspaceCreated, made.id, made.id);
-    audit::note(db, &note.with(names(&made)), now)?;
-    Ok(made)
-}
-
-/// # Errors
-/// [`StoreError::NotFound`].
-fn known_workspace(db: &Connection, id: WorkspaceId) -> Result<Workspace> {
-    let mut query = db.prepare_cached(WORKSPACE_BY_ID)?;
-    let found = query.query_row([Col(id)], rows::workspace).optional()?;
-    found.ok_or(StoreError::NotFound)
-}
-
-fn archive_workspace(
-    db: &Connection,
-    id: WorkspaceId,
-    is_archived: bool,
-    by: &Actor,
-    now: Timestamp,
-) -> Result<Vec<UploadId>> {
-    let before = known_workspace(db, id)?;
-    let at = is_archived.then_some(Col(now));
-    db.prepare_cached(ARCHIVE_WORKSPACE)?
-        .execute(named_params! { ":id": Col(id), ":at": at })?;
-    if before.archived_at.is_some() != is_archived {
-        let action = if is_archived {
-            Action::WorkspaceArchived
-        } else {
-            Action::WorkspaceReopened
-        };
-        audit::note(db, &Note::new(by, action, id, id), now)?;
-    }
-    if is_archived {
-        return cancel_all(db, OPEN_IN_WORKSPACE, Col(id), by, now);
-    }
-    Ok(Vec::new())
-}
-
-/// What people call a workspace, to be noted.
-fn names(workspace: &Workspace) -> Value {
-    json!({ "name": workspace.name, "alias": workspace.alias.as_str() })
-}
-
-/// What a unique name that is somebody else's already means.
-fn taken<T>(result: rusqlite::Result<T>) -> Result<T> {
-    match result {
-        Err(rusqlite::Error::SqliteFailure(why, _))
-            if why.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE =>
-        {
-            Err(StoreError::Taken)
-        }
-        Err(rusqlite::Error::QueryReturnedNoRows) => Err(StoreError::NotFound),
-        other => Ok(other?),
-    }
-}
-
 /// Cancels the open sessions that a query finds; says which.
-fn cancel_all(
+pub(super) fn cancel_all(
     db: &Connection,
     open: &str,
     of: impl rusqlite::ToSql,

@@ -77,6 +77,18 @@ async fn an_actor_is_known_by_principal_name_and_key() {
 }
 
 #[tokio::test]
+async fn a_program_that_comes_over_http_is_known_by_its_key() {
+    let askfile = Askfile::with_keys().await;
+    let key = askfile.key("laptop", ALL, &[]).await;
+    let made = askfile.call_with(&key, "upload_create", json!({})).await;
+    let last = askfile.log().await.pop().unwrap();
+    assert_eq!(told(&last), "laptop upload.created");
+    assert_eq!(last.subject, made["upload_id"].as_str().unwrap());
+    assert_eq!(last.actor.kind(), "api_key");
+    assert!(last.actor.api_key().is_some());
+}
+
+#[tokio::test]
 async fn what_time_brings_is_askfiles_own_doing() {
     let askfile = Askfile::start_with(|settings| {
         settings.purposes[0].retain_seconds = Some(3_600);
