@@ -183,6 +183,7 @@ pub struct Row {
 impl Error {
     /// The error table.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     pub fn row(&self) -> Row {
         use ErrorKind as K;
         use StatusCode as S;
