@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 pub mod ask;
+pub mod audit;
 pub mod backup;
 pub mod client;
 pub mod config;
@@ -71,6 +72,8 @@ enum Command {
     Keys(keys::Keys),
     /// Make, list, rename and archive workspaces
     Workspace(workspace::WorkspaceCommand),
+    /// Print who did what
+    Audit(audit::Audit),
     /// Clean up what is over: expired links, lost uploads and what they left on disk
     Sweep(sweep::Sweep),
     /// Read every stored file again and say what is missing, altered or nobody's
@@ -122,6 +125,9 @@ pub fn run() -> ExitCode {
         }),
         Command::Workspace(workspace) => with_settings(&workspace.flags().clone(), |loaded| {
             in_runtime(&quieter(loaded, "warn"), |settings| workspace.run(settings))
+        }),
+        Command::Audit(audit) => with_settings(&audit.flags.0.clone(), |loaded| {
+            in_runtime(&quieter(loaded, "warn"), |settings| audit.run(settings))
         }),
         Command::Sweep(sweep) => with_settings(&sweep.flags, |loaded| {
             in_runtime(loaded, |settings| sweep.run(settings))

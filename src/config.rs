@@ -14,6 +14,8 @@ pub mod units;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
+
 pub use self::{
     flags::{DataFlags, Flags},
     layers::{KEY_VARIABLE, Origin},
@@ -23,8 +25,8 @@ pub use self::{
 use self::{
     forms::{
         Address, Allowed, Folder, Form, Format, InWorkspace, Keys, KindSize, Limit, MimeTypes,
-        Mode, Number, Objects, PageAddress, PublicUrl, Scanner, Size, StoreReach, Switch, Text,
-        Way, Within,
+        Mode, Networks, Number, Objects, PageAddress, PublicUrl, Scanner, Size, StoreReach, Switch,
+        Text, Way, Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
@@ -54,6 +56,11 @@ settings! {
     /// Where people reach the page, such as `https://example.com/files`; `none`: at `page_listen`,
     /// else at `listen`.
     public_url: Option<String> = PublicUrl, "none";
+
+    /// Addresses and networks of the proxies that say in `X-Forwarded-For` or `Forwarded` who sent a
+    /// request, such as `127.0.0.1, 10.0.0.0/8`; `none`: nobody is believed, and whoever comes through
+    /// a proxy shares its limits.
+    trusted_proxies: Vec<IpNet> = Networks, "none";
 
     /// Folder for the database, the files and the link key; `auto` is the platform's folder for data.
     data_dir: PathBuf = Folder, "auto";
@@ -108,6 +115,21 @@ settings! {
 
     /// Uploads that one address may start in a minute; 0 is no limit.
     rate_limit_uploads_per_minute: u32 = Number(0..=u32::MAX), "10";
+
+    /// Wrong links, and apart from those wrong keys, that one address may try in a minute; right ones
+    /// are always answered. 0 is no limit.
+    rate_limit_wrong_per_minute: u32 = Number(0..=u32::MAX), "5";
+
+    /// Links that may be minted for one workspace in a minute; 0 is no limit.
+    rate_limit_links_per_minute: u32 = Number(0..=u32::MAX), "60";
+
+    /// Tool calls that one caller may make in a minute, files read as resources among them; 0 is no
+    /// limit.
+    rate_limit_tool_calls_per_minute: u32 = Number(0..=u32::MAX), "600";
+
+    /// Open sessions of MCP clients before 2026-07-28, which ask for one; of more, the one that was
+    /// left alone longest ends. One caller has a quarter of them at most.
+    max_mcp_sessions: usize = Number(1..=1_000_000), "1000";
 
     /// Uploads received at the same time; one more is asked to come back.
     max_concurrent_uploads: usize = Number(1..=1_000_000), "256";

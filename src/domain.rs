@@ -2,6 +2,8 @@
 
 pub mod api_key;
 pub mod attachment;
+pub mod audit;
+pub mod budget;
 pub mod caller;
 pub mod capability;
 pub mod ids;

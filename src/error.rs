@@ -1,16 +1,17 @@
 //! Everything that can go wrong, and the one table that decides how it looks from outside: to a
 //! person (the page), to a program (HTTP) and to a model (MCP).
 
-use std::{fmt, io};
+use std::{fmt, io, time::Duration};
 
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    config::units::size_text,
+    config::units::{duration_text, size_text},
     domain::{
         attachment::Target,
+        budget::{Counted, Standing},
         mime::{Kind, MimePattern, friendly_name},
         quota::UsedUp,
         session::{LastError, State},
@@ -113,11 +114,13 @@ pub enum Error {
     /// No key by that name, or none that lives.
     #[error("There is no such key.")]
     NoSuchKey,
-    /// Too many uploads in a short time.
-    #[error("Too many uploads from this address in a short time.")]
+    /// Too many of something in a short time.
+    #[error("Too many {} in a short time; wait {}.", of.as_words(), seconds_text(standing.next_in))]
     RateLimited {
-        /// When to try again, in seconds.
-        retry_after: u32,
+        /// Of what.
+        of: Counted,
+        /// What is allowed, and when there is one again.
+        standing: Standing,
     },
     /// The workspace may not use more.
     #[error("{}", used_up(*.0))]
@@ -183,7 +186,7 @@ pub struct Row {
 impl Error {
     /// The error table.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "a table")]
+    #[expect(clippy::too_many_lines, reason = "it is one table")]
     pub fn row(&self) -> Row {
         use ErrorKind as K;
         use StatusCode as S;
@@ -263,8 +266,8 @@ impl Error {
                 "Create it first.",
                 "Create it first: askfile keys create; askfile keys list lists those that there are."),
             Self::RateLimited { .. } => row("RATE_LIMITED", K::HttpError, S::TOO_MANY_REQUESTS,
-                "Wait a minute and try again.",
-                "Wait as long as Retry-After says and try again; the link still works."),
+                "Then try again.",
+                "Wait as long as the message says and try again; links still work."),
             Self::QuotaExceeded(_) => row("QUOTA_EXCEEDED", K::HttpError, S::TOO_MANY_REQUESTS,
                 "Go back to the chat and say so there.",
                 "Nothing was stored and the link still works. Make room with media_delete or upload_cancel, or tell the person who runs the server."),
@@ -295,9 +298,8 @@ impl Error {
     pub fn retry_after(&self) -> Option<u32> {
         match self {
             Self::ScanPending => Some(5),
-            Self::InUse { retry_after }
-            | Self::RateLimited { retry_after }
-            | Self::Busy { retry_after } => Some(*retry_after),
+            Self::RateLimited { standing, .. } => Some(standing.next_in),
+            Self::InUse { retry_after } | Self::Busy { retry_after } => Some(*retry_after),
             _ => None,
         }
     }
@@ -377,6 +379,10 @@ impl fmt::Display for Chain<'_> {
         }
         Ok(())
     }
+}
+
+fn seconds_text(seconds: u32) -> String {
+    duration_text(Duration::from_secs(seconds.into()))
 }
 
 fn used_up(what: UsedUp) -> &'static str {
@@ -480,7 +486,10 @@ mod tests {
             Error::ToolNotEnabled,
             Error::Unauthenticated("x"),
             Error::NoSuchKey,
-            Error::RateLimited { retry_after: 1 },
+            Error::RateLimited {
+                of: Counted::Uploads,
+                standing: Standing::default(),
+            },
             Error::QuotaExceeded(UsedUp::Stored),
             Error::ScanPending,
             Error::ScanBlocked("x".into()),
@@ -533,6 +542,23 @@ mod tests {
             error.to_string(),
             "By its content this file is PDF, which is not accepted here. Accepted: PNG, any video."
         );
+    }
+
+    #[test]
+    fn who_comes_too_often_reads_how_long_to_wait() {
+        let error = Error::RateLimited {
+            of: Counted::ToolCalls,
+            standing: Standing {
+                limit: 600,
+                left: 0,
+                next_in: 1,
+            },
+        };
+        assert_eq!(
+            error.to_string(),
+            "Too many tool calls in a short time; wait 1 second."
+        );
+        assert_eq!(error.retry_after(), Some(1));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The person's side and everything else that speaks HTTP: the router, and the layers around it.
 
+mod address;
 mod assets;
 mod auth;
+mod body;
 mod download;
 mod events;
 mod failure;
@@ -16,6 +18,7 @@ mod page;
 mod range;
 mod receive;
 pub mod serve;
+mod sessions;
 
 use std::net::SocketAddr;
 
@@ -37,12 +40,13 @@ use crate::service::Service;
 ///
 /// Serve it with connection info, so that the rate limit knows addresses.
 pub fn router(service: &Service, listen: SocketAddr) -> Router {
-    let owners = Router::new()
+    let agents = Router::new()
         .nest_service("/mcp", mcp::endpoint(service))
-        .layer(middleware::from_fn_with_state(
-            service.clone(),
-            auth::authenticate,
-        ));
+        .layer(middleware::from_fn_with_state(service.clone(), mcp::visit));
+    let owners = agents.layer(middleware::from_fn_with_state(
+        service.clone(),
+        auth::authenticate,
+    ));
     with_links(owners, service, listen)
 }
 

@@ -29,7 +29,7 @@
 //! | [`service`] | the operations: create, status and wait, receive, check, attach, hand out, sweep |
 //! | [`domain`] | types and legal moves; no I/O, no clock |
 //! | [`intake`] | what bytes go through: the body's form, their type, a scanner, images made uniform |
-//! | [`store`] | where sessions, claims, media and attachments are remembered |
+//! | [`store`] | where sessions, claims, media and attachments are remembered, and who did what |
 //! | [`objects`] | where bytes live |
 //! | [`notify`] | waking whoever waits |
 //! | [`link`], [`qr`] | signing and checking links; a link as a QR code |
@@ -64,6 +64,8 @@
 //! - **Nothing a client says is believed.** Sizes are counted, types are judged by content, names are
 //!   data.
 //! - **Moves are one `match`**, in [`domain::session::State::after`].
+//! - **What is done is noted.** Whatever changes a session, a file, a key or a workspace adds a line to
+//!   the audit log in its own transaction; lines are never changed or deleted.
 //! - **Time is injected.** Leases and expiries are judged by the store's clock; a session reads as
 //!   expired on the second, sweep or no sweep.
 //! - **Tokens, signatures and file names are never logged.**

@@ -115,8 +115,11 @@ impl Tools {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.caller(&context);
-        if let Err(error) = caller.and_then(|caller| may_use(&request.name, &caller)) {
+        let may = self.caller(&context).and_then(|caller| {
+            may_use(&request.name, &caller)?;
+            self.service.charge_call(&caller)
+        });
+        if let Err(error) = may {
             return error.into_call_tool_result();
         }
         let call = ToolCallContext::new(self, request, context);
@@ -219,6 +222,7 @@ impl ServerHandler for Tools {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let read = async {
             let caller = self.caller(&context)?;
+            self.service.charge_call(&caller)?;
             resources::read(&self.service, &caller, &request.uri).await
         };
         let read = read.await;

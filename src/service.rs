@@ -3,6 +3,7 @@
 
 pub mod answers;
 mod attach;
+pub mod audit;
 mod authority;
 mod check;
 mod close;
@@ -41,7 +42,7 @@ pub use self::{
     sweep::Swept,
     verify::{Fault, Verified},
 };
-use self::{decoders::Decoders, progress::Flows, rate::RateLimit};
+use self::{decoders::Decoders, progress::Flows, rate::Rates};
 use crate::{
     clock::Clock,
     config::Settings,
@@ -51,7 +52,7 @@ use crate::{
     link::KeyRing,
     notify::Waiters,
     objects::Objects,
-    store::{StoreError, UploadStore, identity::IdentityStore},
+    store::{StoreError, UploadStore, audit::AuditStore, identity::IdentityStore},
 };
 
 /// All operations, on one store and one place for bytes. Cloning it is cheap.
@@ -65,6 +66,7 @@ pub struct Parts {
     public_url: PublicUrl,
     store: Arc<dyn UploadStore>,
     identities: Arc<dyn IdentityStore>,
+    audit: Arc<dyn AuditStore>,
     objects: Arc<dyn Objects>,
     clock: Arc<dyn Clock>,
     link_keys: KeyRing,
@@ -74,7 +76,7 @@ pub struct Parts {
     preview_keys: KeyRing,
     waiters: Arc<Waiters>,
     flows: Flows,
-    rate: RateLimit,
+    rates: Rates,
     bodies: Semaphore,
     decoders: Decoders,
     closing: CancellationToken,
@@ -103,6 +105,8 @@ pub struct Foundations {
     pub store: Arc<dyn UploadStore>,
     /// Where it is remembered who may.
     pub identities: Arc<dyn IdentityStore>,
+    /// Where it is remembered who did what.
+    pub audit: Arc<dyn AuditStore>,
     /// Where bytes live.
     pub objects: Arc<dyn Objects>,
     /// The time.
@@ -123,6 +127,7 @@ impl Service {
             public_url,
             store,
             identities,
+            audit,
             objects,
             clock,
             keys,
@@ -132,7 +137,7 @@ impl Service {
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
             flows: Flows::default(),
-            rate: RateLimit::new(settings.rate_limit_uploads_per_minute, Arc::clone(&clock)),
+            rates: Rates::new(&settings, &clock),
             bodies: Semaphore::new(settings.max_concurrent_uploads),
             decoders: Decoders::new(),
             closing: CancellationToken::new(),
@@ -145,6 +150,7 @@ impl Service {
             public_url,
             store,
             identities,
+            audit,
             objects,
             clock,
             system,

@@ -1,6 +1,7 @@
 //! Where sessions, claims, media and attachments are remembered. Bytes live elsewhere, in
 //! [`crate::objects`].
 
+pub mod audit;
 pub mod identity;
 pub mod sqlite;
 
@@ -13,7 +14,8 @@ use tokio::sync::broadcast;
 use crate::{
     domain::{
         attachment::{Attachment, Target},
-        ids::{ApiKeyId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId, WorkspaceId},
+        audit::Actor,
+        ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         limits::Limits,
         media::{Content, Dimensions, Filter, Media, ScanStatus, media_of_key},
         quota::UsedUp,
@@ -25,7 +27,8 @@ use crate::{
 
 /// Remembers everything but bytes. One implementation per database.
 ///
-/// Every method is an intent and one transaction. Durations go in, instants come out: leases and
+/// Every method is an intent and one transaction, together with the lines that it leaves in the log
+/// of [`audit`]. Durations go in, instants come out: leases and
 /// expiries are judged by the store's own clock. A change is visible to every process on the same
 /// database, and durable, before the method returns.
 #[async_trait]
@@ -149,7 +152,7 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Closed`], [`StoreError::AllTaken`] while a file is arriving, or
     /// [`StoreError::Illegal`] without any file.
-    async fn done(&self, id: UploadId) -> Result<State>;
+    async fn done(&self, id: UploadId, by: Actor) -> Result<State>;
 
     /// Closes a session in the person's name.
     ///
@@ -161,7 +164,7 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Closed`] in a final state; cancelling again is no error.
-    async fn cancel(&self, id: UploadId) -> Result<()>;
+    async fn cancel(&self, id: UploadId, by: Actor) -> Result<()>;
 
     /// Attaches all media of a completed session to one target, in slot order, once. Repeating the
     /// same call gives the same answer.
@@ -196,8 +199,13 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::StillOpen`] while its session needs it;
     /// [`StoreError::Attached`] without `force`.
-    async fn delete_media(&self, workspace: WorkspaceId, media: MediaId, force: bool)
-    -> Result<()>;
+    async fn delete_media(
+        &self,
+        workspace: WorkspaceId,
+        media: MediaId,
+        force: bool,
+        by: Actor,
+    ) -> Result<()>;
 
     /// Deletes up to `most` media that are kept no longer, and says which. What is attached is kept,
     /// and so are the media of a session that is open.
@@ -320,9 +328,7 @@ pub struct NewSession {
     /// How the page names who asks.
     pub asked_by: String,
     /// Who asks.
-    pub created_by: PrincipalId,
-    /// With which key.
-    pub api_key: Option<ApiKeyId>,
+    pub created_by: Actor,
     /// The purpose's name.
     pub purpose: String,
     /// The agent's words to the person.
@@ -496,7 +502,7 @@ pub struct NewAttachment {
     /// The first one's position; `None`: after those that are there.
     pub position: Option<u32>,
     /// Who attaches.
-    pub created_by: PrincipalId,
+    pub created_by: Actor,
 }
 
 /// A media as a caller names it.

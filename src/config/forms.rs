@@ -6,7 +6,7 @@ mod places;
 
 pub use access::{Allowed, InWorkspace, Mode};
 pub use amounts::{KindSize, Limit, Number, Size, Within};
-pub use places::{Address, Folder, Objects, PageAddress, PublicUrl, Scanner, StoreReach};
+pub use places::{Address, Folder, Networks, Objects, PageAddress, PublicUrl, Scanner, StoreReach};
 
 use super::LogFormat;
 use crate::domain::{

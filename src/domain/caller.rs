@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{
     api_key::SecretHash,
+    audit::Actor,
     capability::Capabilities,
     ids::{ApiKeyId, WorkspaceId},
-    principal::Principal,
+    principal::{Principal, PrincipalKind},
 };
 
 /// On whose authority an operation runs. Every operation that names a session, a media or a
@@ -39,5 +40,21 @@ impl Caller {
     #[must_use]
     pub fn reaches(&self, workspace: WorkspaceId) -> bool {
         self.workspaces.contains(&workspace)
+    }
+
+    /// Who it is, as it is remembered. What acts as the installation itself has the name that it gave
+    /// of itself.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        let name = match self.principal.kind {
+            PrincipalKind::User | PrincipalKind::ApiKey => &self.principal.name,
+            PrincipalKind::System => &self.asked_by,
+        };
+        Actor::Principal {
+            id: self.principal.id,
+            kind: self.principal.kind,
+            name: name.clone(),
+            api_key: self.credential.map(|credential| credential.api_key),
+        }
     }
 }

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use super::address::ClientAddress;
 use crate::{
     config::Auth,
     domain::api_key::Secret,
@@ -25,8 +26,12 @@ pub(super) async fn authenticate(
     if service.settings().auth == Auth::Open {
         return next.run(request).await;
     }
+    let ClientAddress(from) = ClientAddress::of(&service, request.extensions(), request.headers());
     let identified = match key(request.headers()) {
-        Ok(key) => service.identify(&key).await,
+        Ok(key) => {
+            let identified = service.identify(&key).await;
+            identified.map_err(|why| service.wrong_key(from, why))
+        }
         Err(error) => Err(error),
     };
     match identified {

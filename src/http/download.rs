@@ -1,5 +1,7 @@
 //! Handing out stored files to whoever has a signed address.
 
+use std::net::IpAddr;
+
 use axum::{
     body::Body,
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -9,9 +11,12 @@ use axum::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::range::{self, Wanted};
+use super::{
+    address::ClientAddress,
+    range::{self, Wanted},
+};
 use crate::{
-    domain::{ids::WorkspaceId, media::Media},
+    domain::{audit::Actor, ids::WorkspaceId, media::Media},
     error::{Error, Result},
     link::hex,
     service::{Service, Signed},
@@ -39,11 +44,16 @@ pub(super) async fn follow_handle(
     State(service): State<Service>,
     Path((workspace, handle)): Path<(String, String)>,
     query: Result<Query<HandleQuery>, QueryRejection>,
+    ClientAddress(from): ClientAddress,
 ) -> Result<Response> {
-    let Query(query) = query.map_err(|_| Error::LinkInvalid)?;
-    let workspace = workspace_id(&workspace)?;
+    let asked = || {
+        let Query(query) = query.map_err(|_| Error::LinkInvalid)?;
+        Ok((workspace_id(&workspace)?, query.signature))
+    };
+    let asked: Result<_> = asked();
+    let (workspace, signature) = asked.map_err(|why| service.wrong_link(from, why))?;
     let link = service
-        .follow_handle(workspace, &handle, &query.signature)
+        .follow_handle(workspace, &handle, &signature, from)
         .await?;
     Ok((StatusCode::FOUND, [(header::LOCATION, link)]).into_response())
 }
@@ -53,11 +63,12 @@ pub(super) async fn download(
     State(service): State<Service>,
     Path((workspace, media)): Path<(String, String)>,
     query: Result<Query<FileQuery>, QueryRejection>,
+    ClientAddress(from): ClientAddress,
     method: Method,
     asked: HeaderMap,
 ) -> Result<Response> {
-    let Query(query) = query.map_err(|_| Error::LinkInvalid)?;
-    let link = signed(&workspace, &media, &query)?;
+    let link = signed(&workspace, &media, query, from);
+    let link = link.map_err(|why| service.wrong_link(from, why))?;
     let media = service.downloaded(&link).await?;
     let (size, etag) = (media.stored.size_bytes, etag(&hex(&media.stored.sha256)));
     let mut headers = headers(&etag);
@@ -91,7 +102,7 @@ pub(super) async fn download(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        Body::from_stream(service.bytes(&media, range).await?)
+        Body::from_stream(service.bytes(&media, range, &Actor::Link).await?)
     };
     Ok((status, headers, body).into_response())
 }
@@ -101,10 +112,11 @@ pub(super) async fn preview(
     State(service): State<Service>,
     Path((workspace, media)): Path<(String, String)>,
     query: Result<Query<FileQuery>, QueryRejection>,
+    ClientAddress(from): ClientAddress,
     asked: HeaderMap,
 ) -> Result<Response> {
-    let Query(query) = query.map_err(|_| Error::LinkInvalid)?;
-    let link = signed(&workspace, &media, &query)?;
+    let link = signed(&workspace, &media, query, from);
+    let link = link.map_err(|why| service.wrong_link(from, why))?;
     let media = service.previewed(&link).await?;
     let etag = etag(&format!("{}-preview", hex(&media.stored.sha256)));
     let mut headers = headers(&etag);
@@ -120,12 +132,19 @@ pub(super) async fn preview(
     Ok((headers, bytes).into_response())
 }
 
-fn signed<'a>(workspace: &str, media: &str, query: &'a FileQuery) -> Result<Signed<'a>> {
+fn signed(
+    workspace: &str,
+    media: &str,
+    query: Result<Query<FileQuery>, QueryRejection>,
+    from: IpAddr,
+) -> Result<Signed> {
+    let Query(query) = query.map_err(|_| Error::LinkInvalid)?;
     Ok(Signed {
         workspace: workspace_id(workspace)?,
         media: media.parse().map_err(|_| Error::NotFound)?,
         expires: query.expires,
-        signature: &query.signature,
+        signature: query.signature,
+        from,
     })
 }
 

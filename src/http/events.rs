@@ -14,7 +14,9 @@ use axum::{
 use futures_util::{Stream, stream};
 use serde::Serialize;
 
-use super::{link::TokenInPath, link::readable, page::CONTENT_SECURITY_POLICY};
+use super::{
+    address::ClientAddress, link::TokenInPath, link::readable, page::CONTENT_SECURITY_POLICY,
+};
 use crate::{
     domain::session::{LastError, Phase, Status},
     error::Result,
@@ -97,8 +99,9 @@ pub(super) async fn events(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
 ) -> Result<impl IntoResponse> {
-    let link = readable(&service, &token, query.as_deref()).await?;
+    let link = readable(&service, &token, query.as_deref(), from).await?;
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
         // nginx would keep events back until its buffer is full.
@@ -127,8 +130,9 @@ pub(super) async fn qr_svg(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
 ) -> Result<impl IntoResponse> {
-    let link = readable(&service, &token, query.as_deref()).await?;
+    let link = readable(&service, &token, query.as_deref(), from).await?;
     let drawing = qr::svg(&service.link_url(&link.view.session))?;
     let headers = [
         (header::CONTENT_TYPE, "image/svg+xml"),

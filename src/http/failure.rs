@@ -2,26 +2,47 @@
 
 use axum::{
     Json,
-    http::{HeaderMap, HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
     response::{IntoResponse, Response},
 };
 
 use super::page::{Outcome, html_response};
-use crate::error::Error;
+use crate::{domain::budget::Standing, error::Error};
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
         let response = (self.row().status, Json(self.body())).into_response();
-        with_retry_after(response, &self)
+        with_waiting(response, &self)
     }
 }
 
 /// The answer, with when it is worth to try again.
-pub(super) fn with_retry_after(mut response: Response, error: &Error) -> Response {
+pub(super) fn with_waiting(mut response: Response, error: &Error) -> Response {
     if let Some(seconds) = error.retry_after() {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    let standing = match error {
+        Error::RateLimited { standing, .. } => Some(*standing),
+        _ => None,
+    };
+    with_budget(response, standing)
+}
+
+/// The answer, with how a budget stands, in the fields that clients read today: those of
+/// draft-ietf-httpapi-ratelimit-headers-06. Its later versions have another syntax with each. `Reset`
+/// is when there is one more, as in `Retry-After`: a bucket fills little by little.
+pub(super) fn with_budget(mut response: Response, standing: Option<Standing>) -> Response {
+    if let Some(standing) = standing {
+        let headers = response.headers_mut();
+        for (name, number) in [
+            ("ratelimit-limit", standing.limit),
+            ("ratelimit-remaining", standing.left),
+            ("ratelimit-reset", standing.next_in),
+        ] {
+            headers.insert(HeaderName::from_static(name), number.into());
+        }
     }
     response
 }
@@ -53,7 +74,7 @@ pub(super) fn failure_page(error: &Error, assets: &str) -> Response {
             next: row.person,
         },
     };
-    with_retry_after(html_response(row.status, outcome.html(assets)), error)
+    with_waiting(html_response(row.status, outcome.html(assets)), error)
 }
 
 /// A failure as this client wants it.

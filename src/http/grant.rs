@@ -1,6 +1,6 @@
 //! Grants below the signed link: leave to send a file, straight into the store where it can take it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use axum::{
     Json,
@@ -11,8 +11,9 @@ use axum::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    address::ClientAddress,
     link::{TokenInPath, small, writable},
-    receive::{header_number, sender, stored},
+    receive::{header_number, stored},
 };
 use crate::{
     domain::{
@@ -52,10 +53,11 @@ pub(super) async fn grant(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     request: Request,
 ) -> Result<Response> {
     let (parts, body) = request.into_parts();
-    let link = writable(&service, &token, query.as_deref()).await?;
+    let link = writable(&service, &token, query.as_deref(), from).await?;
     let asked: Asked = serde_json::from_slice(&small(body).await?)
         .map_err(|error| Error::InvalidArgument(format!("The body asks for no grant: {error}.")))?;
     let attempt: Option<AttemptId> = asked
@@ -71,7 +73,7 @@ pub(super) async fn grant(
             description: asked.description,
         },
         attempt,
-        from: sender(&parts.extensions),
+        from,
     };
     match service.grant(&link, request).await? {
         Granted::StoredBefore(received) => Ok(stored(&service, &link, &received, &parts.headers)),
@@ -115,10 +117,11 @@ pub(super) async fn receive(
     State(service): State<Service>,
     Path((token, grant)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     request: Request,
 ) -> Result<Response> {
     let (parts, body) = request.into_parts();
-    let (link, id) = granted(&service, &token, &grant, query.as_deref()).await?;
+    let (link, id) = granted(&service, &token, &grant, query.as_deref(), from).await?;
     let content_type = parts.headers.get(header::CONTENT_TYPE);
     let sent = GrantedBody {
         body,
@@ -134,8 +137,9 @@ pub(super) async fn give_back(
     State(service): State<Service>,
     Path((token, grant)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
 ) -> Result<StatusCode> {
-    let (link, id) = granted(&service, &token, &grant, query.as_deref()).await?;
+    let (link, id) = granted(&service, &token, &grant, query.as_deref(), from).await?;
     service.give_back(&link, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -146,9 +150,10 @@ pub(super) async fn complete(
     State(service): State<Service>,
     Path((token, grant)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let (link, id) = granted(&service, &token, &grant, query.as_deref()).await?;
+    let (link, id) = granted(&service, &token, &grant, query.as_deref(), from).await?;
     let received: Received = service.complete_grant(&link, id).await?;
     Ok(stored(&service, &link, &received, &headers))
 }
@@ -159,7 +164,8 @@ async fn granted(
     token: &str,
     grant: &str,
     query: Option<&str>,
+    from: IpAddr,
 ) -> Result<(LinkedSession, MediaId)> {
-    let link = writable(service, token, query).await?;
+    let link = writable(service, token, query, from).await?;
     Ok((link, grant.parse().map_err(|_| Error::NotFound)?))
 }

@@ -1,19 +1,19 @@
 //! The signed link for reading, and its two buttons: decline and done.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, net::IpAddr, time::Duration};
 
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::{FromRequestParts, Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 
 use super::{
+    address::ClientAddress,
+    body::whole,
     failure::{failed, wants_page},
     guards::is_on_this_machine,
     page::{Outcome, Problem, RequestPage, html_response},
@@ -44,9 +44,6 @@ const MOST_RECEIPTS: usize = 30;
 const NEXT_RECEIPT: char = '~';
 /// Largest form without a file, in bytes.
 const MOST_FORM_BYTES: usize = 16 * 1024;
-
-/// How long a form without a file may take.
-const FORM_TIME: Duration = Duration::from_secs(10);
 
 /// The way to the stylesheet's folder from the link itself, and from its buttons.
 pub(super) const ASSETS: &str = "../assets";
@@ -91,12 +88,13 @@ pub(super) async fn show(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
     let wants_json = wants_json(&headers);
     let shown = async {
-        let link = readable(&service, &token, query.as_deref()).await?;
+        let link = readable(&service, &token, query.as_deref(), from).await?;
         if wants_json {
             return Ok(facts(&link));
         }
@@ -285,11 +283,12 @@ pub(super) async fn decline(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let declined = async {
-        let link = writable(&service, &token, query.as_deref()).await?;
+        let link = writable(&service, &token, query.as_deref(), from).await?;
         match Error::of_closed(link.view.session.state) {
             None | Some(Error::Declined) => {}
             Some(closed) => return Err(closed),
@@ -306,10 +305,11 @@ pub(super) async fn done(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
 ) -> Response {
     let done = async {
-        let link = writable(&service, &token, query.as_deref()).await?;
+        let link = writable(&service, &token, query.as_deref(), from).await?;
         service.done(&link).await?;
         Ok(link)
     };
@@ -321,10 +321,12 @@ pub(super) async fn readable(
     service: &Service,
     token: &str,
     query: Option<&str>,
+    from: IpAddr,
 ) -> Result<LinkedSession> {
     let asked = AskedLink {
         token,
         query,
+        from,
         for_writing: false,
     };
     service.linked(asked).await
@@ -335,10 +337,12 @@ pub(super) async fn writable(
     service: &Service,
     token: &str,
     query: Option<&str>,
+    from: IpAddr,
 ) -> Result<LinkedSession> {
     let asked = AskedLink {
         token,
         query,
+        from,
         for_writing: true,
     };
     service.linked(asked).await
@@ -358,12 +362,8 @@ fn answer_button(done: Result<LinkedSession>, headers: &HeaderMap, status: Statu
 
 /// A body without a file, whole.
 pub(super) async fn small(body: Body) -> Result<Bytes> {
-    let body = Limited::new(body, MOST_FORM_BYTES).collect();
-    let body = tokio::time::timeout(FORM_TIME, body)
-        .await
-        .map_err(|_| Error::MalformedBody("The body did not come in time.".into()))?
-        .map_err(|_| Error::MalformedBody("The body is too large or was cut short.".into()))?;
-    Ok(body.to_bytes())
+    let body = whole(body, MOST_FORM_BYTES).await;
+    body.map_err(|why| Error::MalformedBody(why.into()))
 }
 
 #[derive(serde::Deserialize, Default)]

@@ -2,12 +2,28 @@
 
 use std::{sync::Arc, time::Duration};
 
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{mcp::Tools, service::Service};
+use super::{
+    address::ClientAddress,
+    body::whole,
+    sessions::{Sessions, Visitor, visited},
+};
+use crate::{
+    domain::caller::Caller,
+    error::{Error, Result},
+    mcp::Tools,
+    service::Service,
+};
 
 /// Largest request, in bytes.
 const MOST_BYTES: usize = 256 * 1024;
@@ -19,10 +35,9 @@ const IDLE_SESSION: Duration = Duration::from_secs(60 * 60);
 /// How long sessions outlive the last wait.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
-pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, LocalSessionManager> {
+pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, Sessions> {
     let stopping = CancellationToken::new();
     let config = StreamableHttpServerConfig::default()
-        .with_max_request_body_bytes(MOST_BYTES)
         .with_cancellation_token(stopping.clone())
         // An answer without progress before it is one piece of JSON, not a stream of one event.
         .with_json_response(true)
@@ -39,6 +54,29 @@ pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, LocalS
     let tools = Tools::new(service.clone());
     let mut sessions = LocalSessionManager::default();
     sessions.session_config.keep_alive = Some(IDLE_SESSION);
-    let sessions = Arc::new(sessions);
-    StreamableHttpService::new(move || Ok(tools.clone()), sessions, config)
+    let sessions = Sessions::new(sessions, service.settings().max_mcp_sessions);
+    StreamableHttpService::new(move || Ok(tools.clone()), Arc::new(sessions), config)
+}
+
+/// The layer over it: says whose request it is, and has all of it before it is answered.
+pub(super) async fn visit(
+    State(service): State<Service>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let answered = async {
+        let (parts, body) = request.into_parts();
+        let caller = parts.extensions.get::<Caller>();
+        let ClientAddress(from) = ClientAddress::of(&service, &parts.extensions, &parts.headers);
+        let visitor = caller.map_or(Visitor::Address(from), |caller| {
+            Visitor::Principal(caller.principal.id)
+        });
+        let body = whole(body, MOST_BYTES).await;
+        let body = body.map_err(|why| Error::InvalidArgument(why.into()))?;
+        let request = Request::from_parts(parts, Body::from(body));
+        let answered = visited(visitor, next.run(request)).await;
+        answered.map_err(|_| Error::Busy { retry_after: 5 })
+    };
+    let answered: Result<Response> = answered.await;
+    answered.unwrap_or_else(IntoResponse::into_response)
 }

@@ -12,7 +12,14 @@ use axum::{
 use minijinja::{Environment, UndefinedBehavior, Value, context, value::Serde};
 use serde::Serialize;
 
-use crate::{domain::session::LastError, error::Error, intake::filename::harmless_text};
+use crate::{
+    domain::{
+        budget::{Counted, Standing},
+        session::LastError,
+    },
+    error::Error,
+    intake::filename::harmless_text,
+};
 
 /// What a page may load and do: nothing but what is its own. `blob:` is for thumbnails of files that
 /// the person chose.
@@ -137,7 +144,10 @@ fn next_steps() -> Vec<(&'static str, &'static str)> {
         Error::MalformedBody(String::new()),
         Error::InUse { retry_after: 0 },
         Error::Conflict(String::new()),
-        Error::RateLimited { retry_after: 0 },
+        Error::RateLimited {
+            of: Counted::Uploads,
+            standing: Standing::default(),
+        },
         Error::InsufficientStorage,
         Error::Busy { retry_after: 0 },
         Error::internal(""),

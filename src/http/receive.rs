@@ -1,18 +1,17 @@
 //! The signed link for sending: a form with a file, or a raw body.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
 use axum::{
     Json,
     body::Body,
-    extract::{ConnectInfo, RawQuery, Request, State},
-    http::{Extensions, HeaderMap, Method, StatusCode, header},
+    extract::{RawQuery, Request, State},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 
 use super::{
-    failure::{failed, wants_page, with_retry_after},
+    address::ClientAddress,
+    failure::{failed, wants_page, with_budget, with_waiting},
     link::{self, ASSETS, TokenInPath, receipt_cookie, request_page},
 };
 use crate::{
@@ -50,11 +49,12 @@ pub(super) async fn receive(
     State(service): State<Service>,
     TokenInPath(token): TokenInPath,
     RawQuery(query): RawQuery,
+    ClientAddress(from): ClientAddress,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
-    let link = match link::writable(&service, &token, query.as_deref()).await {
+    let link = match link::writable(&service, &token, query.as_deref(), from).await {
         Ok(link) => link,
         Err(error) => return failed(error, headers, ASSETS),
     };
@@ -63,21 +63,18 @@ pub(super) async fn receive(
         let incoming = Incoming {
             declared_bytes: header_number(headers),
             attempt: attempt.as_ref().ok().copied().flatten(),
-            from: sender(&parts.extensions),
+            from,
             body: attempt.and_then(|_| open(&parts.method, headers, body)),
         };
         service.receive(&link, incoming).await
     };
     match received.await {
-        Ok(received) => stored(&service, &link, &received, headers),
+        Ok(received) => {
+            let answer = stored(&service, &link, &received, headers);
+            with_budget(answer, service.uploads_left(from))
+        }
         Err(error) => refused(&service, &link, error, headers),
     }
-}
-
-/// Where a request comes from, as far as that is known.
-pub(super) fn sender(extensions: &Extensions) -> IpAddr {
-    let info = extensions.get::<ConnectInfo<SocketAddr>>();
-    info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip())
 }
 
 pub(super) fn stored(
@@ -128,7 +125,7 @@ fn refused(service: &Service, link: &LinkedSession, error: Error, headers: &Head
     }
     error.log();
     let page = request_page(service, link, Some((&error).into()), error.row().status);
-    with_retry_after(page, &error)
+    with_waiting(page, &error)
 }
 
 /// The file in a body.

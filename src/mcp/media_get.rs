@@ -60,21 +60,20 @@ impl Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<AnswerBeside<GetAnswer>> {
         let arguments: GetArguments = arguments.read()?;
-        let expires_at = self
-            .service
-            .link_expiry(arguments.expires_in_seconds)
-            .await?;
         let caller = self.caller(&context)?;
         let which = MediaRef::named(&arguments.media_id);
-        let media = self.service.media(&caller, which).await?;
+        let shown = self
+            .service
+            .show_media(&caller, which, arguments.expires_in_seconds)
+            .await?;
         let answer = GetAnswer {
             ok: true,
-            file: FileAnswer::from(&media),
-            download_url: self.service.download_url(&media, expires_at),
-            download_expires_at: rfc3339(expires_at),
-            preview_url: self.service.preview_url(&media, expires_at),
+            file: FileAnswer::from(&shown.media),
+            download_url: shown.download_url,
+            download_expires_at: rfc3339(shown.expires_at),
+            preview_url: shown.preview_url,
         };
-        Ok(AnswerBeside(answer, self.picture(&media).await?))
+        Ok(AnswerBeside(answer, self.picture(&shown.media).await?))
     }
 
     /// The picture, as models take it. One that cannot be decoded is none.

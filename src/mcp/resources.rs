@@ -78,7 +78,7 @@ pub(super) async fn read(
             size_text(MOST_READ),
         )));
     }
-    let pieces = service.bytes(&media, 0..size).await?;
+    let pieces = service.bytes(&media, 0..size, &caller.actor()).await?;
     let bytes: Vec<u8> = pieces
         .try_fold(Vec::new(), async |mut all, piece| {
             all.extend_from_slice(&piece);

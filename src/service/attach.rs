@@ -65,7 +65,7 @@ impl Service {
             target: request.target,
             alt: request.alt,
             position: request.position,
-            created_by: caller.principal.id,
+            created_by: caller.actor(),
         };
         match request.what {
             What::Session(which) => {

@@ -136,6 +136,7 @@ impl Service {
             let found = self.identities.workspace(&WorkspaceRef::Id(*id)).await?;
             aliases.extend(found.map(|workspace| workspace.alias.to_string()));
         }
+        aliases.sort_unstable();
         Ok(Error::InvalidArgument(format!(
             "workspace_id: name one of {}.",
             aliases.join(", ")

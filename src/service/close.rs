@@ -2,7 +2,7 @@
 
 use super::{LinkedSession, Service, authority::must};
 use crate::{
-    domain::{caller::Caller, capability::Capability, ids::UploadId, session::State},
+    domain::{audit::Actor, caller::Caller, capability::Capability, ids::UploadId, session::State},
     error::{Error, Result},
     intake::filename::harmless_text,
     store::{SessionRef, SessionView},
@@ -19,7 +19,7 @@ impl Service {
     pub async fn cancel(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
         must(caller, Capability::AssetUpload)?;
         let before = self.known(caller, which).await?;
-        self.store.cancel(before.session.id).await?;
+        self.store.cancel(before.session.id, caller.actor()).await?;
         log_move(before.session.id, before.session.state, State::Cancelled);
         self.status(caller, which).await
     }
@@ -31,7 +31,8 @@ impl Service {
     pub async fn complete(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
         must(caller, Capability::AssetUpload)?;
         let before = self.status(caller, which).await?;
-        let state = self.store.done(before.session.id).await?;
+        let done = self.store.done(before.session.id, caller.actor());
+        let state = done.await?;
         log_move(before.session.id, before.session.state, state);
         self.status(caller, which).await
     }
@@ -66,7 +67,7 @@ impl Service {
         if session.state == State::Pending && link.view.media.is_empty() {
             return Err(Error::FileMissing("No file was sent yet."));
         }
-        let state = self.store.done(session.id).await?;
+        let state = self.store.done(session.id, Actor::Link).await?;
         log_move(session.id, session.state, state);
         Ok(())
     }

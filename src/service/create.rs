@@ -58,7 +58,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::ToolNotEnabled`]; [`Error::InvalidArgument`] that names the argument and its bound;
-    /// [`Error::NotFound`] for a workspace that is not the caller's.
+    /// [`Error::NotFound`] for a workspace that is not the caller's; [`Error::RateLimited`].
     pub async fn create(&self, caller: &Caller, request: CreateRequest) -> Result<UploadSession> {
         must(caller, Capability::AssetUpload)?;
         self.must_not_be_closing()?;
@@ -71,8 +71,7 @@ impl Service {
             token: Token::random(),
             workspace_id: workspace,
             asked_by: caller.asked_by.clone(),
-            created_by: caller.principal.id,
-            api_key: caller.credential.map(|credential| credential.api_key),
+            created_by: caller.actor(),
             purpose: purpose.name.clone(),
             prompt: at_most("prompt", request.prompt.as_deref(), MOST_PROMPT)?,
             metadata: checked_metadata(request.metadata)?,
@@ -86,6 +85,7 @@ impl Service {
             retain_seconds: purpose.retain_seconds,
             expires_in: signed(self.link_life(request.expires_in_seconds)?),
         };
+        self.rates.links.charge(workspace)?;
         let session = self.store.create(new).await?;
         tracing::info!(
             upload.id = %session.id, purpose = session.purpose, to = State::Pending.as_str(),

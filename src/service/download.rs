@@ -1,13 +1,14 @@
 //! Handing out bytes, by signed links that live for minutes. A handle's address lives as long as the
 //! file and leads to such a link.
 
-use std::{io, ops::Range, time::Duration};
+use std::{io, net::IpAddr, ops::Range, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Service, authority::must};
 use crate::{
     domain::{
+        audit::Actor,
         caller::Caller,
         capability::Capability,
         ids::{MediaId, WorkspaceId},
@@ -28,7 +29,7 @@ const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Path, expiry and signature of a link to a file, as they came in.
 #[derive(Debug)]
-pub struct Signed<'a> {
+pub struct Signed {
     /// Whose file.
     pub workspace: WorkspaceId,
     /// Which file.
@@ -36,7 +37,9 @@ pub struct Signed<'a> {
     /// Unix seconds.
     pub expires: i64,
     /// Lower-case hexadecimal.
-    pub signature: &'a str,
+    pub signature: String,
+    /// Who shows it.
+    pub from: IpAddr,
 }
 
 impl Service {
@@ -51,16 +54,18 @@ impl Service {
     /// A fresh download link, for who has a handle's address.
     ///
     /// # Errors
-    /// [`Error::LinkInvalid`]; [`Error::NotFound`] once the media is deleted.
+    /// [`Error::LinkInvalid`], or [`Error::RateLimited`] for too many such; [`Error::NotFound`] once
+    /// the media is deleted.
     pub async fn follow_handle(
         &self,
         workspace: WorkspaceId,
         handle: &str,
         signature: &str,
+        from: IpAddr,
     ) -> Result<String> {
         let path = handle_path(workspace, handle);
         if !self.handle_keys.verify(&path, signature) {
-            return Err(Error::LinkInvalid);
+            return Err(self.wrong_link(from, Error::LinkInvalid));
         }
         let which = MediaRef::Handle(handle.to_owned());
         let media = self.store.media(&[workspace], which).await?;
@@ -77,9 +82,9 @@ impl Service {
     /// The file that a download link is for.
     ///
     /// # Errors
-    /// [`Error::LinkInvalid`], [`Error::LinkExpired`]; [`Error::NotFound`] once the media is
-    /// deleted; [`Error::ScanPending`], [`Error::ScanBlocked`].
-    pub async fn downloaded(&self, link: &Signed<'_>) -> Result<Media> {
+    /// [`Error::LinkInvalid`], or [`Error::RateLimited`] for too many such; [`Error::LinkExpired`];
+    /// [`Error::NotFound`] once the media is deleted; [`Error::ScanPending`], [`Error::ScanBlocked`].
+    pub async fn downloaded(&self, link: &Signed) -> Result<Media> {
         self.linked_file(&self.download_keys, "downloads", link)
             .await
     }
@@ -92,7 +97,7 @@ impl Service {
         &self,
         media: &Media,
         disposition: &str,
-        link: &Signed<'_>,
+        link: &Signed,
     ) -> Result<Option<String>> {
         let now = self.clock.now();
         let until = Timestamp::from_second(link.expires).map_err(|_| Error::LinkInvalid)?;
@@ -105,17 +110,27 @@ impl Service {
         };
         let key = object_key(media.id, &media.stored.mime_type);
         let url = self.objects.download_url(&key, &download).await;
-        url.map_err(Error::of_storage)
+        let url = url.map_err(Error::of_storage)?;
+        if url.is_some() {
+            self.note_read(media, &Actor::Link, "redirect").await;
+        }
+        Ok(url)
     }
 
-    /// Bytes of a file: those of `range`.
+    /// Bytes of a file, for whoever this is: those of `range`. It is noted who reads from the first
+    /// byte on; what is asked for besides belongs to that.
     ///
     /// # Errors
     /// [`Error::ScanPending`], [`Error::ScanBlocked`]; [`Error::NotFound`] if it was deleted just now.
-    pub async fn bytes(&self, media: &Media, range: Range<u64>) -> Result<Bytes> {
+    pub async fn bytes(&self, media: &Media, range: Range<u64>, by: &Actor) -> Result<Bytes> {
         must_be_passed(media)?;
         let key = object_key(media.id, &media.stored.mime_type);
-        self.objects.open(&key, range).await.map_err(unreadable)
+        let is_start = range.start == 0;
+        let bytes = self.objects.open(&key, range).await.map_err(unreadable)?;
+        if is_start {
+            self.note_read(media, by, "file").await;
+        }
+        Ok(bytes)
     }
 
     /// A file of the caller's own workspaces, and its bytes.
@@ -127,7 +142,8 @@ impl Service {
         must(caller, Capability::MediaRead)?;
         let found = self.store.media(&caller.workspaces, MediaRef::Id(media));
         let media = found.await?.ok_or(Error::NotFound)?;
-        let bytes = self.bytes(&media, 0..media.stored.size_bytes).await?;
+        let whole = 0..media.stored.size_bytes;
+        let bytes = self.bytes(&media, whole, &caller.actor()).await?;
         Ok((media, bytes))
     }
 
@@ -147,11 +163,11 @@ impl Service {
         &self,
         keys: &KeyRing,
         route: &str,
-        link: &Signed<'_>,
+        link: &Signed,
     ) -> Result<Media> {
         let message = message(route, link.workspace, link.media, link.expires);
-        if !keys.verify(&message, link.signature) {
-            return Err(Error::LinkInvalid);
+        if !keys.verify(&message, &link.signature) {
+            return Err(self.wrong_link(link.from, Error::LinkInvalid));
         }
         let expires_at = Timestamp::from_second(link.expires).map_err(|_| Error::LinkInvalid)?;
         if self.clock.now() >= expires_at {

@@ -72,7 +72,7 @@ impl Service {
             secret: kept(&secret),
             expires_in: request.expires_in.map(signed),
         };
-        let key = self.identities.create_key(new).await;
+        let key = self.identities.create_key(new, caller.actor()).await;
         let key = key.map_err(|error| taken(error, "key", "name"))?;
         tracing::info!(key.id = %key.id, key.prefix, "an API key was made");
         Ok((key, secret))
@@ -101,9 +101,10 @@ impl Service {
     ) -> Result<(ApiKey, Secret)> {
         let key = self.key(caller, named).await?;
         let secret = Secret::random();
+        let (overlap, by) = (signed(overlap), caller.actor());
         let rotated = self
             .identities
-            .rotate_key(key.id, kept(&secret), signed(overlap));
+            .rotate_key(key.id, kept(&secret), overlap, by);
         let key = rotated.await.map_err(gone)?;
         tracing::info!(key.id = %key.id, key.prefix, "an API key has a new secret");
         Ok((key, secret))
@@ -116,7 +117,8 @@ impl Service {
     /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NoSuchKey`].
     pub async fn revoke_key(&self, caller: &Caller, named: &str) -> Result<(ApiKey, u32)> {
         let key = self.key(caller, named).await?;
-        let closed = self.identities.revoke_key(key.id).await.map_err(gone)?;
+        let revoked = self.identities.revoke_key(key.id, caller.actor());
+        let closed = revoked.await.map_err(gone)?;
         tracing::info!(key.id = %key.id, key.prefix, links.closed = closed, "an API key was revoked");
         Ok((key, closed))
     }
@@ -133,8 +135,8 @@ impl Service {
     ) -> Result<ApiKey> {
         let key = self.key(caller, named).await?;
         let allowed = change(key.capabilities);
-        let key = self.identities.allow_key(key.id, allowed).await;
-        let key = key.map_err(gone)?;
+        let key = self.identities.allow_key(key.id, allowed, caller.actor());
+        let key = key.await.map_err(gone)?;
         tracing::info!(key.id = %key.id, key.prefix, allowed = %key.capabilities, "what an API key may do was changed");
         Ok(key)
     }

@@ -1,5 +1,7 @@
 //! Making links, and what a link opens.
 
+use std::net::IpAddr;
+
 use super::Service;
 use crate::{
     domain::{
@@ -19,6 +21,8 @@ pub struct AskedLink<'a> {
     pub token: &'a str,
     /// The query as it came.
     pub query: Option<&'a str>,
+    /// Who opens it.
+    pub from: IpAddr,
     /// Whether it is opened for writing: then it must have exactly the signed parameters.
     pub for_writing: bool,
 }
@@ -39,12 +43,13 @@ impl Service {
     /// Checks a link.
     ///
     /// # Errors
-    /// In this order: [`Error::NotFound`] if the token is no UUID, [`Error::LinkInvalid`],
-    /// [`Error::NotFound`] if there is no such session.
+    /// In this order: [`Error::NotFound`] if the token is no UUID, [`Error::LinkInvalid`], or
+    /// [`Error::RateLimited`] for either where there were too many; [`Error::NotFound`] if there is no
+    /// such session.
     pub async fn linked(&self, link: AskedLink<'_>) -> Result<LinkedSession> {
-        let token: Token = link.token.parse()?;
-        let query = LinkQuery::parse(link.query, link.for_writing)?;
-        query.check(&self.link_keys, link.token)?;
+        let (token, query) = self
+            .signed_query(&link)
+            .map_err(|why| self.wrong_link(link.from, why))?;
         let view = self
             .store
             .find(SessionRef::Token(token))
@@ -57,6 +62,13 @@ impl Service {
             workspace: workspace.ok_or(Error::NotFound)?,
             query,
         })
+    }
+
+    fn signed_query(&self, link: &AskedLink<'_>) -> Result<(Token, LinkQuery)> {
+        let token: Token = link.token.parse()?;
+        let query = LinkQuery::parse(link.query, link.for_writing)?;
+        query.check(&self.link_keys, link.token)?;
+        Ok((token, query))
     }
 
     /// Remembers that the person has opened the page.

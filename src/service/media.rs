@@ -1,7 +1,7 @@
 //! Files that are there: listing, showing and deleting them.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::{Service, authority::must, download::must_be_passed};
@@ -47,6 +47,19 @@ pub struct Listed {
     pub media: Vec<Media>,
     /// Where the next page begins; `None` after the last.
     pub next_cursor: Option<String>,
+}
+
+/// A media, and links to it.
+#[derive(Debug)]
+pub struct Shown {
+    /// The media.
+    pub media: Media,
+    /// Where its bytes are had.
+    pub download_url: String,
+    /// Where a small copy of a picture is had; `None` for what has none.
+    pub preview_url: Option<String>,
+    /// Until when the links live.
+    pub expires_at: Timestamp,
 }
 
 impl Service {
@@ -103,13 +116,30 @@ impl Service {
         Ok(media)
     }
 
-    /// Until when links made now live, if they are to live so many seconds. Waits until it is known
-    /// where they lead.
+    /// A media of the caller's workspaces, and links to it that live so many seconds; 300 if not said.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for more than an hour; [`Error::Busy`] while nobody serves the
-    /// page.
-    pub async fn link_expiry(&self, seconds: Option<u64>) -> Result<jiff::Timestamp> {
+    /// As [`Self::media`]; [`Error::InvalidArgument`] for more than an hour; [`Error::Busy`] while
+    /// nobody serves the page.
+    pub async fn show_media(
+        &self,
+        caller: &Caller,
+        which: MediaRef,
+        seconds: Option<u64>,
+    ) -> Result<Shown> {
+        let expires_at = self.link_expiry(seconds).await?;
+        let media = self.media(caller, which).await?;
+        self.note_read(&media, &caller.actor(), "link").await;
+        Ok(Shown {
+            download_url: self.download_url(&media, expires_at),
+            preview_url: self.preview_url(&media, expires_at),
+            media,
+            expires_at,
+        })
+    }
+
+    /// Until when links made now live. Waits until it is known where they lead.
+    async fn link_expiry(&self, seconds: Option<u64>) -> Result<Timestamp> {
         let life = match seconds {
             None => super::LINK_LIFE,
             Some(seconds @ 1..=MOST_LINK_SECONDS) => {
@@ -135,8 +165,8 @@ impl Service {
         must(caller, Capability::MediaDelete)?;
         let found = self.store.media(&caller.workspaces, which).await?;
         let media = found.ok_or(Error::NotFound)?;
-        let deleted = self.store.delete_media(media.workspace_id, media.id, force);
-        deleted.await?;
+        let (of, by) = (media.workspace_id, caller.actor());
+        self.store.delete_media(of, media.id, force, by).await?;
         tracing::info!(media.id = %media.id, "a file was deleted");
         // It is gone for everybody; bytes that stay now are the sweep's.
         if let Err(error) = self.delete_doomed().await {

@@ -10,7 +10,10 @@ use super::{
     download::{must_be_passed, unreadable},
 };
 use crate::{
-    domain::media::{Dimensions, Media, object_key},
+    domain::{
+        audit::Actor,
+        media::{Dimensions, Media, object_key},
+    },
     error::{Error, Result},
     intake::image::{ImageError, Limits, fit_within},
 };
@@ -36,20 +39,21 @@ impl Service {
     /// The picture that a preview link is for.
     ///
     /// # Errors
-    /// [`Error::LinkInvalid`], [`Error::LinkExpired`]; [`Error::NotFound`] once the media is
-    /// deleted; [`Error::ScanPending`], [`Error::ScanBlocked`].
-    pub async fn previewed(&self, link: &Signed<'_>) -> Result<Media> {
+    /// As [`Self::downloaded`].
+    pub async fn previewed(&self, link: &Signed) -> Result<Media> {
         self.linked_file(&self.preview_keys, "previews", link).await
     }
 
-    /// A small copy of a picture.
+    /// A small copy of a picture, for whoever has the link.
     ///
     /// # Errors
     /// [`Error::ScanPending`], [`Error::ScanBlocked`]; [`Error::MalformedBody`] or
     /// [`Error::ImageTooLarge`] for what cannot be decoded; [`Error::NotFound`] if it was deleted
     /// just now.
     pub async fn preview(&self, media: &Media) -> Result<Picture> {
-        self.scaled(media, PREVIEW_SIDE, None).await
+        let picture = self.scaled(media, PREVIEW_SIDE, None).await?;
+        self.note_read(media, &Actor::Link, "preview").await;
+        Ok(picture)
     }
 
     /// A copy of a picture that models take.

@@ -1,174 +1,147 @@
-//! How many uploads one address may begin in a minute.
+//! How much anybody may do in a minute: uploads and wrong links by address, tool calls by caller, links
+//! by workspace. Each process counts for itself.
+
+mod buckets;
 
 use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use jiff::Timestamp;
-
+pub(super) use self::buckets::Whom;
+use self::buckets::{Buckets, MOST};
+use super::Service;
 use crate::{
     clock::Clock,
+    config::Settings,
+    domain::{
+        budget::{Counted, Standing},
+        caller::Caller,
+    },
     error::{Error, Result},
 };
 
-/// Most addresses that are remembered before those at rest are forgotten.
-const REMEMBERED: usize = 10_000;
-
-/// A bucket of tokens an address: as many as the limit, filled again over a minute. Unlike
-/// the libraries' limiters it can be asked without being charged: claims are what counts, not
-/// requests.
+/// Every limit. What one is flooded with takes no place from another.
 #[derive(Debug)]
-pub(super) struct RateLimit {
-    per_minute: u32,
-    clock: Arc<dyn Clock>,
-    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+pub(super) struct Rates {
+    pub(super) uploads: RateLimit,
+    pub(super) links: RateLimit,
+    wrong_links: RateLimit,
+    wrong_keys: RateLimit,
+    tool_calls: RateLimit,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    tokens: f64,
-    at: Timestamp,
+impl Rates {
+    pub(super) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
+        let limit = |of, per_minute| RateLimit::new(of, per_minute, Arc::clone(clock));
+        let wrong = settings.rate_limit_wrong_per_minute;
+        Self {
+            uploads: limit(Counted::Uploads, settings.rate_limit_uploads_per_minute),
+            links: limit(Counted::Links, settings.rate_limit_links_per_minute),
+            wrong_links: limit(Counted::WrongLinks, wrong),
+            wrong_keys: limit(Counted::WrongKeys, wrong),
+            tool_calls: limit(
+                Counted::ToolCalls,
+                settings.rate_limit_tool_calls_per_minute,
+            ),
+        }
+    }
+}
+
+/// A bucket of tokens for each. The libraries' limiters charge whoever asks, and go through all that
+/// they remember to forget some; this one can be asked for nothing, because claims are what counts,
+/// not requests, and costs the same under a flood.
+#[derive(Debug)]
+pub(super) struct RateLimit {
+    of: Counted,
+    clock: Arc<dyn Clock>,
+    /// `None`: no limit.
+    buckets: Option<Mutex<Buckets>>,
 }
 
 impl RateLimit {
     /// `per_minute` 0: no limit.
-    pub(super) fn new(per_minute: u32, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            per_minute,
-            clock,
-            buckets: Mutex::default(),
-        }
+    fn new(of: Counted, per_minute: u32, clock: Arc<dyn Clock>) -> Self {
+        let buckets = (per_minute > 0).then(|| Mutex::new(Buckets::new(per_minute, MOST)));
+        Self { of, clock, buckets }
     }
 
-    /// Charges this address for one claim.
+    /// Charges somebody for one.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] if it has none left, with when it has again.
-    pub(super) fn charge(&self, address: IpAddr) -> Result<()> {
-        if self.per_minute == 0 {
-            return Ok(());
+    /// [`Error::RateLimited`] if there is none left, with when there is again.
+    pub(super) fn charge(&self, whom: impl Into<Whom>) -> Result<()> {
+        let taken = self
+            .lock()
+            .map(|mut all| all.take(whom.into(), self.clock.now()));
+        match taken {
+            Some(Err(standing)) => Err(self.refusal(standing)),
+            _ => Ok(()),
         }
-        let mut buckets = self.lock();
-        if buckets.len() >= REMEMBERED {
-            let full = f64::from(self.per_minute);
-            buckets.retain(|_, bucket| self.filled(Some(*bucket)) < full);
-        }
-        let tokens = self.left(&buckets, address)?;
-        self.set(&mut buckets, address, tokens - 1.0);
-        Ok(())
     }
 
     /// What [`Self::charge`] would say, without charging.
     ///
     /// # Errors
     /// [`Error::RateLimited`].
-    pub(super) fn check(&self, address: IpAddr) -> Result<()> {
-        if self.per_minute == 0 {
-            return Ok(());
+    pub(super) fn check(&self, whom: impl Into<Whom>) -> Result<()> {
+        match self.standing(whom) {
+            Some(standing) if standing.left == 0 => Err(self.refusal(standing)),
+            _ => Ok(()),
         }
-        self.left(&self.lock(), address).map(drop)
     }
 
-    fn left(&self, buckets: &HashMap<IpAddr, Bucket>, address: IpAddr) -> Result<f64> {
-        let tokens = self.filled(buckets.get(&network(address)).copied());
-        if tokens >= 1.0 {
-            return Ok(tokens);
+    /// How somebody's budget stands; `None` where there is no limit.
+    fn standing(&self, whom: impl Into<Whom>) -> Option<Standing> {
+        let buckets = self.lock()?;
+        Some(buckets.look(whom.into(), self.clock.now()))
+    }
+
+    fn refusal(&self, standing: Standing) -> Error {
+        Error::RateLimited {
+            of: self.of,
+            standing,
         }
-        let seconds = (1.0 - tokens) * 60.0 / f64::from(self.per_minute);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "between 0 and 60"
-        )]
-        let retry_after = seconds.ceil() as u32;
-        Err(Error::RateLimited { retry_after })
     }
 
-    fn set(&self, buckets: &mut HashMap<IpAddr, Bucket>, address: IpAddr, tokens: f64) {
-        let at = self.clock.now();
-        buckets.insert(network(address), Bucket { tokens, at });
-    }
-
-    fn filled(&self, bucket: Option<Bucket>) -> f64 {
-        let full = f64::from(self.per_minute);
-        let Some(bucket) = bucket else {
-            return full;
-        };
-        let rest = self.clock.now().duration_since(bucket.at).as_secs_f64();
-        (bucket.tokens + rest.max(0.0) * full / 60.0).min(full)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, Bucket>> {
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Option<MutexGuard<'_, Buckets>> {
+        let buckets = self.buckets.as_ref()?;
+        Some(buckets.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// What one person holds: an IPv4 address, or a /64 of IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let prefix = u128::from(v6) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(prefix))
-        }
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-
-    use super::*;
-
-    #[derive(Debug)]
-    struct TestClock(Mutex<Timestamp>);
-
-    impl Clock for TestClock {
-        fn now(&self) -> Timestamp {
-            *self.0.lock().unwrap()
-        }
+impl Service {
+    /// How many uploads this address may still begin; `None` where there is no limit.
+    #[must_use]
+    pub fn uploads_left(&self, from: IpAddr) -> Option<Standing> {
+        self.rates.uploads.standing(from)
     }
 
-    #[test]
-    fn the_eleventh_claim_of_a_minute_waits_six_seconds() {
-        let clock = Arc::new(TestClock(Mutex::new(
-            "2026-01-01T00:00:00Z".parse().unwrap(),
-        )));
-        let limit = RateLimit::new(10, clock.clone());
-        let (one, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
-        for _ in 0..10 {
-            limit.charge(one).unwrap();
-        }
-        assert_eq!(limit.charge(one).unwrap_err().retry_after(), Some(6));
-        assert!(limit.charge(other).is_ok());
-        *clock.0.lock().unwrap() += SignedDuration::from_secs(6);
-        assert!(limit.charge(one).is_ok());
-        assert!(limit.charge(one).is_err());
-        assert!(limit.check(one).is_err());
+    /// What an address is told whose link opens nothing. Links that open something do not get here,
+    /// so that nobody can lock them out.
+    #[must_use]
+    pub fn wrong_link(&self, from: IpAddr, why: Error) -> Error {
+        self.rates.wrong_links.charge(from).err().unwrap_or(why)
     }
 
-    #[test]
-    fn addresses_of_one_network_share_a_bucket() {
-        let of = |text: &str| network(text.parse().unwrap());
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+    /// What an address is told whose key opens nothing; the same goes for keys. Faults of ours do not
+    /// count.
+    #[must_use]
+    pub fn wrong_key(&self, from: IpAddr, why: Error) -> Error {
+        match why {
+            Error::Unauthenticated(_) => {
+                let refusal = self.rates.wrong_keys.charge(from).err();
+                refusal.unwrap_or(why)
+            }
+            other => other,
+        }
     }
 
-    #[test]
-    fn addresses_at_rest_are_forgotten() {
-        let clock = Arc::new(TestClock(Mutex::new(
-            "2026-01-01T00:00:00Z".parse().unwrap(),
-        )));
-        let limit = RateLimit::new(10, clock.clone());
-        for n in 0..REMEMBERED {
-            let n = u32::try_from(n).unwrap();
-            limit.charge(IpAddr::from(n.to_be_bytes())).unwrap();
-        }
-        *clock.0.lock().unwrap() += SignedDuration::from_mins(2);
-        limit.charge(IpAddr::from([127, 0, 0, 1])).unwrap();
-        assert_eq!(limit.lock().len(), 1);
+    /// Charges a caller for a tool call.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn charge_call(&self, caller: &Caller) -> Result<()> {
+        self.rates.tool_calls.charge(caller.principal.id)
     }
 }

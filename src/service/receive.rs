@@ -102,7 +102,7 @@ impl Service {
             });
         }
         if tally.taken() == 0 {
-            self.rate.check(from)?;
+            self.rates.uploads.check(from)?;
         }
         self.must_not_be_closing()
     }
@@ -234,7 +234,7 @@ impl Service {
     pub(super) fn charge(&self, from: IpAddr, slot: u32) -> Result<()> {
         // The further files of one session are the same person's.
         if slot == 0 {
-            self.rate.charge(from)?;
+            self.rates.uploads.charge(from)?;
         }
         Ok(())
     }

@@ -58,9 +58,9 @@ impl Service {
             ));
         }
         let alias = alias.map(checked_alias).transpose()?;
-        let made = self
-            .identities
-            .create_workspace(checked_name("name", name)?, alias);
+        let made =
+            self.identities
+                .create_workspace(checked_name("name", name)?, alias, caller.actor());
         let made = made
             .await
             .map_err(|error| taken(error, "workspace", "alias"))?;
@@ -83,7 +83,8 @@ impl Service {
         let workspace = self.administered(caller, named).await?;
         let name = name.map(|name| checked_name("name", name)).transpose()?;
         let alias = alias.map(checked_alias).transpose()?;
-        let renamed = self.identities.rename_workspace(workspace.id, name, alias);
+        let (id, by) = (workspace.id, caller.actor());
+        let renamed = self.identities.rename_workspace(id, name, alias, by);
         renamed
             .await
             .map_err(|error| taken(error, "workspace", "alias"))
@@ -109,8 +110,9 @@ impl Service {
                     .into(),
             ));
         }
-        let closed = self.identities.archive_workspace(workspace.id, is_archived);
-        let closed = closed.await?;
+        let (id, by) = (workspace.id, caller.actor());
+        let archived = self.identities.archive_workspace(id, is_archived, by);
+        let closed = archived.await?;
         tracing::info!(workspace.id = %workspace.id, is_archived, links.closed = closed, "a workspace was archived or taken up again");
         Ok((workspace, closed))
     }
@@ -142,7 +144,8 @@ impl Service {
     ) -> Result<Used> {
         let before = self.usage(caller, named).await?;
         let own = change(before.own);
-        self.identities.set_quota(before.workspace.id, own).await?;
+        let (id, by) = (before.workspace.id, caller.actor());
+        self.identities.set_quota(id, own, by).await?;
         tracing::info!(workspace.id = %before.workspace.id, "a workspace's quotas were changed");
         self.usage(caller, named).await
     }

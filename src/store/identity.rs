@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Result;
 use crate::domain::{
     api_key::{ApiKey, SecretHash},
+    audit::Actor,
     caller::Caller,
     capability::Capabilities,
     ids::{ApiKeyId, WorkspaceId},
@@ -35,7 +36,12 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`super::StoreError::Taken`] if another one has the alias.
-    async fn create_workspace(&self, name: String, alias: Option<Alias>) -> Result<Workspace>;
+    async fn create_workspace(
+        &self,
+        name: String,
+        alias: Option<Alias>,
+        by: Actor,
+    ) -> Result<Workspace>;
 
     /// Gives a workspace another name, another alias, or both.
     ///
@@ -46,6 +52,7 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
         id: WorkspaceId,
         name: Option<String>,
         alias: Option<Alias>,
+        by: Actor,
     ) -> Result<Workspace>;
 
     /// Ends what goes on in a workspace and lets nobody in any more, or lets them in again. Says how
@@ -53,7 +60,8 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`super::StoreError::NotFound`].
-    async fn archive_workspace(&self, id: WorkspaceId, is_archived: bool) -> Result<u32>;
+    async fn archive_workspace(&self, id: WorkspaceId, is_archived: bool, by: Actor)
+    -> Result<u32>;
 
     /// What a workspace uses, and its own quotas.
     ///
@@ -65,13 +73,13 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`super::StoreError::NotFound`].
-    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota) -> Result<()>;
+    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota, by: Actor) -> Result<()>;
 
     /// Makes a key, and its principal where there is none.
     ///
     /// # Errors
     /// [`super::StoreError::Taken`] if a key that lives has the name.
-    async fn create_key(&self, new: NewKey) -> Result<ApiKey>;
+    async fn create_key(&self, new: NewKey, by: Actor) -> Result<ApiKey>;
 
     /// Every key, the oldest first; also those that are revoked or have ended.
     async fn keys(&self) -> Result<Vec<ApiKey>>;
@@ -85,19 +93,25 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
         id: ApiKeyId,
         secret: NewSecret,
         overlap: SignedDuration,
+        by: Actor,
     ) -> Result<ApiKey>;
 
     /// Ends a key for good, and cancels the open sessions that were made with it; says how many.
     ///
     /// # Errors
     /// [`super::StoreError::NotFound`] for a key that opens nothing any more.
-    async fn revoke_key(&self, id: ApiKeyId) -> Result<u32>;
+    async fn revoke_key(&self, id: ApiKeyId, by: Actor) -> Result<u32>;
 
     /// Sets what a key may do, from now on.
     ///
     /// # Errors
     /// [`super::StoreError::NotFound`] for a key that opens nothing any more.
-    async fn allow_key(&self, id: ApiKeyId, capabilities: Capabilities) -> Result<ApiKey>;
+    async fn allow_key(
+        &self,
+        id: ApiKeyId,
+        capabilities: Capabilities,
+        by: Actor,
+    ) -> Result<ApiKey>;
 
     /// On whose authority this secret lets somebody act now; `None` if it opens nothing.
     async fn identify(&self, secret: SecretHash) -> Result<Option<Identified>>;

@@ -1,5 +1,6 @@
 //! [`UploadStore`] in one SQLite file.
 
+mod audit;
 mod checking;
 mod copy;
 mod deleting;
@@ -46,6 +47,7 @@ use crate::{
     clock::Clock,
     domain::{
         attachment::Attachment,
+        audit::Actor,
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         media::Media,
         quota::Quota,
@@ -109,6 +111,16 @@ impl SqliteStore {
     /// Reads on the calling thread, at one instant. A few indexed rows take some microseconds, and
     /// waking another thread for them takes ten times as long.
     fn read<T>(&self, work: impl FnOnce(&Connection, Timestamp) -> Result<T>) -> Result<T> {
+        self.read_one(|db, now| {
+            db.prepare_cached("BEGIN")?.execute([])?;
+            let found = work(db, now);
+            db.prepare_cached("COMMIT")?.execute([])?;
+            found
+        })
+    }
+
+    /// The same, for one statement: that is at one instant by itself.
+    fn read_one<T>(&self, work: impl FnOnce(&Connection, Timestamp) -> Result<T>) -> Result<T> {
         let turn = self.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
         // One that panicked left nothing behind but its transaction: it only read.
         let db = self.readers[turn]
@@ -117,10 +129,7 @@ impl SqliteStore {
         if !db.is_autocommit() {
             db.execute_batch("ROLLBACK")?;
         }
-        db.prepare_cached("BEGIN")?.execute([])?;
-        let found = work(&db, self.clock.now());
-        db.prepare_cached("COMMIT")?.execute([])?;
-        found
+        work(&db, self.clock.now())
     }
 
     /// Writes at an instant that is taken when the turn has come: a process that was paused in
@@ -316,9 +325,9 @@ impl UploadStore for SqliteStore {
         Ok(())
     }
 
-    async fn done(&self, id: UploadId) -> Result<State> {
+    async fn done(&self, id: UploadId, by: Actor) -> Result<State> {
         let state = self
-            .write(move |db, now| sessions::done(db, id, now))
+            .write(move |db, now| sessions::done(db, id, &by, now))
             .await?;
         self.changed(id);
         Ok(state)
@@ -331,8 +340,8 @@ impl UploadStore for SqliteStore {
         Ok(())
     }
 
-    async fn cancel(&self, id: UploadId) -> Result<()> {
-        self.write(move |db, now| sessions::cancel(db, id, now))
+    async fn cancel(&self, id: UploadId, by: Actor) -> Result<()> {
+        self.write(move |db, now| sessions::cancel(db, id, &by, now))
             .await?;
         self.changed(id);
         Ok(())
@@ -369,9 +378,10 @@ impl UploadStore for SqliteStore {
         workspace: WorkspaceId,
         media: MediaId,
         force: bool,
+        by: Actor,
     ) -> Result<()> {
         let session = self
-            .write(move |db, now| deleting::delete(db, workspace, media, force, now))
+            .write(move |db, now| deleting::delete(db, workspace, media, force, &by, now))
             .await?;
         self.changed(session);
         Ok(())

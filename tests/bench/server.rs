@@ -25,6 +25,8 @@ impl Server {
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
             .env("ASKFILE_DATA_DIR", folder.path())
             .env("ASKFILE_RATE_LIMIT_UPLOADS_PER_MINUTE", "0")
+            .env("ASKFILE_RATE_LIMIT_LINKS_PER_MINUTE", "0")
+            .env("ASKFILE_RATE_LIMIT_TOOL_CALLS_PER_MINUTE", "0")
             .stdout(Stdio::piped());
         for (name, value) in settings {
             command.env(name, value);

@@ -40,13 +40,16 @@ def until(what: str, look: Callable[[], Found], seconds: float = PATIENCE) -> Fo
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
-    """The environment of a process on a data folder of the test's own, without the rate limit."""
+    """The environment of a process on a data folder of the test's own, without rate limits."""
     # Settings of whoever runs the tests must not reach the program under test.
     env = {name: value for name, value in os.environ.items() if not name.startswith("ASKFILE_")}
     defaults = {
         "data_dir": str(folder / "data"),
         "listen": "127.0.0.1:0",
         "rate_limit_uploads_per_minute": "0",
+        "rate_limit_wrong_per_minute": "0",
+        "rate_limit_links_per_minute": "0",
+        "rate_limit_tool_calls_per_minute": "0",
     }
     return env | {
         f"ASKFILE_{name.upper()}": value for name, value in (defaults | settings).items()
@@ -84,7 +87,7 @@ def node_folder() -> Path:
 
 
 class Server:
-    """`askfile serve` on a free port and a data folder of its own, without the rate limit."""
+    """`askfile serve` on a free port and a data folder of its own, without rate limits."""
 
     def __init__(
         self,

@@ -110,12 +110,16 @@ def test_every_shell_has_completions(tmp_path: Path, shell: str) -> None:
 
 
 def test_every_command_has_a_manual_page(tmp_path: Path) -> None:
-    usage = run(tmp_path, "--help").stdout
-    commands = re.findall(r"^  ([a-z]+)  ", usage.partition("Commands:")[2], re.MULTILINE)
-    assert {"serve", "client", "doctor"} <= set(commands)
+    def commands(*of: str) -> list[str]:
+        usage = run(tmp_path, *of, "--help").stdout
+        below = re.findall(r"^  ([a-z]+)  ", usage.partition("Commands:")[2], re.MULTILINE)
+        names = ["-".join([*of, name]) for name in below if name != "help"]
+        return names + [deeper for name in below if name != "help" for deeper in commands(*of, name)]
+
+    assert {"serve", "client", "doctor", "keys-create"} <= set(commands())
     assert run(tmp_path, "man", "--dir", str(tmp_path / "man")).returncode == 0
     pages = {path.name: path.read_text() for path in (tmp_path / "man").iterdir()}
-    names = ["askfile.1"] + [f"askfile-{name}.1" for name in commands if name != "help"]
+    names = ["askfile.1"] + [f"askfile-{name}.1" for name in commands()]
     assert sorted(pages) == sorted(names)
     for name, page in pages.items():
         title = name.removesuffix(".1")

@@ -15,6 +15,7 @@ use askfile::{
     config::Settings,
     domain::{
         attachment::Attachment,
+        audit::Actor,
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         media::{Media, object_key},
         session::{LastError, State, UploadSession},
@@ -124,14 +125,14 @@ pass_on! {
     fn pass_check(&self, media: MediaId, turn: ClaimId, passed: Passed) -> SessionView;
     fn block(&self, media: MediaId, turn: ClaimId, why: LastError) -> ();
     fn release(&self, claim: ClaimId, why: Option<LastError>) -> ();
-    fn done(&self, id: UploadId) -> State;
+    fn done(&self, id: UploadId, by: Actor) -> State;
     fn decline(&self, id: UploadId, reason: Option<String>) -> ();
-    fn cancel(&self, id: UploadId) -> ();
+    fn cancel(&self, id: UploadId, by: Actor) -> ();
     fn consume(&self, id: UploadId, wanted: NewAttachment) -> Vec<Attachment>;
     fn attach(&self, workspace: WorkspaceId, media: MediaId, wanted: NewAttachment) -> Attachment;
     fn media(&self, workspaces: &[WorkspaceId], which: MediaRef) -> Option<Media>;
     fn list_media(&self, workspace: WorkspaceId, query: MediaQuery) -> MediaPage;
-    fn delete_media(&self, workspace: WorkspaceId, media: MediaId, force: bool) -> ();
+    fn delete_media(&self, workspace: WorkspaceId, media: MediaId, force: bool, by: Actor) -> ();
     fn retire_media(&self, most: u32) -> Vec<MediaId>;
     fn expire_sessions(&self, most: u32) -> Vec<(UploadId, State)>;
     fn take_lost_claims(&self, most: u32, lease: SignedDuration) -> Vec<LostClaim>;
@@ -163,13 +164,14 @@ impl Failing {
         let inner = SqliteStore::open(&folder.path().join("askfile.db"), clock.clone()).unwrap();
         let left = AtomicUsize::new(NEVER);
         let inner = Arc::new(inner);
-        let identities = inner.clone();
+        let (identities, audit) = (inner.clone(), inner.clone());
         let store = Arc::new(FailNth { inner, left, when });
         let foundations = Foundations {
             settings: Settings::in_folder(folder.path()),
             public_url: PUBLIC_URL.into(),
             store: store.clone(),
             identities,
+            audit,
             objects: Arc::new(LocalDisk::open(folder.path()).unwrap()),
             clock: clock.clone(),
             keys: KeyRing::from_hex([KEY]).unwrap(),
@@ -193,6 +195,7 @@ impl Failing {
         let asked = AskedLink {
             token: path.rsplit_once('/').unwrap().1,
             query: Some(query),
+            from: Ipv4Addr::LOCALHOST.into(),
             for_writing: true,
         };
         self.service.linked(asked).await.unwrap()

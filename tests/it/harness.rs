@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod body;
+pub mod keys;
 pub mod web;
 
 use std::{
@@ -77,6 +78,10 @@ impl Askfile {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings::in_folder(folder.path());
         settings.link_keys = vec![KEY.into()];
+        // The clock stands still, and stories are long.
+        settings.rate_limit_wrong_per_minute = 0;
+        settings.rate_limit_links_per_minute = 0;
+        settings.rate_limit_tool_calls_per_minute = 0;
         change(&mut settings);
         Self::start_in(Arc::new(folder), TestClock::new(), settings).await
     }
@@ -161,6 +166,11 @@ impl Askfile {
     /// The names of what is in `staging/`, sorted.
     pub fn staged(&self) -> Vec<String> {
         self.list("staging")
+    }
+
+    /// The bytes of a file in the data folder; none, if it is not there.
+    pub fn raw(&self, name: &str) -> Vec<u8> {
+        fs::read(self.folder.path().join(name)).unwrap_or_default()
     }
 
     /// The bytes of a file in `medias/`.

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod attach;
+mod audit;
 mod checks;
 mod downloads;
 mod events;
@@ -16,13 +17,16 @@ mod handles;
 mod harness;
 mod images;
 mod interleavings;
+mod keys;
 mod life;
 mod links;
 mod listing;
+mod matrix;
 mod media;
 mod pages;
 mod quota;
 mod rate;
+mod sessions;
 mod several;
 mod store;
 mod tools;

@@ -5,6 +5,7 @@ mod checking;
 mod claims;
 mod endings;
 mod grants;
+mod identity;
 mod keeping;
 mod quota;
 mod sessions;
@@ -17,9 +18,11 @@ use std::{path::Path, sync::Arc};
 use askfile::{
     domain::{
         attachment::Target,
-        ids::{AttemptId, ClaimId, MediaId, PrincipalId, UploadId},
+        audit::{Action, Actor},
+        ids::{ApiKeyId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId},
         limits::Limits,
         media::{Content, Media, ScanStatus},
+        principal::PrincipalKind,
         session::{Metadata, State},
         transfer::Transfer,
         workspace::Workspace,
@@ -27,10 +30,13 @@ use askfile::{
     link::Token,
     store::{
         ClaimOutcome, ClaimRequest, NewAttachment, NewMedia, NewSession, Result, SessionRef,
-        SessionView, UploadStore, identity::IdentityStore, sqlite::SqliteStore,
+        SessionView, UploadStore,
+        audit::{AuditQuery, AuditStore, Start},
+        identity::IdentityStore,
+        sqlite::SqliteStore,
     },
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use crate::harness::{TestClock, secs};
@@ -67,6 +73,16 @@ every_store_keeps_its_promises! {
         of_fifty_claims_at_once_as_many_win_as_there_are_slots,
         a_claim_that_is_given_back_says_why_and_leaves_the_link_as_it_was,
         no_claim_is_taken_after_the_expiry_even_while_another_one_lives,
+    }
+    identity {
+        a_key_is_found_by_its_secret,
+        a_key_ends_to_the_second_or_when_it_is_revoked,
+        a_secret_that_is_replaced_opens_for_a_while,
+        a_key_that_is_revoked_closes_its_own_links,
+        what_a_key_may_is_changed_at_once,
+        two_that_live_never_have_one_name,
+        an_archived_workspace_is_closed_until_it_is_taken_up_again,
+        a_person_is_known_by_the_address,
     }
     quota {
         what_a_workspace_uses_is_counted,
@@ -140,9 +156,9 @@ every_store_keeps_its_promises! {
 }
 
 /// Everything that is remembered.
-pub trait Store: UploadStore + IdentityStore {}
+pub trait Store: UploadStore + IdentityStore + AuditStore {}
 
-impl<T: UploadStore + IdentityStore> Store for T {}
+impl<T: UploadStore + IdentityStore + AuditStore> Store for T {}
 
 /// A database, and a clock that its leases are judged by.
 #[async_trait::async_trait]
@@ -188,7 +204,6 @@ impl Bench {
             workspace_id: self.workspace.id,
             asked_by: "Claude".into(),
             created_by: somebody(),
-            api_key: None,
             purpose: "general".into(),
             prompt: None,
             metadata: Metadata::default(),
@@ -213,6 +228,19 @@ impl Bench {
     pub async fn view(&self, id: UploadId) -> SessionView {
         let found = self.store.find(SessionRef::Id(id)).await.unwrap();
         found.unwrap()
+    }
+
+    /// How many lines the log has of this.
+    pub async fn noted(&self, action: Action) -> usize {
+        let query = AuditQuery {
+            workspace: Some(self.workspace.id),
+            start: Start::At(Timestamp::MIN),
+            until: Timestamp::MAX,
+            actions: vec![action],
+            actor: None,
+            most: 100,
+        };
+        self.store.audit(query).await.unwrap().entries.len()
     }
 
     pub async fn state(&self, id: UploadId) -> State {
@@ -287,8 +315,18 @@ pub fn media() -> NewMedia {
 }
 
 /// A principal.
-pub fn somebody() -> PrincipalId {
-    PrincipalId::from_bytes([7; 16])
+pub fn somebody() -> Actor {
+    somebody_with(None)
+}
+
+/// The same, with a key.
+pub fn somebody_with(api_key: Option<ApiKeyId>) -> Actor {
+    Actor::Principal {
+        id: PrincipalId::from_bytes([7; 16]),
+        kind: PrincipalKind::ApiKey,
+        name: "Somebody".into(),
+        api_key,
+    }
 }
 
 /// An attachment to the post of this id, at the end.

@@ -80,6 +80,8 @@ async fn a_file_goes_to_the_bucket_and_comes_back() {
         assert_eq!(tampered.status, 403);
         ids.push(link.upload_id);
     }
+    let led_there = r#"audit WHERE action = 'media.downloaded' AND detail = '{"what":"redirect"}'"#;
+    assert_eq!(home.rows(led_there), 3);
     let ids: Vec<_> = ids.iter().map(String::as_str).collect();
     store.holds_only(&server, &ids).await;
     assert!(

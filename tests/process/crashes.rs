@@ -15,6 +15,8 @@ use crate::{
 /// megabytes take on a slow disk besides.
 const SETTINGS: [(&str, &str); 2] = [("idle_timeout", "2s"), ("max_file_size", "10MB")];
 const LEASE: Duration = Duration::from_millis(4_334);
+/// What the log tells of files that came.
+const UPLOADED: &str = "audit WHERE action = 'media.uploaded'";
 /// For what is done once the lease is over.
 const MARGIN: Duration = Duration::from_secs(1);
 
@@ -37,6 +39,7 @@ async fn works_again(home: &Home, link: &Link, crashed: Instant) {
     );
     assert_eq!(answer.json()["sha256"], file.sha256());
     home.holds_only(&server, &[&link.upload_id]).await;
+    assert_eq!(home.rows(UPLOADED), 1);
 
     let attached = server.call("attach_media", target).await;
     let attachments = attached["attachments"].as_array().unwrap();
@@ -113,6 +116,7 @@ async fn a_crash_after_the_commit_loses_only_the_answer() {
     assert_eq!(status["status"], "completed");
     let media = server.media_of(&link.upload_id).await;
     assert_eq!(text(&media[0], "sha256"), file.sha256());
+    assert_eq!(home.rows(UPLOADED), 1);
     let again = server.put(&link, &file).await.unwrap();
     assert_eq!((again.status, again.code().as_str()), (409, "ALREADY_USED"));
     home.holds_only(&server, &[&link.upload_id]).await;

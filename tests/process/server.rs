@@ -60,11 +60,14 @@ impl Server {
         server
     }
 
-    /// Starts one; a free port and no rate limit, unless the settings say otherwise.
+    /// Starts one; a free port and no rate limits, unless the settings say otherwise.
     pub fn launch(home: &Home, settings: &[(&str, &str)]) -> Self {
         let defaults = [
             ("listen", "127.0.0.1:0"),
             ("rate_limit_uploads_per_minute", "0"),
+            ("rate_limit_wrong_per_minute", "0"),
+            ("rate_limit_links_per_minute", "0"),
+            ("rate_limit_tool_calls_per_minute", "0"),
         ];
         let log = home.next_log();
         let output = Log::create(&log).unwrap();

@@ -1,10 +1,14 @@
 //! Addresses and folders.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{AddrParseError, IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use directories::{BaseDirs, ProjectDirs};
+use ipnet::IpNet;
 
-use super::Form;
+use super::{Form, words};
 use crate::{
     intake::scan::Clamd,
     objects::{Place, Reach},
@@ -50,6 +54,44 @@ impl Form for PageAddress {
 
     fn show(&self, address: &Option<SocketAddr>) -> String {
         address.map_or_else(|| "none".to_owned(), |address| address.to_string())
+    }
+}
+
+/// Addresses and networks with commas between, or `none`.
+pub struct Networks;
+
+impl Form for Networks {
+    type Value = Vec<IpNet>;
+
+    fn placeholder(&self) -> &'static str {
+        "NETWORKS"
+    }
+
+    fn read(&self, text: &str) -> Result<Vec<IpNet>, String> {
+        let networks = if text == "none" { vec![] } else { words(text) };
+        let networks = networks.into_iter().map(|word| {
+            let network = word.parse().or_else(|_| word.parse().map(IpAddr::into));
+            network.map_err(|_: AddrParseError| {
+                format!(
+                    "is refused: `{word}` is neither an IP address nor a network such as `10.0.0.0/8`"
+                )
+            })
+        });
+        networks.collect()
+    }
+
+    fn show(&self, networks: &Vec<IpNet>) -> String {
+        if networks.is_empty() {
+            return "none".to_owned();
+        }
+        let texts = networks.iter().map(|network| {
+            if network.prefix_len() == network.max_prefix_len() {
+                network.addr().to_string()
+            } else {
+                network.to_string()
+            }
+        });
+        texts.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -209,6 +251,20 @@ mod tests {
             assert_eq!(PageAddress.show(&PageAddress.read(text).unwrap()), text);
         }
         assert!(PageAddress.read("8788").is_err());
+    }
+
+    #[test]
+    fn proxies_are_addresses_and_networks() {
+        for text in ["none", "127.0.0.1", "10.0.0.0/8, ::1, fd00::/8"] {
+            assert_eq!(Networks.show(&Networks.read(text).unwrap()), text);
+        }
+        for text in ["localhost", "10.0.0.0/33", "127.0.0.1:80", "1.2.3"] {
+            let said = Networks.read(text).unwrap_err();
+            assert!(
+                said.starts_with(&format!("is refused: `{text}` is neither")),
+                "{said}"
+            );
+        }
     }
 
     #[test]

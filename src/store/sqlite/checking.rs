@@ -2,22 +2,24 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
 
 use super::{
-    ClaimId, MediaId, Result, SessionRef, SessionView, StoreError, files, quota,
+    ClaimId, MediaId, Result, SessionRef, SessionView, StoreError, audit, files, quota,
     rows::{self, Col, get},
     sessions::{self, Current},
     sweeping,
 };
 use crate::{
     domain::{
+        audit::{Action, Actor},
         ids::UploadId,
         media::{Media, staging_key},
         mime::Kind,
         quota::{Quota, Usage},
         session::{Event, LastError},
     },
-    store::{Check, NewCheck, Passed, later},
+    store::{Check, NewCheck, Passed, audit::Note, later},
 };
 
 const BEGIN: &str = "UPDATE media
@@ -157,7 +159,8 @@ pub(super) fn pass(
         ":scan_status": passed.scan_status.as_str(),
     })?;
     let mut current = Current::load(db, SessionRef::Id(media.upload_id), now)?;
-    current.apply(Event::Stored(current.tally()))?;
+    // Whoever sent it has completed the session: the check was only in between.
+    current.apply(Event::Stored(current.tally()), &Actor::Link)?;
     sessions::set_error(db, media.upload_id, None)?;
     current.view()
 }
@@ -181,6 +184,9 @@ pub(super) fn block(
     let mut current = Current::load(db, SessionRef::Id(media.upload_id), now)?;
     current.refused(began_at)?;
     sessions::set_error(db, media.upload_id, Some(why))?;
+    let note = Note::new(&Actor::System, Action::MediaBlocked, id, media.workspace_id);
+    let why = json!({ "upload_id": media.upload_id.to_string(), "code": why.code });
+    audit::note(db, &note.with(why), now)?;
     Ok(media.upload_id)
 }
 

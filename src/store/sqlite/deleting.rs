@@ -3,16 +3,26 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
+use serde_json::json;
 
 use super::{
-    MediaId, MediaRef, Result, SessionRef, StoreError, WorkspaceId, files,
+    MediaId, MediaRef, Result, SessionRef, StoreError, WorkspaceId, audit, files,
     rows::{Col, get},
     sessions::Current,
 };
-use crate::domain::{attachment::Target, ids::UploadId, session::State};
+use crate::{
+    domain::{
+        attachment::Target,
+        audit::{Action, Actor},
+        ids::UploadId,
+        media::ScanStatus,
+        session::State,
+    },
+    store::audit::Note,
+};
 
 /// A session that is still open needs its files.
-const RETIRED: &str = "SELECT id, session_id FROM media
+const RETIRED: &str = "SELECT id, session_id, workspace_id, scan_status FROM media
     WHERE retain_until <= :now AND is_attached = 0 AND NOT EXISTS
         (SELECT 1 FROM upload_session WHERE upload_session.id = session_id
             AND state IN ('pending', 'receiving', 'checking'))
@@ -29,6 +39,7 @@ pub(super) fn delete(
     workspace: WorkspaceId,
     id: MediaId,
     force: bool,
+    by: &Actor,
     now: Timestamp,
 ) -> Result<UploadId> {
     let found = files::find(db, &[workspace], &MediaRef::Id(id))?;
@@ -44,19 +55,31 @@ pub(super) fn delete(
     if !force && !targets.is_empty() {
         return Err(StoreError::Attached(targets));
     }
-    remove(db, id, session.as_mut(), now)?;
+    let note = Note::new(by, Action::MediaDeleted, id, workspace);
+    let facts = json!({ "upload_id": media.upload_id.to_string(), "force": force });
+    audit::note(db, &note.with(facts), now)?;
+    remove(db, id, session.as_mut(), by, now)?;
     Ok(media.upload_id)
 }
 
+/// A media that is kept no longer.
+pub(super) struct Retired {
+    pub id: MediaId,
+    session: UploadId,
+    workspace: WorkspaceId,
+    scan_status: ScanStatus,
+}
+
 /// What time alone has brought: nothing is attached to them, and they are kept no longer.
-pub(super) fn retired(
-    db: &Connection,
-    most: u32,
-    now: Timestamp,
-) -> Result<Vec<(MediaId, UploadId)>> {
+pub(super) fn retired(db: &Connection, most: u32, now: Timestamp) -> Result<Vec<Retired>> {
     let mut query = db.prepare_cached(RETIRED)?;
     let found = query.query_map(named_params! { ":now": Col(now), ":most": most }, |row| {
-        Ok((get(row, "id")?, get(row, "session_id")?))
+        Ok(Retired {
+            id: get(row, "id")?,
+            session: get(row, "session_id")?,
+            workspace: get(row, "workspace_id")?,
+            scan_status: get(row, "scan_status")?,
+        })
     })?;
     Ok(found.collect::<Result<_, _>>()?)
 }
@@ -66,11 +89,20 @@ pub(super) fn retire(
     most: u32,
     now: Timestamp,
 ) -> Result<Vec<(MediaId, UploadId)>> {
-    let retired = retired(db, most, now)?;
-    for (id, of) in &retired {
-        remove(db, *id, session(db, *of, now)?.as_mut(), now)?;
+    let mut gone = Vec::new();
+    for media in retired(db, most, now)? {
+        // Of one that was blocked, the bytes went then.
+        if media.scan_status != ScanStatus::Blocked {
+            let (by, of) = (&Actor::System, media.workspace);
+            let note = Note::new(by, Action::MediaRetired, media.id, of);
+            let facts = json!({ "upload_id": media.session.to_string() });
+            audit::note(db, &note.with(facts), now)?;
+        }
+        let mut session = session(db, media.session, now)?;
+        remove(db, media.id, session.as_mut(), &Actor::System, now)?;
+        gone.push((media.id, media.session));
     }
-    Ok(retired)
+    Ok(gone)
 }
 
 /// Media outlive their sessions, which are forgotten some time after their end.
@@ -85,11 +117,12 @@ fn remove(
     db: &Connection,
     id: MediaId,
     session: Option<&mut Current<'_>>,
+    by: &Actor,
     now: Timestamp,
 ) -> Result<()> {
     files::remove(db, id, now)?;
     match session {
-        Some(of) if of.session.state == State::Completed => of.file_gone(),
+        Some(of) if of.session.state == State::Completed => of.file_gone(by),
         _ => Ok(()),
     }
 }

@@ -2,9 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde_json::json;
 
 use super::{
     AttemptId, MediaId, MediaRef, NewAttachment, Result, SessionRef, StoreError, WorkspaceId,
+    audit,
     rows::{self, Col, get},
     sessions::Current,
     sweeping,
@@ -12,12 +14,13 @@ use super::{
 use crate::{
     domain::{
         attachment::Attachment,
+        audit::Action,
         ids::{AttachmentId, ClaimId, UploadId},
         media::{Media, REMADE_AS, ScanStatus, object_key, staging_key},
         mime::Kind,
         session::{State, UploadSession},
     },
-    store::{NewMedia, later},
+    store::{NewMedia, audit::Note, later},
 };
 
 const OF_SESSION: &str = "SELECT * FROM media
@@ -213,7 +216,7 @@ pub(super) fn consume(
     let media: Vec<MediaId> = of_session(db, id)?.iter().map(|media| media.id).collect();
     match (current.session.state, &current.session.consumed_by) {
         (State::Completed, _) => {
-            current.consumed()?;
+            current.consumed(&wanted.created_by)?;
             db.prepare_cached(CONSUMED)?.execute(named_params! {
                 ":id": Col(id), ":target_type": wanted.target.kind, ":target_id": wanted.target.id,
             })?;
@@ -247,7 +250,7 @@ fn attach_all(
     wanted: &NewAttachment,
     now: Timestamp,
 ) -> Result<Vec<Attachment>> {
-    let target = &wanted.target;
+    let (target, by) = (&wanted.target, &wanted.created_by);
     let first = match wanted.position {
         Some(position) => position,
         None => db.prepare_cached(NEXT_POSITION)?.query_row(
@@ -259,11 +262,16 @@ fn attach_all(
     };
     let mut attached = Vec::with_capacity(media.len());
     for (position, media) in (first..).zip(media) {
-        db.prepare_cached(ATTACH)?.execute(named_params! {
+        let added = db.prepare_cached(ATTACH)?.execute(named_params! {
             ":id": Col(AttachmentId::new(now)), ":workspace_id": Col(workspace),
-            ":media_id": Col(*media), ":created_by": Col(wanted.created_by),
+            ":media_id": Col(*media), ":created_by": by.principal().map(Col),
             ":target_type": target.kind, ":target_id": target.id, ":alt": wanted.alt, ":position": position, ":now": Col(now),
         })?;
+        if added > 0 {
+            let note = Note::new(by, Action::MediaAttached, *media, workspace);
+            let to = json!({ "target_type": target.kind, "target_id": target.id });
+            audit::note(db, &note.with(to), now)?;
+        }
         db.prepare_cached(MARK_ATTACHED)?.execute([Col(*media)])?;
         attached.push(db.prepare_cached(ATTACHED)?.query_row(
             named_params! {

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde_json::{Value, json};
 
 use super::{
-    Change, SqliteStore, StoreError, UploadId, quota,
+    Change, SqliteStore, StoreError, UploadId, audit, quota,
     rows::{self, Col, get, get_opt},
     sessions,
 };
 use crate::{
     domain::{
         api_key::{ApiKey, SecretHash},
+        audit::{Action, Actor},
         caller::{Caller, Credential},
-        capability::Capabilities,
+        capability::{Capabilities, Capability},
         ids::{ApiKeyId, PrincipalId, WorkspaceId},
         principal::{Principal, PrincipalKind, SYSTEM_NAME},
         quota::{OwnQuota, Usage},
@@ -23,6 +25,7 @@ use crate::{
     },
     store::{
         Result,
+        audit::Note,
         identity::{Identified, IdentityStore, NewKey, NewSecret},
         later,
     },
@@ -95,7 +98,7 @@ impl IdentityStore for SqliteStore {
             if let Some(workspace) = found {
                 return Ok(workspace);
             }
-            make_workspace(db, DEFAULT_NAME, None, Some(true), now)
+            make_workspace(db, DEFAULT_NAME, None, Some(true), &Actor::System, now)
         })
         .await
     }
@@ -133,8 +136,13 @@ impl IdentityStore for SqliteStore {
         })
     }
 
-    async fn create_workspace(&self, name: String, alias: Option<Alias>) -> Result<Workspace> {
-        self.write(move |db, now| make_workspace(db, &name, alias.as_ref(), None, now))
+    async fn create_workspace(
+        &self,
+        name: String,
+        alias: Option<Alias>,
+        by: Actor,
+    ) -> Result<Workspace> {
+        self.write(move |db, now| make_workspace(db, &name, alias.as_ref(), None, &by, now))
             .await
     }
 
@@ -143,32 +151,35 @@ impl IdentityStore for SqliteStore {
         id: WorkspaceId,
         name: Option<String>,
         alias: Option<Alias>,
+        by: Actor,
     ) -> Result<Workspace> {
-        self.write(move |db, _| {
+        self.write(move |db, now| {
+            let before = known_workspace(db, id)?;
             let renamed = db.prepare_cached(RENAME_WORKSPACE)?.query_row(
                 named_params! {
                     ":id": Col(id), ":name": name, ":alias": alias.as_ref().map(Alias::as_str),
                 },
                 rows::workspace,
             );
-            taken(renamed)
+            let renamed = taken(renamed)?;
+            if renamed != before {
+                let note = Note::new(&by, Action::WorkspaceRenamed, id, id);
+                let change = json!({ "from": names(&before), "to": names(&renamed) });
+                audit::note(db, &note.with(change), now)?;
+            }
+            Ok(renamed)
         })
         .await
     }
 
-    async fn archive_workspace(&self, id: WorkspaceId, is_archived: bool) -> Result<u32> {
+    async fn archive_workspace(
+        &self,
+        id: WorkspaceId,
+        is_archived: bool,
+        by: Actor,
+    ) -> Result<u32> {
         let cancelled = self
-            .write(move |db, now| {
-                let at = is_archived.then_some(Col(now));
-                let archived = db
-                    .prepare_cached(ARCHIVE_WORKSPACE)?
-                    .execute(named_params! { ":id": Col(id), ":at": at })?;
-                match (archived, is_archived) {
-                    (0, _) => Err(StoreError::NotFound),
-                    (_, true) => cancel_all(db, OPEN_IN_WORKSPACE, Col(id), now),
-                    (_, false) => Ok(Vec::new()),
-                }
-            })
+            .write(move |db, now| archive_workspace(db, id, is_archived, &by, now))
             .await?;
         Ok(self.access_changed(&cancelled))
     }
@@ -177,12 +188,14 @@ impl IdentityStore for SqliteStore {
         self.read(|db, _| quota::used(db, id))
     }
 
-    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota) -> Result<()> {
-        self.write(move |db, _| quota::set(db, id, own)).await
+    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota, by: Actor) -> Result<()> {
+        self.write(move |db, now| quota::set(db, id, own, &by, now))
+            .await
     }
 
-    async fn create_key(&self, new: NewKey) -> Result<ApiKey> {
-        self.write(move |db, now| create_key(db, &new, now)).await
+    async fn create_key(&self, new: NewKey, by: Actor) -> Result<ApiKey> {
+        self.write(move |db, now| create_key(db, &new, &by, now))
+            .await
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>> {
@@ -198,38 +211,51 @@ impl IdentityStore for SqliteStore {
         id: ApiKeyId,
         secret: NewSecret,
         overlap: SignedDuration,
+        by: Actor,
     ) -> Result<ApiKey> {
         self.write(move |db, now| {
             let key = live_key(db, id, now)?;
             db.prepare_cached(OVERLAP)?
                 .execute(named_params! { ":id": Col(id), ":end": Col(later(now, overlap)) })?;
             add_secret(db, id, &secret, now)?;
-            whole_key(db, key)
+            let key = whole_key(db, key)?;
+            let overlap = json!({ "name": key.name, "overlap_seconds": overlap.as_secs() });
+            note_key(db, &key, Action::KeyRotated, &overlap, &by, now)?;
+            Ok(key)
         })
         .await
     }
 
-    async fn revoke_key(&self, id: ApiKeyId) -> Result<u32> {
+    async fn revoke_key(&self, id: ApiKeyId, by: Actor) -> Result<u32> {
         let cancelled = self
             .write(move |db, now| {
-                live_key(db, id, now)?;
+                let key = whole_key(db, live_key(db, id, now)?)?;
                 db.prepare_cached(REVOKE)?
                     .execute(named_params! { ":id": Col(id), ":now": Col(now) })?;
-                cancel_all(db, OPEN_WITH_KEY, Col(id), now)
+                let name = json!({ "name": key.name });
+                note_key(db, &key, Action::KeyRevoked, &name, &by, now)?;
+                cancel_all(db, OPEN_WITH_KEY, Col(id), &by, now)
             })
             .await?;
         Ok(self.access_changed(&cancelled))
     }
 
-    async fn allow_key(&self, id: ApiKeyId, capabilities: Capabilities) -> Result<ApiKey> {
+    async fn allow_key(
+        &self,
+        id: ApiKeyId,
+        capabilities: Capabilities,
+        by: Actor,
+    ) -> Result<ApiKey> {
         let key = self
             .write(move |db, now| {
-                live_key(db, id, now)?;
+                let before = live_key(db, id, now)?.capabilities;
                 let key = db.prepare_cached(ALLOW)?.query_row(
                     named_params! { ":id": Col(id), ":capabilities": capabilities.to_string() },
                     key_row,
                 )?;
-                whole_key(db, key)
+                let key = whole_key(db, key)?;
+                note_allowed(db, &key, before, &by, now)?;
+                Ok(key)
             })
             .await?;
         self.access_changed(&[]);
@@ -237,7 +263,7 @@ impl IdentityStore for SqliteStore {
     }
 
     async fn identify(&self, secret: SecretHash) -> Result<Option<Identified>> {
-        self.read(|db, now| identify(db, secret, now))
+        self.read_one(|db, now| identify(db, secret, now))
     }
 
     async fn note_use(&self, secret: SecretHash) -> Result<()> {
@@ -266,6 +292,7 @@ fn make_workspace(
     name: &str,
     alias: Option<&Alias>,
     is_default: Option<bool>,
+    by: &Actor,
     now: Timestamp,
 ) -> Result<Workspace> {
     let random = Alias::random();
@@ -276,7 +303,48 @@ fn make_workspace(
         },
         rows::workspace,
     );
-    taken(made)
+    let made = taken(made)?;
+    let note = Note::new(by, Action::WorkspaceCreated, made.id, made.id);
+    audit::note(db, &note.with(names(&made)), now)?;
+    Ok(made)
+}
+
+/// # Errors
+/// [`StoreError::NotFound`].
+fn known_workspace(db: &Connection, id: WorkspaceId) -> Result<Workspace> {
+    let mut query = db.prepare_cached(WORKSPACE_BY_ID)?;
+    let found = query.query_row([Col(id)], rows::workspace).optional()?;
+    found.ok_or(StoreError::NotFound)
+}
+
+fn archive_workspace(
+    db: &Connection,
+    id: WorkspaceId,
+    is_archived: bool,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Vec<UploadId>> {
+    let before = known_workspace(db, id)?;
+    let at = is_archived.then_some(Col(now));
+    db.prepare_cached(ARCHIVE_WORKSPACE)?
+        .execute(named_params! { ":id": Col(id), ":at": at })?;
+    if before.archived_at.is_some() != is_archived {
+        let action = if is_archived {
+            Action::WorkspaceArchived
+        } else {
+            Action::WorkspaceReopened
+        };
+        audit::note(db, &Note::new(by, action, id, id), now)?;
+    }
+    if is_archived {
+        return cancel_all(db, OPEN_IN_WORKSPACE, Col(id), by, now);
+    }
+    Ok(Vec::new())
+}
+
+/// What people call a workspace, to be noted.
+fn names(workspace: &Workspace) -> Value {
+    json!({ "name": workspace.name, "alias": workspace.alias.as_str() })
 }
 
 /// What a unique name that is somebody else's already means.
@@ -297,6 +365,7 @@ fn cancel_all(
     db: &Connection,
     open: &str,
     of: impl rusqlite::ToSql,
+    by: &Actor,
     now: Timestamp,
 ) -> Result<Vec<UploadId>> {
     let mut query = db.prepare_cached(open)?;
@@ -304,7 +373,7 @@ fn cancel_all(
     let open: Vec<UploadId> = found.collect::<Result<_, _>>()?;
     let mut cancelled = Vec::with_capacity(open.len());
     for id in open {
-        match sessions::cancel(db, id, now) {
+        match sessions::cancel(db, id, by, now) {
             Ok(()) => cancelled.push(id),
             // Its time was over already.
             Err(StoreError::Closed(_)) => {}
@@ -415,7 +484,7 @@ fn live_key(db: &Connection, id: ApiKeyId, now: Timestamp) -> Result<KeyRow> {
     found.optional()?.ok_or(StoreError::NotFound)
 }
 
-fn create_key(db: &Connection, new: &NewKey, now: Timestamp) -> Result<ApiKey> {
+fn create_key(db: &Connection, new: &NewKey, by: &Actor, now: Timestamp) -> Result<ApiKey> {
     let same_name = named_params! { ":name": new.name, ":now": Col(now) };
     if db.prepare_cached(KEY_OF_NAME)?.exists(same_name)? {
         return Err(StoreError::Taken);
@@ -437,7 +506,53 @@ fn create_key(db: &Connection, new: &NewKey, now: Timestamp) -> Result<ApiKey> {
             .execute((Col(key.id), Col(*workspace)))?;
     }
     add_secret(db, key.id, &new.secret, now)?;
-    whole_key(db, key)
+    let key = whole_key(db, key)?;
+    let facts = json!({
+        "name": key.name, "principal_id": key.principal.id.to_string(),
+        "capabilities": words(key.capabilities),
+        "expires_at": key.expires_at.map(|end| end.to_string()),
+    });
+    note_key(db, &key, Action::KeyCreated, &facts, by, now)?;
+    Ok(key)
+}
+
+/// Notes what was done to a key in each workspace that it opens.
+fn note_key(
+    db: &Connection,
+    key: &ApiKey,
+    action: Action,
+    detail: &Value,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<()> {
+    for workspace in &key.workspaces {
+        let note = Note::new(by, action, key.id, workspace.id);
+        audit::note(db, &note.with(detail.clone()), now)?;
+    }
+    Ok(())
+}
+
+/// Notes what a key may do now and could not before, or may do no more.
+fn note_allowed(
+    db: &Connection,
+    key: &ApiKey,
+    before: Capabilities,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<()> {
+    let after = key.capabilities;
+    let change = json!({ "name": key.name, "from": words(before), "to": words(after) });
+    if after.iter().any(|one| !before.has(one)) {
+        note_key(db, key, Action::KeyAllowed, &change, by, now)?;
+    }
+    if before.iter().any(|one| !after.has(one)) {
+        note_key(db, key, Action::KeyDenied, &change, by, now)?;
+    }
+    Ok(())
+}
+
+fn words(capabilities: Capabilities) -> Vec<&'static str> {
+    capabilities.iter().map(Capability::as_str).collect()
 }
 
 fn add_secret(db: &Connection, id: ApiKeyId, secret: &NewSecret, now: Timestamp) -> Result<()> {

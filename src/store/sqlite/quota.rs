@@ -1,9 +1,17 @@
 //! What a workspace uses, and whether more fits: inside a transaction. The counting is the schema's.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde_json::{Value, json};
 
-use super::{Result, StoreError, WorkspaceId, rows::Col};
-use crate::domain::quota::{OwnLimit, OwnQuota, Quota, Usage};
+use super::{Result, StoreError, WorkspaceId, audit, rows::Col};
+use crate::{
+    domain::{
+        audit::{Action, Actor},
+        quota::{OwnLimit, OwnQuota, Quota, Usage},
+    },
+    store::audit::Note,
+};
 
 const USED: &str = "SELECT stored_bytes, in_flight_bytes, open_links,
         quota_stored, quota_in_flight, quota_links
@@ -41,20 +49,42 @@ fn own(row: &Row<'_>, column: &str) -> rusqlite::Result<OwnLimit> {
     })
 }
 
-pub(super) fn set(db: &Connection, workspace: WorkspaceId, own: OwnQuota) -> Result<()> {
+pub(super) fn set(
+    db: &Connection,
+    workspace: WorkspaceId,
+    own: OwnQuota,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<()> {
+    let (_, before) = used(db, workspace)?;
     let kept = |own: OwnLimit| match own {
         OwnLimit::Default => None,
         OwnLimit::Unlimited => Some(NO_LIMIT),
         OwnLimit::At(most) => Some(i64::try_from(most).unwrap_or(i64::MAX)),
     };
-    let set = db.prepare_cached(SET)?.execute(named_params! {
+    db.prepare_cached(SET)?.execute(named_params! {
         ":id": Col(workspace), ":stored": kept(own.stored_bytes),
         ":in_flight": kept(own.in_flight_bytes), ":links": kept(own.open_links),
     })?;
-    if set == 0 {
-        return Err(StoreError::NotFound);
+    if own != before {
+        let note = Note::new(by, Action::WorkspaceLimited, workspace, workspace);
+        let change = json!({ "from": limits(before), "to": limits(own) });
+        audit::note(db, &note.with(change), now)?;
     }
     Ok(())
+}
+
+/// Quotas, to be noted.
+fn limits(own: OwnQuota) -> Value {
+    let limit = |own| match own {
+        OwnLimit::Default => json!("default"),
+        OwnLimit::Unlimited => json!("none"),
+        OwnLimit::At(most) => json!(most),
+    };
+    json!({
+        "stored_bytes": limit(own.stored_bytes), "in_flight_bytes": limit(own.in_flight_bytes),
+        "open_links": limit(own.open_links),
+    })
 }
 
 /// # Errors

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         attachment::{Attachment, Target},
+        audit::Action,
         capability::Capabilities,
         ids::{
             ApiKeyId, AttachmentId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId, WorkspaceId,
@@ -122,6 +123,17 @@ impl FromSql for Col<PrincipalKind> {
         kinds
             .find(|kind| kind.as_str() == word)
             .map(Self)
+            .ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for Col<Action> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        let mut actions = Action::ALL.iter();
+        actions
+            .find(|action| action.as_str() == word)
+            .map(|action| Self(*action))
             .ok_or(FromSqlError::InvalidType)
     }
 }

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0005_identity.sql"),
     include_str!("0006_quota.sql"),
     include_str!("0007_direct.sql"),
+    include_str!("0008_audit.sql"),
 ];
 
 /// The newest version.

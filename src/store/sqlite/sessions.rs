@@ -2,21 +2,23 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde_json::json;
 
 use super::{
     AttemptId, ClaimId, ClaimOutcome, ClaimRequest, MediaId, NewSession, Result, SessionRef,
-    SessionView, StoreError, WorkspaceId, checking, files, grants, quota,
+    SessionView, StoreError, WorkspaceId, audit, checking, files, grants, quota,
     rows::{self, Col, get},
     sweeping,
 };
 use crate::{
     domain::{
+        audit::{Action, Actor},
         ids::UploadId,
         media::{ScanStatus, staging_key},
         quota::{Quota, Usage},
         session::{CLAIM_MAX_AGE, Event, LastError, State, Tally, UploadSession},
     },
-    store::{NewMedia, later},
+    store::{NewMedia, audit::Note, later},
 };
 
 const INSERT: &str = "INSERT INTO upload_session
@@ -32,7 +34,7 @@ const MOVE: &str = "UPDATE upload_session
     SET state = :state, redeem_by = :redeem_by, ended_at = :ended_at WHERE id = :id";
 const SET_REDEEM_BY: &str = "UPDATE upload_session SET redeem_by = :redeem_by WHERE id = :id";
 const OPEN: &str = "UPDATE upload_session SET opened_at = :now
-    WHERE id = :id AND opened_at IS NULL";
+    WHERE id = :id AND opened_at IS NULL RETURNING workspace_id";
 const SET_ERROR: &str = "UPDATE upload_session SET last_error = :last_error WHERE id = :id";
 const SET_MEDIA_GONE: &str = "UPDATE upload_session SET media_gone = 1 WHERE id = ?1";
 const SET_REASON: &str = "UPDATE upload_session SET decline_reason = :reason WHERE id = :id";
@@ -132,17 +134,22 @@ pub(super) fn create(
     };
     quota::must_fit(db, new.workspace_id, one_more, quota)?;
     let expires_at = whole_second(later(now, new.expires_in));
-    Ok(db.prepare_cached(INSERT)?.query_row(
+    let by = &new.created_by;
+    let session = db.prepare_cached(INSERT)?.query_row(
         named_params! {
             ":id": Col(new.id), ":token": Col(new.token), ":workspace_id": Col(new.workspace_id),
-            ":asked_by": new.asked_by, ":created_by": Col(new.created_by),
-            ":api_key_id": new.api_key.map(Col), ":purpose": new.purpose, ":prompt": new.prompt,
+            ":asked_by": new.asked_by, ":created_by": by.principal().map(Col),
+            ":api_key_id": by.api_key().map(Col), ":purpose": new.purpose, ":prompt": new.prompt,
             ":metadata": rows::to_json(&new.metadata)?, ":limits": rows::to_json(&new.limits)?,
             ":max_files": new.limits.max_files, ":transfer": new.transfer.as_str(), ":retain_seconds": new.retain_seconds,
             ":created_at": Col(now), ":expires_at": Col(expires_at),
         },
         rows::session,
-    )?)
+    )?;
+    let note = Note::new(by, Action::UploadCreated, session.id, session.workspace_id);
+    let limits = json!({ "purpose": session.purpose, "max_files": session.limits.max_files });
+    audit::note(db, &note.with(limits), now)?;
+    Ok(session)
 }
 
 /// The link tells its expiry in seconds, so that is what the row keeps: the next whole one.
@@ -247,7 +254,7 @@ impl<'a> Current<'a> {
         current.claims = live;
         current.lose(lost)?;
         for event in current.session.overdue(current.tally(), now) {
-            current.apply(event)?;
+            current.apply(event, &Actor::System)?;
         }
         Ok(current)
     }
@@ -287,10 +294,10 @@ impl<'a> Current<'a> {
     /// A body or a file that began at `began_at` came to nothing; its slot is free.
     pub(super) fn refused(&mut self, began_at: Timestamp) -> Result<State> {
         self.session.redeem_by = self.session.redeem_by_after_failure(began_at, self.now);
-        self.apply(Event::ClaimLost(self.tally()))
+        self.apply(Event::ClaimLost(self.tally()), &Actor::System)
     }
 
-    pub(super) fn apply(&mut self, event: Event) -> Result<State> {
+    pub(super) fn apply(&mut self, event: Event, by: &Actor) -> Result<State> {
         self.session.state = self.session.state.after(event)?;
         if !self.session.state.is_open() && self.session.ended_at.is_none() {
             self.session.ended_at = Some(self.now);
@@ -299,7 +306,29 @@ impl<'a> Current<'a> {
             ":id": Col(self.session.id), ":state": Col(self.session.state),
             ":redeem_by": Col(self.session.redeem_by), ":ended_at": self.session.ended_at.map(Col),
         })?;
+        self.note_end(event, by)?;
         Ok(self.session.state)
+    }
+
+    fn note_end(&self, event: Event, by: &Actor) -> Result<()> {
+        let UploadSession {
+            id,
+            workspace_id,
+            state,
+            ..
+        } = self.session;
+        let Some(action) = Action::of_end(state) else {
+            return Ok(());
+        };
+        let note = Note::new(by, action, id, workspace_id);
+        let note = match event {
+            Event::MediaGone => note.with(json!({ "expired_because": "retention" })),
+            Event::LinkExpired(_) if state == State::Expired => {
+                note.with(json!({ "expired_because": "link" }))
+            }
+            _ => note,
+        };
+        audit::note(self.db, &note, self.now)
     }
 
     /// # Errors
@@ -318,7 +347,7 @@ impl<'a> Current<'a> {
     }
 
     /// Closes the session; bodies on their way lose their claims, and what came before is deleted.
-    pub(super) fn close(&mut self, event: Event) -> Result<()> {
+    fn close(&mut self, event: Event, by: &Actor) -> Result<()> {
         let closed = self.session.state.after(event);
         if let Err(illegal) = closed {
             return Err(StoreError::Closed(illegal.from));
@@ -327,18 +356,21 @@ impl<'a> Current<'a> {
         self.lose(claims)?;
         for media in files::of_session(self.db, self.session.id)? {
             files::remove(self.db, media.id, self.now)?;
+            let note = Note::new(by, Action::MediaDeleted, media.id, media.workspace_id);
+            let note = note.with(json!({ "upload_id": media.upload_id.to_string() }));
+            audit::note(self.db, &note, self.now)?;
         }
-        self.apply(event).map(drop)
+        self.apply(event, by).map(drop)
     }
 
-    pub(super) fn consumed(&mut self) -> Result<()> {
-        self.apply(Event::Attached).map(drop)
+    pub(super) fn consumed(&mut self, by: &Actor) -> Result<()> {
+        self.apply(Event::Attached, by).map(drop)
     }
 
     /// One of its files was deleted; a session without any is of no use.
-    pub(super) fn file_gone(&mut self) -> Result<()> {
+    pub(super) fn file_gone(&mut self, by: &Actor) -> Result<()> {
         if files::slots(self.db, self.session.id)?.is_empty() {
-            self.apply(Event::MediaGone)?;
+            self.apply(Event::MediaGone, by)?;
             let gone = [Col(self.session.id)];
             self.db.prepare_cached(SET_MEDIA_GONE)?.execute(gone)?;
             self.session.media_gone = true;
@@ -348,9 +380,16 @@ impl<'a> Current<'a> {
 }
 
 pub(super) fn open(db: &Connection, id: UploadId, now: Timestamp) -> Result<()> {
-    db.prepare_cached(OPEN)?
-        .execute(named_params! { ":id": Col(id), ":now": Col(now) })?;
-    Ok(())
+    let mut open = db.prepare_cached(OPEN)?;
+    let opened = open
+        .query_row(named_params! { ":id": Col(id), ":now": Col(now) }, |row| {
+            get(row, "workspace_id")
+        })
+        .optional()?;
+    opened.map_or(Ok(()), |workspace| {
+        let note = Note::new(&Actor::Link, Action::UploadOpened, id, workspace);
+        audit::note(db, &note, now)
+    })
 }
 
 pub(super) fn claim(
@@ -401,7 +440,7 @@ pub(super) fn claim(
     if let Some(grant) = &request.grant {
         grants::begin(db, request.claim, grant, now)?;
     }
-    current.apply(Event::ClaimTaken)?;
+    current.apply(Event::ClaimTaken, &Actor::Link)?;
     Ok(ClaimOutcome::Taken { slot, reserved })
 }
 
@@ -486,12 +525,19 @@ pub(super) fn commit_upload(
         now,
     )?;
     current.files.push((claim.slot, new.scan_status));
+    let workspace = current.session.workspace_id;
+    let note = Note::new(&Actor::Link, Action::MediaUploaded, claim.media, workspace);
+    let facts = json!({
+        "upload_id": claim.session.to_string(), "mime_type": new.original.mime_type,
+        "size_bytes": new.original.size_bytes,
+    });
+    audit::note(db, &note.with(facts), now)?;
     let tally = current.tally();
     if let Some(check) = &new.check {
         checking::begin(db, claim.media, check, claim.began_at, now)?;
-        current.apply(Event::Staged(tally))?;
+        current.apply(Event::Staged(tally), &Actor::Link)?;
     } else {
-        current.apply(Event::Stored(tally))?;
+        current.apply(Event::Stored(tally), &Actor::Link)?;
     }
     set_error(db, current.session.id, None)?;
     current.session.last_error = None;
@@ -535,7 +581,7 @@ pub(super) fn release(
     Ok(Some(claim.session))
 }
 
-pub(super) fn done(db: &Connection, id: UploadId, now: Timestamp) -> Result<State> {
+pub(super) fn done(db: &Connection, id: UploadId, by: &Actor, now: Timestamp) -> Result<State> {
     let mut current = Current::load(db, SessionRef::Id(id), now)?;
     if current.session.state == State::Completed {
         return Ok(State::Completed);
@@ -547,7 +593,7 @@ pub(super) fn done(db: &Connection, id: UploadId, now: Timestamp) -> Result<Stat
             free_in: current.free_in(),
         });
     }
-    current.apply(Event::Done(tally))
+    current.apply(Event::Done(tally), by)
 }
 
 pub(super) fn decline(
@@ -560,16 +606,16 @@ pub(super) fn decline(
     if current.session.state == State::Declined {
         return Ok(());
     }
-    current.close(Event::Declined)?;
+    current.close(Event::Declined, &Actor::Link)?;
     db.prepare_cached(SET_REASON)?
         .execute(named_params! { ":id": Col(id), ":reason": reason })?;
     Ok(())
 }
 
-pub(super) fn cancel(db: &Connection, id: UploadId, now: Timestamp) -> Result<()> {
+pub(super) fn cancel(db: &Connection, id: UploadId, by: &Actor, now: Timestamp) -> Result<()> {
     let mut current = Current::load(db, SessionRef::Id(id), now)?;
     if current.session.state == State::Cancelled {
         return Ok(());
     }
-    current.close(Event::Cancelled)
+    current.close(Event::Cancelled, by)
 }

@@ -156,7 +156,7 @@ pub(super) fn due(db: &Connection, now: Timestamp) -> Result<Due> {
         checks: checking::waiting(db, LISTED, now)?,
         media: deleting::retired(db, LISTED, now)?
             .into_iter()
-            .map(|(media, _)| media)
+            .map(|media| media.id)
             .collect(),
         doomed: doomed(db, LISTED, now)?,
         old_sessions: ids(db, OLD, later(now, -KEPT_AFTER_END), LISTED)?,

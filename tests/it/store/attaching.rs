@@ -47,7 +47,7 @@ pub async fn only_a_completed_session_is_consumed(bench: Bench) {
     bench.claim(session).await;
     let early = bench.store.consume(session, on_post("7")).await;
     assert!(matches!(early, Err(StoreError::NotReady)), "{early:?}");
-    bench.store.cancel(session).await.unwrap();
+    bench.store.cancel(session, somebody()).await.unwrap();
     let late = bench.store.consume(session, on_post("7")).await;
     assert!(
         matches!(late, Err(StoreError::Closed(State::Cancelled))),

@@ -86,7 +86,7 @@ pub async fn a_file_completes_its_session_once_it_has_passed(bench: Bench) {
     assert_eq!((view.tally.checking, view.tally.stored), (1, 0));
     let more = bench.try_claim(session).await;
     assert!(matches!(more, Err(StoreError::AllTaken { .. })), "{more:?}");
-    let done = bench.store.done(session).await;
+    let done = bench.store.done(session, somebody()).await;
     assert!(matches!(done, Err(StoreError::AllTaken { .. })), "{done:?}");
     bench.advance(LIFE);
     assert_eq!(
@@ -202,7 +202,7 @@ pub async fn a_link_that_is_closed_takes_the_file_with_it(bench: Bench) {
         let session = bench.session(1).await;
         let file = bench.unchecked(session).await;
         let closed = if cancelled {
-            bench.store.cancel(session).await
+            bench.store.cancel(session, somebody()).await
         } else {
             bench.store.decline(session, None).await
         };

@@ -122,7 +122,7 @@ pub async fn an_attempt_that_was_stored_gets_its_media_again(bench: Bench) {
     let same = || bench.store.claim(bench.request(session, Some(attempt(1))));
     let again = ClaimOutcome::StoredBefore(Box::new(stored.media[0].clone()));
     assert_eq!(same().await.unwrap(), again);
-    bench.store.done(session).await.unwrap();
+    bench.store.done(session, somebody()).await.unwrap();
     bench.store.consume(session, on_post("7")).await.unwrap();
     bench.advance(mins(60));
     assert_eq!(

@@ -29,21 +29,24 @@ pub async fn a_session_completes_when_its_slots_are_full(bench: Bench) {
 
 pub async fn done_completes_with_what_is_there(bench: Bench) {
     let session = bench.session(3).await;
-    let refused = bench.store.done(session).await;
+    let refused = bench.store.done(session, somebody()).await;
     assert!(
         matches!(refused, Err(StoreError::Illegal(_))),
         "without a file: {refused:?}"
     );
     bench.file(session).await;
     let claim = bench.claim(session).await;
-    let refused = bench.store.done(session).await;
+    let refused = bench.store.done(session, somebody()).await;
     assert!(
         matches!(refused, Err(StoreError::AllTaken { .. })),
         "{refused:?}"
     );
     bench.store.release(claim, None).await.unwrap();
     for _ in 0..2 {
-        assert_eq!(bench.store.done(session).await.unwrap(), State::Completed);
+        assert_eq!(
+            bench.store.done(session, somebody()).await.unwrap(),
+            State::Completed
+        );
     }
     assert_eq!(bench.view(session).await.media.len(), 1);
     let refused = bench.try_claim(session).await;
@@ -58,7 +61,7 @@ pub async fn cancelling_takes_the_claims_away(bench: Bench) {
     bench.file(session).await;
     let claim = bench.claim(session).await;
     for _ in 0..2 {
-        bench.store.cancel(session).await.unwrap();
+        bench.store.cancel(session, somebody()).await.unwrap();
     }
     lost_to(&bench, session, claim, State::Cancelled).await;
 }
@@ -102,7 +105,7 @@ pub async fn a_session_that_has_ended_stays_as_it_is(bench: Bench) {
     let consumed = bench.completed().await;
     bench.store.consume(consumed, on_post("7")).await.unwrap();
     let cancelled = bench.session(1).await;
-    bench.store.cancel(cancelled).await.unwrap();
+    bench.store.cancel(cancelled, somebody()).await.unwrap();
     let declined = bench.session(1).await;
     bench.store.decline(declined, None).await.unwrap();
     let expired = bench.session(1).await;
@@ -119,7 +122,7 @@ pub async fn a_session_that_has_ended_stays_as_it_is(bench: Bench) {
         assert_eq!(before.session.state, state);
         let closed =
             |done: &Result<()>| matches!(done, Err(StoreError::Closed(why)) if *why == state);
-        let cancel = bench.store.cancel(session).await;
+        let cancel = bench.store.cancel(session, somebody()).await;
         assert!(
             closed(&cancel) || cancel.is_ok() && state == State::Cancelled,
             "{cancel:?}"
@@ -129,7 +132,7 @@ pub async fn a_session_that_has_ended_stays_as_it_is(bench: Bench) {
             closed(&decline) || decline.is_ok() && state == State::Declined,
             "{decline:?}"
         );
-        let done = bench.store.done(session).await.map(drop);
+        let done = bench.store.done(session, somebody()).await.map(drop);
         assert!(
             closed(&done) || done.is_ok() && state == State::Completed,
             "{done:?}"
@@ -139,7 +142,7 @@ pub async fn a_session_that_has_ended_stays_as_it_is(bench: Bench) {
         assert_eq!(bench.view(session).await.session.state, state);
     }
     let unknown = UploadId::new(bench.workspace.created_at);
-    let cancel = bench.store.cancel(unknown).await;
+    let cancel = bench.store.cancel(unknown, somebody()).await;
     assert!(matches!(cancel, Err(StoreError::NotFound)), "{cancel:?}");
 }
 

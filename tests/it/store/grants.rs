@@ -144,7 +144,7 @@ pub async fn what_may_still_land_is_deleted_once_nothing_can_land_any_more(bench
     let turn = bench.store.take_grant(grant.claim, LEASE).await.unwrap();
     bench.store.commit_upload(turn, media()).await.unwrap();
     bench.grant(cancelled, Some("landing/b")).await;
-    bench.store.cancel(cancelled).await.unwrap();
+    bench.store.cancel(cancelled, somebody()).await.unwrap();
     let grant = bench.grant(given_back, Some("landing/c")).await;
     bench.store.release(grant.claim, None).await.unwrap();
     let lost = bench.store.take_lost_claims(9, mins(1)).await.unwrap();
@@ -168,7 +168,7 @@ pub async fn what_a_lost_turn_copied_is_deleted(bench: Bench) {
     let one = bench.store.take_grant(one.claim, LEASE).await.unwrap();
     let two = bench.grant(closed, Some("landing/b")).await;
     let two = bench.store.take_grant(two.claim, LEASE).await.unwrap();
-    bench.store.cancel(closed).await.unwrap();
+    bench.store.cancel(closed, somebody()).await.unwrap();
     bench.advance(LEASE);
     bench.store.take_grant(one, LEASE).await.unwrap();
     assert_eq!(bench.deletable().await, [format!("staging/{two}")]);

@@ -36,7 +36,9 @@ impl Bench {
 
     async fn delete(&self, media: MediaId, force: bool) -> Result<()> {
         let workspace = self.workspace.id;
-        self.store.delete_media(workspace, media, force).await
+        self.store
+            .delete_media(workspace, media, force, somebody())
+            .await
     }
 
     async fn is_there(&self, media: MediaId) -> bool {
@@ -161,7 +163,10 @@ pub async fn what_another_workspace_has_is_neither_listed_nor_deleted(bench: Ben
     };
     let page = bench.store.list_media(stranger, query).await.unwrap();
     assert_eq!(page, MediaPage::default());
-    let deleted = bench.store.delete_media(stranger, file, true).await;
+    let deleted = bench
+        .store
+        .delete_media(stranger, file, true, somebody())
+        .await;
     assert!(matches!(deleted, Err(StoreError::NotFound)), "{deleted:?}");
     assert!(bench.is_there(file).await);
 }
@@ -217,7 +222,7 @@ pub async fn an_open_session_keeps_its_files(bench: Bench) {
     let refused = bench.delete(file, true).await;
     assert!(matches!(refused, Err(StoreError::StillOpen)), "{refused:?}");
     assert_eq!(bench.store.retire_media(9).await.unwrap(), []);
-    bench.store.done(session).await.unwrap();
+    bench.store.done(session, somebody()).await.unwrap();
     assert_eq!(bench.store.due().await.unwrap().media, [file]);
     assert_eq!(bench.store.retire_media(9).await.unwrap(), [file]);
     assert_eq!(bench.state(session).await, State::Expired);
@@ -259,7 +264,9 @@ pub async fn of_attaching_and_deleting_at_once_one_wins_whole(bench: Bench) {
             tokio::spawn(async move { store.attach(workspace, file, on_post("7")).await });
         let store = bench.store.clone();
         let deleting =
-            tokio::spawn(async move { store.delete_media(workspace, file, false).await });
+            tokio::spawn(
+                async move { store.delete_media(workspace, file, false, somebody()).await },
+            );
         let store = bench.store.clone();
         let sweeping = tokio::spawn(async move { store.retire_media(9).await.unwrap() });
         let (attached, deleted) = (attaching.await.unwrap(), deleting.await.unwrap());

@@ -28,7 +28,7 @@ impl Bench {
             open_links: links,
         };
         let id = self.workspace.id;
-        self.store.set_quota(id, own).await.unwrap();
+        self.store.set_quota(id, own, somebody()).await.unwrap();
         assert_eq!(self.store.usage(id).await.unwrap().1, own);
     }
 
@@ -77,10 +77,12 @@ pub async fn what_a_workspace_uses_is_counted(bench: Bench) {
     bench.store.release(lost, None).await.unwrap();
     assert_eq!(bench.usage().await, (20, 0, 1));
     bench.claim_of(other, 7).await.unwrap();
-    bench.store.cancel(other).await.unwrap();
+    bench.store.cancel(other, somebody()).await.unwrap();
     assert_eq!(bench.usage().await, (20, 0, 0));
     let file = bench.view(one).await.media[0].id;
-    let deleted = bench.store.delete_media(bench.workspace.id, file, false);
+    let deleted = bench
+        .store
+        .delete_media(bench.workspace.id, file, false, somebody());
     deleted.await.unwrap();
     assert_eq!(bench.usage().await, (0, 0, 0));
 }

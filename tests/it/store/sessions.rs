@@ -62,6 +62,7 @@ pub async fn the_page_is_opened_once(bench: Bench) {
         bench.view(session).await.session.opened_at,
         opened.opened_at
     );
+    assert_eq!(bench.noted(Action::UploadOpened).await, 1);
 }
 
 pub async fn what_was_put_in_comes_out(bench: Bench) {

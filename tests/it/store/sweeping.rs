@@ -109,7 +109,7 @@ pub async fn what_is_doomed_later_is_left_alone_until_then(bench: Bench) {
 pub async fn what_came_before_a_link_was_closed_is_deleted(bench: Bench) {
     let (cancelled, declined) = (bench.session(2).await, bench.session(2).await);
     let files = [bench.file(cancelled).await, bench.file(declined).await];
-    bench.store.cancel(cancelled).await.unwrap();
+    bench.store.cancel(cancelled, somebody()).await.unwrap();
     bench.store.decline(declined, None).await.unwrap();
     for file in &files {
         let found = MediaRef::Id(file.id);
@@ -165,7 +165,7 @@ pub async fn a_session_is_forgotten_thirty_days_after_its_end(bench: Bench) {
 pub async fn a_session_is_remembered_while_its_claims_have_left_bytes(bench: Bench) {
     let session = bench.session(1).await;
     let claim = bench.claim(session).await;
-    bench.store.cancel(session).await.unwrap();
+    bench.store.cancel(session, somebody()).await.unwrap();
     bench.advance(SignedDuration::from_hours(24 * 30));
     assert_eq!(bench.store.forget_sessions(9).await.unwrap(), 0);
     bench.store.forget_claim(claim).await.unwrap();

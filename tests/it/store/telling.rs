@@ -27,14 +27,14 @@ pub async fn whatever_moves_a_session_is_told(bench: Bench) {
     told(&mut changes, one);
     store.commit_upload(claim, media()).await.unwrap();
     assert!(told(&mut changes, one), "commit");
-    store.done(one).await.unwrap();
+    store.done(one, somebody()).await.unwrap();
     assert!(told(&mut changes, one), "done");
     store.consume(one, on_post("7")).await.unwrap();
     assert!(told(&mut changes, one), "consume");
     store.decline(two, None).await.unwrap();
     assert!(told(&mut changes, two), "decline");
     let [three, four] = [bench.session(1).await, bench.session(1).await];
-    store.cancel(three).await.unwrap();
+    store.cancel(three, somebody()).await.unwrap();
     assert!(told(&mut changes, three), "cancel");
     bench.advance(LIFE);
     store.expire_sessions(9).await.unwrap();

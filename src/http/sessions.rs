@@ -1,0 +1,299 @@
+//! MCP sessions of clients before 2026-07-28: whose they are, and how many.
+//!
+//! A session is known only to who made it; to everybody else it is as if it did not exist. When there
+//! are as many as there may be, the one that was left alone longest ends, and its client begins anew
+//! when it is needed. Nobody has more than a share of all, so who floods the server with sessions ends
+//! their own.
+
+use std::{
+    cmp::Reverse,
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures_util::{Stream, StreamExt as _};
+use rmcp::{
+    model::{ClientJsonRpcMessage, ServerJsonRpcMessage},
+    transport::{
+        common::server_side_http::{ServerSseMessage, SessionId},
+        streamable_http_server::session::{
+            SessionManager,
+            local::{LocalSessionManager, LocalSessionManagerError},
+        },
+    },
+};
+use tokio::time::Instant;
+
+use crate::domain::ids::PrincipalId;
+
+/// What part of all sessions one visitor may have.
+const SHARE: usize = 4;
+
+tokio::task_local! {
+    /// Whose request this task answers. rmcp asks for a session by its id alone.
+    static VISIT: Visit;
+}
+
+/// Who visits: a principal, or in `open` mode an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Visitor {
+    Principal(PrincipalId),
+    Address(IpAddr),
+}
+
+impl Visitor {
+    /// In `open` mode everybody is taken for the owner, wherever they are: addresses change.
+    fn may_use_those_of(self, other: Self) -> bool {
+        self == other || matches!((self, other), (Self::Address(_), Self::Address(_)))
+    }
+}
+
+#[derive(Debug)]
+struct Visit {
+    visitor: Visitor,
+    found_no_room: AtomicBool,
+}
+
+/// Nobody can tell this from a fault of ours by rmcp's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoRoom;
+
+/// Answers a request of this visitor.
+///
+/// # Errors
+/// [`NoRoom`] for one more session, where calls run in all that the visitor has.
+pub(super) async fn visited<T>(
+    visitor: Visitor,
+    answer: impl Future<Output = T>,
+) -> Result<T, NoRoom> {
+    let visit = Visit {
+        visitor,
+        found_no_room: AtomicBool::new(false),
+    };
+    let answer = async {
+        let answer = answer.await;
+        let found_no_room = VISIT.with(|visit| visit.found_no_room.load(Ordering::Relaxed));
+        if found_no_room {
+            Err(NoRoom)
+        } else {
+            Ok(answer)
+        }
+    };
+    VISIT.scope(visit, answer).await
+}
+
+/// The sessions of one server.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    local: Arc<LocalSessionManager>,
+    known: Known,
+    most: usize,
+}
+
+/// Those that are open.
+#[derive(Debug, Clone, Default)]
+struct Known(Arc<Mutex<HashMap<SessionId, Session>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Session {
+    visitor: Visitor,
+    used: Instant,
+    calls: usize,
+}
+
+/// Why a session does not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    #[error("calls run in every session there may be")]
+    NoRoom,
+    #[error(transparent)]
+    Local(#[from] LocalSessionManagerError),
+}
+
+impl Sessions {
+    /// At most so many at the same time.
+    pub(super) fn new(local: LocalSessionManager, most: usize) -> Self {
+        Self {
+            local: Arc::new(local),
+            known: Known::default(),
+            most,
+        }
+    }
+}
+
+impl Known {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is there for who asks; if so, it was used.
+    fn find(&self, id: &SessionId) -> bool {
+        let mut all = self.lock();
+        let found = all.get_mut(id).filter(|session| is_visitors(session));
+        found.map(|session| session.used = Instant::now()).is_some()
+    }
+
+    /// Puts a session in, and takes one out where there would be too many; gives the latter.
+    fn admit(&self, id: &SessionId, visitor: Visitor, most: usize) -> Option<SessionId> {
+        let mut all = self.lock();
+        let session = Session {
+            visitor,
+            used: Instant::now(),
+            calls: 0,
+        };
+        let surplus = surplus(&all, id, visitor, most);
+        all.insert(id.clone(), session);
+        if let Some(surplus) = &surplus {
+            all.remove(surplus);
+        }
+        surplus
+    }
+
+    /// Takes a session out, if it is not somebody else's; whether it may end.
+    fn release(&self, id: &SessionId) -> bool {
+        let mut all = self.lock();
+        let may_end = all.get(id).is_none_or(is_visitors);
+        if may_end {
+            all.remove(id);
+        }
+        may_end
+    }
+
+    /// A call has begun; it runs until what this gives is dropped.
+    fn begin(&self, id: &SessionId) -> Call {
+        if let Some(session) = self.lock().get_mut(id) {
+            session.calls += 1;
+        }
+        Call {
+            known: self.clone(),
+            id: id.clone(),
+        }
+    }
+}
+
+/// What has to go where one more is too many: the session that was left alone longest, of its visitor
+/// if that has its share, else of who has most; the new one itself where calls run in all of those.
+fn surplus(
+    all: &HashMap<SessionId, Session>,
+    new: &SessionId,
+    visitor: Visitor,
+    most: usize,
+) -> Option<SessionId> {
+    let mut held: HashMap<Visitor, usize> = HashMap::new();
+    for session in all.values() {
+        *held.entry(session.visitor).or_default() += 1;
+    }
+    let has_share = held.get(&visitor).copied().unwrap_or(0) >= (most / SHARE).max(1);
+    if !has_share && all.len() < most {
+        return None;
+    }
+    let idle = all.iter().filter(|(_, session)| session.calls == 0);
+    let idle = idle.filter(|(_, session)| !has_share || session.visitor == visitor);
+    let longest = idle.max_by_key(|(_, session)| (held[&session.visitor], Reverse(session.used)));
+    Some(longest.map_or(new, |(id, _)| id).clone())
+}
+
+/// What has no visitor is the server's own doing.
+fn is_visitors(session: &Session) -> bool {
+    let allowed = VISIT.try_with(|visit| visit.visitor.may_use_those_of(session.visitor));
+    allowed.unwrap_or(true)
+}
+
+/// A call that runs in a session.
+struct Call {
+    known: Known,
+    id: SessionId,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(session) = self.known.lock().get_mut(&self.id) {
+            session.calls -= 1;
+            session.used = Instant::now();
+        }
+    }
+}
+
+impl SessionManager for Sessions {
+    type Error = SessionError;
+    type Transport = <LocalSessionManager as SessionManager>::Transport;
+
+    async fn create_session(&self) -> Result<(SessionId, Self::Transport), SessionError> {
+        let (id, transport) = self.local.create_session().await?;
+        let visitor = VISIT.with(|visit| visit.visitor);
+        let Some(surplus) = self.known.admit(&id, visitor, self.most) else {
+            return Ok((id, transport));
+        };
+        let is_refused = surplus == id;
+        // In a task of its own: who hangs up now leaves nothing behind.
+        let local = Arc::clone(&self.local);
+        tokio::spawn(async move {
+            if let Err(error) = local.close_session(&surplus).await {
+                tracing::debug!(cause = %error, "a session had ended by itself");
+            }
+        });
+        if is_refused {
+            VISIT.with(|visit| visit.found_no_room.store(true, Ordering::Relaxed));
+            return Err(SessionError::NoRoom);
+        }
+        Ok((id, transport))
+    }
+
+    async fn initialize_session(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<ServerJsonRpcMessage, SessionError> {
+        Ok(self.local.initialize_session(id, message).await?)
+    }
+
+    async fn has_session(&self, id: &SessionId) -> Result<bool, SessionError> {
+        Ok(self.known.find(id) && self.local.has_session(id).await?)
+    }
+
+    async fn close_session(&self, id: &SessionId) -> Result<(), SessionError> {
+        if self.known.release(id) {
+            self.local.close_session(id).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_stream(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
+        let call = self.known.begin(id);
+        let stream = self.local.create_stream(id, message).await?;
+        Ok(stream.inspect(move |_| {
+            let _ = &call;
+        }))
+    }
+
+    async fn accept_message(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<(), SessionError> {
+        Ok(self.local.accept_message(id, message).await?)
+    }
+
+    async fn create_standalone_stream(
+        &self,
+        id: &SessionId,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
+        Ok(self.local.create_standalone_stream(id).await?)
+    }
+
+    async fn resume(
+        &self,
+        id: &SessionId,
+        last_event_id: String,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
+        Ok(self.local.resume(id, last_event_id).await?)
+    }
+}
