@@ -10,12 +10,16 @@ const NOT_YET = new Set(["NOT_READY", "BUSY", "UNAVAILABLE"]);
 const PAUSE = 1_000;
 const MOST_QUESTIONS = 600;
 
+/** Whether the store may be there: what gave no answer once is not tried with each file. */
+let isReached = true;
+
 /**
  * Sends a file as `send` does, but puts it into the store. Where that cannot be reached, or does not
  * take it, the file goes through the server at `url` after all.
  */
 export async function sendDirect(grants, url, file, description, attempt, signal, told) {
   const through = () => send(url, file, description, attempt, signal, told);
+  if (!isReached) return through();
   const [path, query] = grants.split("?");
   const ask = async (method, below, body) => {
     const keepalive = method === "DELETE";
@@ -43,6 +47,7 @@ export async function sendDirect(grants, url, file, description, attempt, signal
   const { word, status } = await transmit("PUT", grant.url, headers, file, file, signal, told);
   removeEventListener("pagehide", giveBack);
   if (status === 200) return complete(() => ask("POST", `${below}/complete`), signal);
+  if (word === "cut" || word === "slow") isReached = false;
   await giveBack();
   return word === "stopped" || word === "unreadable" ? { ok: false, word } : through();
 }

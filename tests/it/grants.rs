@@ -369,3 +369,17 @@ async fn the_way_of_files_is_the_settings_and_then_the_agents_to_say() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_grant_makes_room_for_its_file() {
+    let room = 2 * PNG.len() as u64 - 1;
+    let askfile = Askfile::start_with(|settings| settings.quota_stored = Some(room)).await;
+    let (one, two) = (link(&askfile).await, link(&askfile).await);
+    let grant = Grant::of(&askfile, &one).await;
+    let refused = askfile.send(asking(&two, &picture())).await;
+    refused.is(429, "QUOTA_EXCEEDED", "the other one has the room");
+    askfile.is_untouched(&two).await;
+    askfile.send(grant.give_back(&one)).await;
+    let grant = Grant::of(&askfile, &two).await;
+    grant.send(&askfile).await.receipt();
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::{
-    faults::{Fault, Faults},
+    faults::{Fault, Faults, Which},
     home::Home,
     server::{Link, Server, until},
     store::{Store, settings_at},
@@ -447,27 +447,30 @@ async fn what_is_longer_than_granted_is_refused_where_the_store_took_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_landed_waits_for_a_store_that_is_busy() {
+    let copies: Which = |line| line.starts_with("PUT") && line.contains("/staging/");
+    let publishes: Which = |line| line.starts_with("PUT") && line.contains("/medias/");
     let store = Store::start().await;
     let faults = Faults::before(store.address).await;
     let home = Home::new().await.having(settings_at(faults.address));
     let direct = format!("http://{}", store.address);
     let settings = [SETTINGS.as_slice(), &[("s3_public_endpoint", &direct)]].concat();
     let server = Server::start(&home, &settings).await;
-    let link = server.link(json!({})).await;
     let file = film(1000);
-    let grant = Grant::of(&server, &link, &file).await;
-    assert_eq!(grant.send(&store, file.bytes()).await.status, 200);
-    let copies = |line: &str| line.starts_with("PUT") && line.contains("/staging/");
-    faults.plan(
-        copies,
-        Fault::Answers("503 Slow Down", "SlowDown"),
-        usize::MAX,
-    );
-    let busy = grant.complete(&server).await;
-    assert_eq!((busy.status, busy.code().as_str()), (503, "UNAVAILABLE"));
-    faults.end();
-    assert_eq!(completes(&server, &link).await["sha256"], file.sha256());
-    is_left_with(&home, &store, &server, &[&link.upload_id]).await;
+    let mut ids = Vec::new();
+    for which in [copies, publishes] {
+        let link = server.link(json!({})).await;
+        let grant = Grant::of(&server, &link, &file).await;
+        assert_eq!(grant.send(&store, file.bytes()).await.status, 200);
+        let busy = Fault::Answers("503 Slow Down", "SlowDown");
+        faults.plan(which, busy, usize::MAX);
+        let refused = grant.complete(&server).await;
+        faults.end();
+        assert_eq!(refused.code(), "UNAVAILABLE", "{:?}", refused.json());
+        assert_eq!(completes(&server, &link).await["sha256"], file.sha256());
+        ids.push(link.upload_id);
+    }
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    is_left_with(&home, &store, &server, &ids).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
