@@ -25,8 +25,8 @@ pub use self::{
 use self::{
     forms::{
         Address, Allowed, Folder, Form, Format, InWorkspace, Keys, KindSize, Limit, MimeTypes,
-        Mode, Networks, Number, Objects, PageAddress, PublicUrl, Scanner, Size, StoreReach, Switch,
-        Text, Way, Within,
+        Mode, Most, Networks, Number, Objects, PageAddress, PublicUrl, Scanner, Size, StoreReach,
+        Switch, Text, Way, Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
@@ -141,8 +141,8 @@ settings! {
     /// Most bytes that may be on their way to a workspace at one time; `none` is no limit.
     quota_in_flight as "quota.in_flight": Option<u64> = Limit, "none";
 
-    /// Most links of a workspace that may be open at one time; 0 is no limit.
-    quota_links as "quota.links": u64 = Number(0..=1_000_000_000), "10000";
+    /// Most links of a workspace that may be open at one time; `none` is no limit.
+    quota_links as "quota.links": Option<u64> = Most, "10000";
 
     /// The clamd that looks at every file before it is handed out: the path of its socket, or its
     /// host and port, such as `127.0.0.1:3310`; `none`: files are not scanned.
@@ -261,7 +261,7 @@ impl Settings {
         Quota {
             stored_bytes: self.quota_stored,
             in_flight_bytes: self.quota_in_flight,
-            open_links: Some(self.quota_links).filter(|most| *most > 0),
+            open_links: self.quota_links,
         }
     }
 

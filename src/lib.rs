@@ -29,7 +29,7 @@
 //! | [`service`] | the operations: create, status and wait, receive, check, attach, hand out, sweep |
 //! | [`domain`] | types and legal moves; no I/O, no clock |
 //! | [`intake`] | what bytes go through: the body's form, their type, a scanner, images made uniform |
-//! | [`store`] | where sessions, claims, media and attachments are remembered, and who did what |
+//! | [`store`] | where sessions, claims, media and attachments are remembered, who may, and who did what |
 //! | [`objects`] | where bytes live |
 //! | [`notify`] | waking whoever waits |
 //! | [`link`], [`qr`] | signing and checking links; a link as a QR code |
@@ -64,6 +64,9 @@
 //! - **Nothing a client says is believed.** Sizes are counted, types are judged by content, names are
 //!   data.
 //! - **Moves are one `match`**, in [`domain::session::State::after`].
+//! - **Nothing crosses a workspace.** Every operation takes the caller that the request's own
+//!   credentials stand for, asks in one place (`service::authority`) whether it may, and looks into its
+//!   workspaces alone. What is elsewhere is answered as unknown, in the same words and the same time.
 //! - **What is done is noted.** Whatever changes a session, a file, a key or a workspace adds a line to
 //!   the audit log in its own transaction; lines are never changed or deleted.
 //! - **Time is injected.** Leases and expiries are judged by the store's clock; a session reads as

@@ -11,7 +11,7 @@ use crate::{
     },
     domain::{
         caller::Caller,
-        quota::{OwnLimit, OwnQuota},
+        quota::{OwnLimit, QuotaChange},
         workspace::Workspace,
     },
     error::Error,
@@ -236,10 +236,10 @@ impl Show {
 
 impl Set {
     async fn run(self, service: &Service, operator: &Caller) -> Result<(), Error> {
-        let change = |own: OwnQuota| OwnQuota {
-            stored_bytes: self.stored.unwrap_or(own.stored_bytes),
-            in_flight_bytes: self.in_flight.unwrap_or(own.in_flight_bytes),
-            open_links: self.links.unwrap_or(own.open_links),
+        let change = QuotaChange {
+            stored_bytes: self.stored,
+            in_flight_bytes: self.in_flight,
+            open_links: self.links,
         };
         let used = service.set_quota(operator, &self.workspace, change).await?;
         say(&text(&used));

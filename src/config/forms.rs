@@ -5,7 +5,7 @@ mod amounts;
 mod places;
 
 pub use access::{Allowed, InWorkspace, Mode};
-pub use amounts::{KindSize, Limit, Number, Size, Within};
+pub use amounts::{KindSize, Limit, Most, Number, Size, Within};
 pub use places::{Address, Folder, Networks, Objects, PageAddress, PublicUrl, Scanner, StoreReach};
 
 use super::LogFormat;

@@ -34,7 +34,28 @@ pub enum OwnLimit {
     At(u64),
 }
 
+/// What of a workspace's own quotas is to be another; `None` stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QuotaChange {
+    /// Bytes of its stored files.
+    pub stored_bytes: Option<OwnLimit>,
+    /// Bytes of files that are on their way to it at one time.
+    pub in_flight_bytes: Option<OwnLimit>,
+    /// Links that are open at one time.
+    pub open_links: Option<OwnLimit>,
+}
+
 impl OwnQuota {
+    /// What they are after a change.
+    #[must_use]
+    pub fn after(self, change: QuotaChange) -> Self {
+        Self {
+            stored_bytes: change.stored_bytes.unwrap_or(self.stored_bytes),
+            in_flight_bytes: change.in_flight_bytes.unwrap_or(self.in_flight_bytes),
+            open_links: change.open_links.unwrap_or(self.open_links),
+        }
+    }
+
     /// What is in force, where the settings say this.
     #[must_use]
     pub fn or(self, default: Quota) -> Quota {

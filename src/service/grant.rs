@@ -130,7 +130,7 @@ impl Service {
             }),
         };
         let name = claim.claim;
-        let slot = match self.store.claim(claim).await? {
+        let slot = match self.claim(claim, request.from).await? {
             ClaimOutcome::Taken { slot, .. } => slot,
             ClaimOutcome::StoredBefore(media) => {
                 let (session, media) = (session.clone(), *media);

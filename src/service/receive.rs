@@ -19,7 +19,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     hook,
     intake::body::{FileBody, MOST_OUTSIDE_FILE},
-    store::{ClaimOutcome, ClaimRequest, SessionRef, SessionView},
+    store::{ClaimOutcome, ClaimRequest, SessionRef, SessionView, StoreError},
 };
 
 /// A body that wants to become a file of a session.
@@ -132,19 +132,16 @@ impl Service {
             media: MediaId::new(self.clock.now()),
             reserved: 0,
         };
-        let outcome = self
-            .store
-            .claim(ClaimRequest {
-                session: session.id,
-                claim: claim.id,
-                media: claim.media,
-                attempt: sender.attempt,
-                lease: signed(self.lease()),
-                bytes: sender.bytes,
-                grant: None,
-            })
-            .await?;
-        let slot = match outcome {
+        let request = ClaimRequest {
+            session: session.id,
+            claim: claim.id,
+            media: claim.media,
+            attempt: sender.attempt,
+            lease: signed(self.lease()),
+            bytes: sender.bytes,
+            grant: None,
+        };
+        let slot = match self.claim(request, sender.from).await? {
             ClaimOutcome::Taken { slot, reserved } => {
                 claim.reserved = reserved;
                 slot
@@ -206,6 +203,19 @@ impl Service {
                 Err(self.told(session, failure.error).await)
             }
         }
+    }
+
+    /// Takes a claim. One that the workspace has no room for is charged too, or whoever is refused
+    /// could try for ever.
+    ///
+    /// # Errors
+    /// As [`crate::store::UploadStore::claim`]; [`Error::RateLimited`].
+    pub(super) async fn claim(&self, request: ClaimRequest, from: IpAddr) -> Result<ClaimOutcome> {
+        let outcome = self.store.claim(request).await;
+        if let Err(StoreError::OverQuota(_)) = outcome {
+            self.rates.uploads.charge(from)?;
+        }
+        Ok(outcome?)
     }
 
     /// A place for a body that has its claim, charged to who sends it.

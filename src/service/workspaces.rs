@@ -9,7 +9,7 @@ use crate::{
     domain::{
         caller::Caller,
         capability::Capability,
-        quota::{OwnQuota, Quota, Usage},
+        quota::{OwnQuota, Quota, QuotaChange, Usage},
         workspace::{Alias, Workspace, WorkspaceRef},
     },
     error::{Error, Result},
@@ -140,13 +140,14 @@ impl Service {
         &self,
         caller: &Caller,
         named: &str,
-        change: impl FnOnce(OwnQuota) -> OwnQuota,
+        change: QuotaChange,
     ) -> Result<Used> {
-        let before = self.usage(caller, named).await?;
-        let own = change(before.own);
-        let (id, by) = (before.workspace.id, caller.actor());
-        self.identities.set_quota(id, own, by).await?;
-        tracing::info!(workspace.id = %before.workspace.id, "a workspace's quotas were changed");
+        let workspace = self.administered(caller, named).await?;
+        let changed = self
+            .identities
+            .set_quota(workspace.id, change, caller.actor());
+        changed.await?;
+        tracing::info!(workspace.id = %workspace.id, "a workspace's quotas were changed");
         self.usage(caller, named).await
     }
 

@@ -13,7 +13,7 @@ use crate::domain::{
     capability::Capabilities,
     ids::{ApiKeyId, WorkspaceId},
     principal::Principal,
-    quota::{OwnQuota, Usage},
+    quota::{OwnQuota, QuotaChange, Usage},
     workspace::{Alias, Workspace, WorkspaceRef},
 };
 
@@ -73,7 +73,7 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`super::StoreError::NotFound`].
-    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota, by: Actor) -> Result<()>;
+    async fn set_quota(&self, id: WorkspaceId, change: QuotaChange, by: Actor) -> Result<()>;
 
     /// Makes a key, and its principal where there is none.
     ///

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent import Agent, Way
-from askfile import Link, Server, png, run
+from askfile import Link, Server, png, run, until
 from conftest import kinds
 
 KINDS = dict(kinds())
@@ -146,3 +147,53 @@ def test_a_workspace_is_made_renamed_limited_and_archived(server: Server, tmp_pa
     assert "st-bird" in command(tmp_path, "workspace", "list", "--all")
     command(tmp_path, "workspace", "archive", "st-bird", "--undo")
     assert "st-bird" in command(tmp_path, "workspace", "list")
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+def test_what_a_key_may_changes_under_an_agent_that_is_connected(
+    server: Server, tmp_path: Path, kind: Callable[[Way], Agent]
+) -> None:
+    uploading = {"upload_create", "upload_request", "upload_cancel"}
+    key = make_key(tmp_path, "laptop")
+    with kind(with_key(server, key)) as agent:
+        link = Link.of(agent.call("upload_create"))
+        assert uploading <= set(agent.tools())
+        command(tmp_path, "keys", "deny", "laptop", "asset:upload")
+        refused = agent.fail("upload_create")
+        assert (refused["error_kind"], refused["code"]) == ("not_enabled", "TOOL_NOT_ENABLED")
+        assert agent.call("upload_status", token=link.token)["status"] == "pending"
+        until("the tools are gone", lambda: not uploading & set(agent.tools()))
+        command(tmp_path, "keys", "allow", "laptop", "asset:upload")
+        agent.call("upload_create")
+    command(tmp_path, "keys", "revoke", "laptop")
+    for way in (with_key(server, key), server.http):
+        with pytest.raises(Exception), kind(way):
+            pass
+    assert link.send(png()).status == 409
+    assert server.stored == []
+
+
+def test_a_database_that_somebody_holds_gives_no_key(server: Server, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(server.data / "askfile.db")) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        refused = run(tmp_path, "keys", "create", "--name", "laptop")
+    assert (refused.returncode, refused.stdout) == (1, ""), refused
+    assert "panicked" not in refused.stderr and "askfile_" not in refused.stderr
+    assert make_key(tmp_path, "laptop")
+
+
+def test_names_of_keys_harm_no_terminal(server: Server, tmp_path: Path) -> None:
+    def create(name: str) -> tuple[int, str]:
+        done = run(tmp_path, "keys", "create", "--name", name)
+        return done.returncode, done.stderr
+
+    for name in ("", " ", "\u200b", "x" * 10_000):
+        status, said = create(name)
+        assert status == 1 and len(said) < 1_000, said
+    for name in ("\x1b[31mred", "a\u202eb", "one\ntwo"):
+        status, said = create(name)
+        shown = said + command(tmp_path, "keys", "list")
+        assert status == 0 and not {"\x1b", "\u202e"} & set(shown), shown
+    # The header, and a line for each of the three.
+    assert len(command(tmp_path, "keys", "list").splitlines()) == 4
+    assert create("a\u200bb")[0] == 1, "it looks like one that there is"

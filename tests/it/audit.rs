@@ -16,7 +16,7 @@ use askfile::{
         audit::{Entry, EntryId},
         caller::Caller,
         capability::{Capabilities, Capability},
-        quota::{OwnLimit, OwnQuota},
+        quota::{OwnLimit, QuotaChange},
         session::UploadSession,
     },
     service::{AttachRequest, CreateRequest, What, audit::AuditRequest, keys::KeyRequest},

@@ -127,6 +127,22 @@ async fn other_web_pages_reach_signed_links_only() {
 }
 
 #[tokio::test]
+async fn no_page_of_another_site_is_told_that_it_may_send_a_key() {
+    let askfile = Askfile::with_keys().await;
+    for method in [Method::OPTIONS, Method::POST, Method::GET] {
+        let asked = crate::harness::web::request(method, "/mcp")
+            .header(header::ORIGIN, "https://evil.example")
+            .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
+            .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization");
+        let answer = askfile.open(asked.body("".into()).unwrap()).await;
+        assert!(!answer.status().is_success(), "{answer:?}");
+        let mut told = answer.headers().keys().map(header::HeaderName::as_str);
+        let told = told.find(|name| name.starts_with("access-control-"));
+        assert_eq!(told, None, "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn behind_a_tunnel_there_are_signed_links_only() {
     let forwarded = [
         ("forwarded", "for=192.0.2.1"),

@@ -369,6 +369,33 @@ async fn an_archived_workspace_is_closed_to_everybody() {
 }
 
 #[tokio::test]
+async fn a_cursor_leads_nowhere_but_into_ones_own_workspace() {
+    let askfile = Askfile::with_keys().await;
+    let mut lists = Vec::new();
+    for alias in ["st-one", "st-two"] {
+        askfile.workspace(alias).await;
+        let key = askfile.key(alias, ALL, &[alias]).await;
+        for _ in 0..3 {
+            let made = askfile.call_with(&key, "upload_create", json!({})).await;
+            askfile.put(&Link::of(&made), PNG).await;
+        }
+        let all = askfile.call_with(&key, "media_list", json!({})).await;
+        let first = json!({ "limit": 1 });
+        let first = askfile.call_with(&key, "media_list", first).await;
+        lists.push((key, all["items"].clone(), first["next_cursor"].clone()));
+    }
+    for ((key, mine, _), (_, _, cursor)) in [(&lists[0], &lists[1]), (&lists[1], &lists[0])] {
+        assert!(cursor.is_string());
+        let listed = json!({ "cursor": cursor });
+        let listed = askfile.call_with(key, "media_list", listed).await;
+        let mine = mine.as_array().unwrap();
+        for item in listed["items"].as_array().into_iter().flatten() {
+            assert!(mine.contains(item), "{item}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn it_is_known_to_the_minute_when_a_key_was_used() {
     let askfile = Askfile::with_keys().await;
     let key = askfile.key("laptop", ALL, &[]).await;

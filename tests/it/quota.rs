@@ -1,6 +1,6 @@
 //! Quotas, as agents and people meet them.
 
-use askfile::domain::quota::{OwnLimit, OwnQuota};
+use askfile::domain::quota::{OwnLimit, QuotaChange};
 use serde_json::json;
 
 use crate::harness::{
@@ -86,8 +86,20 @@ async fn a_deleted_file_makes_room() {
 }
 
 #[tokio::test]
+async fn who_sends_to_a_full_workspace_is_asked_to_come_back_like_everybody() {
+    let askfile = with_room(1).await;
+    let link = askfile.link().await;
+    for _ in 0..10 {
+        let full = askfile.send(put(&link, PNG)).await;
+        full.is(429, "QUOTA_EXCEEDED", "full");
+    }
+    let refused = askfile.send(put(&link, PNG)).await;
+    refused.is(429, "RATE_LIMITED", "the eleventh of a minute");
+}
+
+#[tokio::test]
 async fn no_more_links_are_open_at_a_time_than_may_be() {
-    let askfile = Askfile::start_with(|settings| settings.quota_links = 2).await;
+    let askfile = Askfile::start_with(|settings| settings.quota_links = Some(2)).await;
     let links = [askfile.link().await, askfile.link().await];
     let refused = askfile.call("upload_create", json!({})).await;
     assert_eq!(
@@ -103,14 +115,14 @@ async fn no_more_links_are_open_at_a_time_than_may_be() {
 
 #[tokio::test]
 async fn a_workspace_may_have_quotas_of_its_own() {
-    let askfile = Askfile::start_with(|settings| settings.quota_links = 1).await;
+    let askfile = Askfile::start_with(|settings| settings.quota_links = Some(1)).await;
     askfile.link().await;
     let operator = askfile.service.operator("a test");
     let mine = askfile.service.workspaces(&operator).await.unwrap();
     let alias = mine[0].alias.as_str();
-    let two = |own: OwnQuota| OwnQuota {
-        open_links: OwnLimit::At(2),
-        ..own
+    let two = QuotaChange {
+        open_links: Some(OwnLimit::At(2)),
+        ..QuotaChange::default()
     };
     let used = askfile
         .service

@@ -20,6 +20,7 @@ mod memory;
 mod neighbours;
 mod page_listen;
 mod pauses;
+mod quota;
 mod races;
 mod server;
 mod stopping;

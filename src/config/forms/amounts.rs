@@ -97,6 +97,29 @@ impl Form for Limit {
     }
 }
 
+/// A number that something may not exceed, or `none`.
+pub struct Most;
+
+impl Form for Most {
+    type Value = Option<u64>;
+
+    fn placeholder(&self) -> &'static str {
+        "NUMBER"
+    }
+
+    fn read(&self, text: &str) -> Result<Option<u64>, String> {
+        if text == "none" {
+            return Ok(None);
+        }
+        let number = text.parse().map(Some);
+        number.map_err(|_| "is neither a whole number nor `none`".to_owned())
+    }
+
+    fn show(&self, number: &Option<u64>) -> String {
+        number.map_or_else(|| "none".to_owned(), |number| number.to_string())
+    }
+}
+
 /// A whole number between two others.
 pub struct Number<T>(pub RangeInclusive<T>);
 
@@ -152,6 +175,17 @@ mod tests {
             assert_eq!(KindSize.show(&bytes), text);
         }
         assert!(KindSize.read("0").is_err());
+    }
+
+    #[test]
+    fn a_limit_may_be_none() {
+        for text in ["none", "0", "10000"] {
+            assert_eq!(Most.show(&Most.read(text).unwrap()), text);
+        }
+        assert!(Most.read("many").is_err());
+        for text in ["none", "0B", "50GB"] {
+            assert_eq!(Limit.show(&Limit.read(text).unwrap()), text);
+        }
     }
 
     #[test]

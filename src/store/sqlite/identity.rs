@@ -20,7 +20,7 @@ use crate::{
         capability::{Capabilities, Capability},
         ids::{ApiKeyId, PrincipalId, WorkspaceId},
         principal::{Principal, PrincipalKind, SYSTEM_NAME},
-        quota::{OwnQuota, Usage},
+        quota::{OwnQuota, QuotaChange, Usage},
         workspace::{Alias, Workspace, WorkspaceRef},
     },
     store::{
@@ -140,8 +140,8 @@ impl IdentityStore for SqliteStore {
         self.read(|db, _| quota::used(db, id))
     }
 
-    async fn set_quota(&self, id: WorkspaceId, own: OwnQuota, by: Actor) -> Result<()> {
-        self.write(move |db, now| quota::set(db, id, own, &by, now))
+    async fn set_quota(&self, id: WorkspaceId, change: QuotaChange, by: Actor) -> Result<()> {
+        self.write(move |db, now| quota::change(db, id, change, &by, now))
             .await
     }
 

@@ -8,7 +8,7 @@ use super::{Result, StoreError, WorkspaceId, audit, rows::Col};
 use crate::{
     domain::{
         audit::{Action, Actor},
-        quota::{OwnLimit, OwnQuota, Quota, Usage},
+        quota::{OwnLimit, OwnQuota, Quota, QuotaChange, Usage},
     },
     store::audit::Note,
 };
@@ -49,14 +49,15 @@ fn own(row: &Row<'_>, column: &str) -> rusqlite::Result<OwnLimit> {
     })
 }
 
-pub(super) fn set(
+pub(super) fn change(
     db: &Connection,
     workspace: WorkspaceId,
-    own: OwnQuota,
+    change: QuotaChange,
     by: &Actor,
     now: Timestamp,
 ) -> Result<()> {
     let (_, before) = used(db, workspace)?;
+    let own = before.after(change);
     let kept = |own: OwnLimit| match own {
         OwnLimit::Default => None,
         OwnLimit::Unlimited => Some(NO_LIMIT),

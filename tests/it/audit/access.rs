@@ -60,10 +60,11 @@ async fn a_workspace_is_told_by_what_it_was_called_and_is_called() {
     let same = service.rename_workspace(&operator, "w-acme", Some("Acme & Co"), None);
     same.await.unwrap();
     for _ in 0..2 {
-        let limited = service.set_quota(&operator, "w-acme", |own| OwnQuota {
-            stored_bytes: OwnLimit::At(1_000),
-            ..own
-        });
+        let change = QuotaChange {
+            stored_bytes: Some(OwnLimit::At(1_000)),
+            ..QuotaChange::default()
+        };
+        let limited = service.set_quota(&operator, "w-acme", change);
         limited.await.unwrap();
     }
     let ana = askfile

@@ -2,7 +2,7 @@
 
 use askfile::{
     domain::{
-        quota::{OwnLimit, OwnQuota, Usage, UsedUp},
+        quota::{OwnLimit, OwnQuota, QuotaChange, Usage, UsedUp},
         session::LastError,
     },
     store::{NewCheck, Passed, StoreError},
@@ -28,7 +28,20 @@ impl Bench {
             open_links: links,
         };
         let id = self.workspace.id;
-        self.store.set_quota(id, own, somebody()).await.unwrap();
+        // One after the other: none undoes another.
+        for change in [
+            QuotaChange {
+                stored_bytes: Some(stored),
+                ..QuotaChange::default()
+            },
+            QuotaChange {
+                in_flight_bytes: Some(in_flight),
+                open_links: Some(links),
+                ..QuotaChange::default()
+            },
+        ] {
+            self.store.set_quota(id, change, somebody()).await.unwrap();
+        }
         assert_eq!(self.store.usage(id).await.unwrap().1, own);
     }
 
