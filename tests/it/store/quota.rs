@@ -67,6 +67,18 @@ fn of_size(size_bytes: u64) -> NewMedia {
     }
 }
 
+fn to_be_checked(turn: ClaimId) -> NewMedia {
+    NewMedia {
+        scan_status: ScanStatus::Pending,
+        check: Some(NewCheck {
+            source_key: "staging/x".into(),
+            turn,
+            lease: LEASE,
+        }),
+        ..of_size(20)
+    }
+}
+
 fn is_over(result: &Result<impl std::fmt::Debug>, what: UsedUp) {
     assert!(
         matches!(result, Err(StoreError::OverQuota(over)) if *over == what),
@@ -113,15 +125,7 @@ pub async fn a_claim_that_falls_silent_reserves_nothing(bench: Bench) {
 
 pub async fn a_blocked_file_takes_no_room(bench: Bench) {
     let turn = ClaimId::random();
-    let checked = NewMedia {
-        scan_status: ScanStatus::Pending,
-        check: Some(NewCheck {
-            source_key: "staging/x".into(),
-            turn,
-            lease: LEASE,
-        }),
-        ..of_size(20)
-    };
+    let checked = to_be_checked(turn);
     let session = bench.session(1).await;
     let claim = bench.claim_of(session, 20).await.unwrap();
     let view = bench.store.commit_upload(claim, checked).await.unwrap();
@@ -137,15 +141,7 @@ pub async fn a_blocked_file_takes_no_room(bench: Bench) {
 
 pub async fn a_picture_that_grows_must_fit_too(bench: Bench) {
     let turn = ClaimId::random();
-    let checked = NewMedia {
-        scan_status: ScanStatus::Pending,
-        check: Some(NewCheck {
-            source_key: "staging/x".into(),
-            turn,
-            lease: LEASE,
-        }),
-        ..of_size(20)
-    };
+    let checked = to_be_checked(turn);
     let session = bench.session(1).await;
     let claim = bench.claim_of(session, 20).await.unwrap();
     let view = bench.store.commit_upload(claim, checked).await.unwrap();
