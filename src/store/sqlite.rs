@@ -34,11 +34,11 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use tokio::sync::broadcast;
 
-use self::writer::Writer;
 pub use self::{
     copy::copy,
     examine::{Examination, examine},
 };
+use self::{sessions::claims, writer::Writer};
 use super::{
     Change, Check, ClaimOutcome, ClaimRequest, Due, Grant, LostClaim, MediaPage, MediaQuery,
     MediaRef, NewAttachment, NewMedia, NewSession, Passed, Result, SessionRef, SessionView, Stock,
@@ -225,7 +225,7 @@ impl UploadStore for SqliteStore {
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome> {
         let (id, quota) = (request.session, self.quota);
         let outcome = self
-            .write(move |db, now| sessions::claim(db, &request, quota, now))
+            .write(move |db, now| claims::claim(db, &request, quota, now))
             .await?;
         self.changed(id);
         Ok(outcome)
@@ -255,25 +255,25 @@ impl UploadStore for SqliteStore {
         lease: SignedDuration,
         media_key: Option<String>,
     ) -> Result<()> {
-        self.write(move |db, now| sessions::heartbeat(db, claim, lease, media_key.as_deref(), now))
+        self.write(move |db, now| claims::heartbeat(db, claim, lease, media_key.as_deref(), now))
             .await
     }
 
     async fn reserve(&self, claim: ClaimId, bytes: u64) -> Result<()> {
         let quota = self.quota;
-        self.write(move |db, _| sessions::reserve(db, claim, bytes, quota))
+        self.write(move |db, _| claims::reserve(db, claim, bytes, quota))
             .await
     }
 
     async fn note_begun(&self, claim: ClaimId, begun: String) -> Result<()> {
-        self.write(move |db, _| sessions::note_begun(db, claim, &begun))
+        self.write(move |db, _| claims::note_begun(db, claim, &begun))
             .await
     }
 
     async fn commit_upload(&self, claim: ClaimId, media: NewMedia) -> Result<SessionView> {
         let quota = self.quota;
         let view = self
-            .write(move |db, now| sessions::commit_upload(db, claim, &media, quota, now))
+            .write(move |db, now| claims::commit_upload(db, claim, &media, quota, now))
             .await?;
         self.changed(view.session.id);
         Ok(view)
@@ -318,7 +318,7 @@ impl UploadStore for SqliteStore {
 
     async fn release(&self, claim: ClaimId, why: Option<LastError>) -> Result<()> {
         let session = self
-            .write(move |db, now| sessions::release(db, claim, why.as_ref(), now))
+            .write(move |db, now| claims::release(db, claim, why.as_ref(), now))
             .await?;
         if let Some(id) = session {
             self.changed(id);

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use super::{
     ClaimId, Grant, MediaId, Result, StoreError,
     rows::{self, Col, get},
-    sessions::live_claim,
+    sessions::claims::live_claim,
     sweeping,
 };
 use crate::{

@@ -7,7 +7,7 @@ use rusqlite::{Connection, named_params};
 use super::{
     ClaimId, Due, LostClaim, Result, SessionRef, checking, deleting,
     rows::{Col, get},
-    sessions::{Current, DELETE_CLAIM},
+    sessions::{Current, claims::DELETE_CLAIM},
 };
 use crate::{
     domain::{
