@@ -71,16 +71,18 @@ impl Service {
         });
     }
 
-    /// For what takes long: a key may have been revoked meanwhile.
+    /// Whom a caller's key stands for by now, for what takes long: it may have been revoked meanwhile,
+    /// or a workspace archived.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`].
-    pub(super) async fn must_still_be(&self, caller: &Caller) -> Result<()> {
-        if let Some(credential) = caller.credential {
-            let found = self.identities.identify(credential.secret).await?;
-            found.ok_or(Error::Unauthenticated(UNKNOWN_KEY))?;
-        }
-        Ok(())
+    pub(super) async fn by_now(&self, caller: &Caller) -> Result<Caller> {
+        let Some(credential) = caller.credential else {
+            return Ok(caller.clone());
+        };
+        let found = self.identities.identify(credential.secret).await?;
+        let found = found.ok_or(Error::Unauthenticated(UNKNOWN_KEY))?;
+        Ok(found.caller)
     }
 
     /// Resolves once a caller's key allows something else, with the caller that it stands for then;

@@ -55,7 +55,7 @@ impl Service {
         let mut signal = pin!(changes.notified());
         signal.as_mut().enable();
         let _watching = self.store.watch();
-        self.must_still_be(caller).await?;
+        let caller = &self.by_now(caller).await?;
         // Read after the place was taken, so that no change falls between the two.
         let now = self.status(caller, which).await?;
         if now.session.state.status() != Status::Pending

@@ -351,7 +351,14 @@ async fn an_archived_workspace_is_closed_to_everybody() {
     let made = askfile.call_with(&key, "upload_create", json!({})).await;
     let operator = askfile.service.operator("a test");
     let (service, which) = (&askfile.service, json!({ "media_id": stored["media_id"] }));
-    let archived = service.archive_workspace(&operator, "st-one", true).await;
+    let wait = json!({ "token": made["token"], "wait_seconds": 45 });
+    let waiting = askfile.call_with(&key, "upload_status", wait);
+    let archiving = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        service.archive_workspace(&operator, "st-one", true).await
+    };
+    let (waited, archived) = tokio::join!(waiting, archiving);
+    assert_eq!(waited["code"], "NOT_FOUND", "{waited}");
     assert_eq!(archived.unwrap().1, 1);
     let refused = askfile.send(put(&Link::of(&made), PNG)).await;
     refused.is(409, "CANCELLED", "its links are closed");
