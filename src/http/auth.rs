@@ -26,11 +26,14 @@ pub(super) async fn authenticate(
     if service.settings().auth == Auth::Open {
         return next.run(request).await;
     }
-    let ClientAddress(from) = ClientAddress::of(&service, request.extensions(), request.headers());
     let identified = match key(request.headers()) {
         Ok(key) => {
             let identified = service.identify(&key).await;
-            identified.map_err(|why| service.wrong_key(from, why))
+            identified.map_err(|why| {
+                let (extensions, headers) = (request.extensions(), request.headers());
+                let ClientAddress(from) = ClientAddress::of(&service, extensions, headers);
+                service.wrong_key(from, why)
+            })
         }
         Err(error) => Err(error),
     };

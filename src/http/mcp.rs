@@ -66,11 +66,12 @@ pub(super) async fn visit(
 ) -> Response {
     let answered = async {
         let (parts, body) = request.into_parts();
-        let caller = parts.extensions.get::<Caller>();
-        let ClientAddress(from) = ClientAddress::of(&service, &parts.extensions, &parts.headers);
-        let visitor = caller.map_or(Visitor::Address(from), |caller| {
+        let visitor = if let Some(caller) = parts.extensions.get::<Caller>() {
             Visitor::Principal(caller.principal.id)
-        });
+        } else {
+            let from = ClientAddress::of(&service, &parts.extensions, &parts.headers);
+            Visitor::Address(from.0)
+        };
         let body = whole(body, MOST_BYTES).await;
         let body = body.map_err(|why| Error::InvalidArgument(why.into()))?;
         let request = Request::from_parts(parts, Body::from(body));

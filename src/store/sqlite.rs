@@ -11,6 +11,7 @@ mod identity;
 mod inventory;
 mod listing;
 mod quota;
+mod readers;
 mod rows;
 mod schema;
 mod sessions;
@@ -22,23 +23,24 @@ use std::{
     fs::OpenOptions,
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, config::DbConfig};
 use tokio::sync::broadcast;
 
 pub use self::{
     copy::copy,
     examine::{Examination, examine},
 };
-use self::{sessions::claims, writer::Writer};
+use self::{
+    readers::{Reader, Readers},
+    sessions::claims,
+    writer::Writer,
+};
 use super::{
     Change, Check, ClaimOutcome, ClaimRequest, Due, Grant, LostClaim, MediaPage, MediaQuery,
     MediaRef, NewAttachment, NewMedia, NewSession, Passed, Result, SessionRef, SessionView, Stock,
@@ -56,8 +58,6 @@ use crate::{
     },
 };
 
-/// How many connections read.
-const READERS: usize = 4;
 /// How long a process waits for another one's transaction.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -65,8 +65,7 @@ const BUSY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: Writer,
-    readers: Vec<Mutex<Connection>>,
-    next_reader: AtomicUsize,
+    readers: Readers,
     clock: Arc<dyn Clock>,
     changes: broadcast::Sender<Change>,
     /// Of workspaces that have none of their own.
@@ -89,14 +88,10 @@ impl SqliteStore {
         db.pragma_update(None, "foreign_keys", "off")?;
         schema::migrate(&mut db)?;
         db.pragma_update(None, "foreign_keys", "on")?;
-        let readers = (0..READERS)
-            .map(|_| reader(path).map(Mutex::new))
-            .collect::<Result<_>>()?;
         let changes = broadcast::Sender::new(4096);
         Ok(Self {
             writer: Writer::start(db, changes.clone())?,
-            readers,
-            next_reader: AtomicUsize::new(0),
+            readers: Readers::open(path)?,
             clock,
             changes,
             quota: Quota::default(),
@@ -112,7 +107,8 @@ impl SqliteStore {
     /// Reads on the calling thread, at one instant. A few indexed rows take some microseconds, and
     /// waking another thread for them takes ten times as long.
     fn read<T>(&self, work: impl FnOnce(&Connection, Timestamp) -> Result<T>) -> Result<T> {
-        self.read_one(|db, now| {
+        self.with_reader(|reader, now| {
+            let db = &reader.db;
             db.prepare_cached("BEGIN")?.execute([])?;
             let found = work(db, now);
             db.prepare_cached("COMMIT")?.execute([])?;
@@ -120,17 +116,10 @@ impl SqliteStore {
         })
     }
 
-    /// The same, for one statement: that is at one instant by itself.
-    fn read_one<T>(&self, work: impl FnOnce(&Connection, Timestamp) -> Result<T>) -> Result<T> {
-        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed) % READERS;
-        // One that panicked left nothing behind but its transaction: it only read.
-        let db = self.readers[turn]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if !db.is_autocommit() {
-            db.execute_batch("ROLLBACK")?;
-        }
-        work(&db, self.clock.now())
+    /// The same, where each statement is at an instant of its own.
+    fn with_reader<T>(&self, work: impl FnOnce(&mut Reader, Timestamp) -> Result<T>) -> Result<T> {
+        let mut reader = self.readers.next()?;
+        work(&mut reader, self.clock.now())
     }
 
     /// Writes at an instant that is taken when the turn has come: a process that was paused in
@@ -186,13 +175,6 @@ fn use_wal(db: &Connection) -> Result<()> {
             other => return Ok(other?),
         }
     }
-}
-
-fn reader(path: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    configure(&db)?;
-    Ok(db)
 }
 
 #[async_trait]

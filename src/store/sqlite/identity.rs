@@ -64,6 +64,7 @@ const ALLOW: &str = "UPDATE api_key SET capabilities = :capabilities WHERE id = 
 
 /// A row for each workspace, and one at the least.
 const IDENTIFY: &str = "SELECT api_key.id AS api_key_id, capabilities, last_used_at,
+        api_key_secret.expires_at AS secret_expires_at, api_key.expires_at,
         principal.id, kind, principal.name, email, workspace.id AS workspace_id
     FROM api_key_secret
     JOIN api_key ON api_key.id = api_key_secret.api_key_id
@@ -71,9 +72,7 @@ const IDENTIFY: &str = "SELECT api_key.id AS api_key_id, capabilities, last_used
     LEFT JOIN api_key_workspace ON api_key_workspace.api_key_id = api_key.id
     LEFT JOIN workspace
         ON workspace.id = api_key_workspace.workspace_id AND archived_at IS NULL
-    WHERE sha256 = :sha256 AND revoked_at IS NULL
-        AND (api_key_secret.expires_at IS NULL OR api_key_secret.expires_at > :now)
-        AND (api_key.expires_at IS NULL OR api_key.expires_at > :now)";
+    WHERE sha256 = :sha256 AND revoked_at IS NULL";
 const NOTE_USE: &str = "UPDATE api_key_secret SET last_used_at = :now WHERE sha256 = :sha256";
 
 #[async_trait]
@@ -215,7 +214,11 @@ impl IdentityStore for SqliteStore {
     }
 
     async fn identify(&self, secret: SecretHash) -> Result<Option<Identified>> {
-        self.read_one(|db, now| identify(db, secret, now))
+        self.with_reader(|reader, now| {
+            let known = reader.known(secret, |db| known(db, secret))?;
+            let live = known.filter(|known| known.expires_at.is_none_or(|end| now < end));
+            Ok(live.map(|known| known.identified.clone()))
+        })
     }
 
     async fn note_use(&self, secret: SecretHash) -> Result<()> {
@@ -441,15 +444,26 @@ fn add_secret(db: &Connection, id: ApiKeyId, secret: &NewSecret, now: Timestamp)
     Ok(())
 }
 
-fn identify(db: &Connection, secret: SecretHash, now: Timestamp) -> Result<Option<Identified>> {
+/// Whom a secret belongs to that was not revoked.
+#[derive(Debug)]
+pub(super) struct Known {
+    identified: Identified,
+    expires_at: Option<Timestamp>,
+}
+
+fn known(db: &Connection, secret: SecretHash) -> Result<Option<Known>> {
     let mut query = db.prepare_cached(IDENTIFY)?;
-    let mut rows = query.query(named_params! { ":sha256": secret.0, ":now": Col(now) })?;
+    let mut rows = query.query(named_params! { ":sha256": secret.0 })?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
     let principal = principal(row)?;
     let api_key = get(row, "api_key_id")?;
     let (capabilities, last_used_at) = (get(row, "capabilities")?, get_opt(row, "last_used_at")?);
+    let ends = [
+        get_opt::<Timestamp>(row, "secret_expires_at")?,
+        get_opt(row, "expires_at")?,
+    ];
     let mut workspaces: Vec<WorkspaceId> = get_opt(row, "workspace_id")?.into_iter().collect();
     while let Some(row) = rows.next()? {
         workspaces.extend(get_opt::<WorkspaceId>(row, "workspace_id")?);
@@ -461,8 +475,11 @@ fn identify(db: &Connection, secret: SecretHash, now: Timestamp) -> Result<Optio
         capabilities,
         credential: Some(Credential { api_key, secret }),
     };
-    Ok(Some(Identified {
-        caller,
-        last_used_at,
+    Ok(Some(Known {
+        identified: Identified {
+            caller,
+            last_used_at,
+        },
+        expires_at: ends.into_iter().flatten().min(),
     }))
 }
