@@ -208,6 +208,12 @@ fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
+/// The same in JSON, for programs.
+fn say_json<T: serde::Serialize>(answer: &T) {
+    let text = serde_json::to_string_pretty(answer);
+    say(&text.expect("an answer is JSON"));
+}
+
 fn settings(flags: &Flags) -> Result<Loaded, String> {
     let folder = std::env::current_dir().map_err(|error| error.to_string())?;
     let loaded = load(flags, std::env::vars_os(), &folder).map_err(|why| why.to_string())?;

@@ -26,7 +26,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An argument, a form field or a header is not as the contract has it.
+    /// An argument, a form field or a header is not as the contract has it. Where one is at fault, the
+    /// sentence begins with its name and a colon.
     #[error("{0}")]
     InvalidArgument(String),
     /// The file is too large.
@@ -296,6 +297,19 @@ impl Error {
         row
     }
 
+    /// Which argument is at fault, by its name; one of an argument's own parts as `metadata.labels`.
+    #[must_use]
+    pub fn argument(&self) -> Option<&str> {
+        let Self::InvalidArgument(why) = self else {
+            return None;
+        };
+        let (name, _) = why.split_once(": ")?;
+        let is_name = name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'[' | b']'));
+        is_name.then_some(name)
+    }
+
     /// In how many seconds it is worth to try again.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
@@ -560,7 +574,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "Too many tool calls in a short time; wait 1 second."
+            "Too many calls in a short time; wait 1 second."
         );
         assert_eq!(error.retry_after(), Some(1));
     }

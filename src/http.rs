@@ -17,6 +17,7 @@ mod mcp;
 mod page;
 mod range;
 mod receive;
+mod rest;
 pub mod serve;
 mod sessions;
 
@@ -43,11 +44,13 @@ pub fn router(service: &Service, listen: SocketAddr) -> Router {
     let agents = Router::new()
         .nest_service("/mcp", mcp::endpoint(service))
         .layer(middleware::from_fn_with_state(service.clone(), mcp::visit));
-    let owners = agents.layer(middleware::from_fn_with_state(
-        service.clone(),
-        auth::authenticate,
-    ));
-    with_links(owners, service, listen)
+    let owners = agents
+        .merge(rest::routes(service))
+        .layer(middleware::from_fn_with_state(
+            service.clone(),
+            auth::authenticate,
+        ));
+    with_links(owners.merge(rest::documents()), service, listen)
 }
 
 /// Signed links alone, with what their page needs, and health: what others in the network may reach.
@@ -87,6 +90,7 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
         .method_not_allowed_fallback(failure::unknown_method)
         .with_state(service.clone())
         .layer(middleware::from_fn_with_state(guards, guards::guard))
+        .layer(middleware::from_fn(rest::as_problem))
         .layer(middleware::from_fn(common_headers))
         .layer(middleware::from_fn(log::log_request))
 }

@@ -74,6 +74,7 @@
 //! - **Tokens, signatures and file names are never logged.**
 
 pub mod app;
+mod arguments;
 pub mod backup;
 pub mod cli;
 pub mod clock;

@@ -18,6 +18,7 @@ mod preview;
 mod progress;
 mod rate;
 mod receive;
+mod repeat;
 mod status;
 mod sweep;
 mod verify;
@@ -52,7 +53,9 @@ use crate::{
     link::KeyRing,
     notify::Waiters,
     objects::Objects,
-    store::{StoreError, UploadStore, audit::AuditStore, identity::IdentityStore},
+    store::{
+        StoreError, UploadStore, audit::AuditStore, identity::IdentityStore, requests::RequestStore,
+    },
 };
 
 /// All operations, on one store and one place for bytes. Cloning it is cheap.
@@ -67,6 +70,7 @@ pub struct Parts {
     store: Arc<dyn UploadStore>,
     identities: Arc<dyn IdentityStore>,
     audit: Arc<dyn AuditStore>,
+    requests: Arc<dyn RequestStore>,
     objects: Arc<dyn Objects>,
     clock: Arc<dyn Clock>,
     link_keys: KeyRing,
@@ -107,6 +111,8 @@ pub struct Foundations {
     pub identities: Arc<dyn IdentityStore>,
     /// Where it is remembered who did what.
     pub audit: Arc<dyn AuditStore>,
+    /// Where it is remembered what was answered to requests with a key of their own.
+    pub requests: Arc<dyn RequestStore>,
     /// Where bytes live.
     pub objects: Arc<dyn Objects>,
     /// The time.
@@ -128,6 +134,7 @@ impl Service {
             store,
             identities,
             audit,
+            requests,
             objects,
             clock,
             keys,
@@ -151,6 +158,7 @@ impl Service {
             store,
             identities,
             audit,
+            requests,
             objects,
             clock,
             system,

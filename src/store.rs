@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod identity;
+pub mod requests;
 pub mod sqlite;
 
 use std::{fmt, sync::Arc};

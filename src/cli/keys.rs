@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
-use super::{open, say, table::columns};
+use super::{open, say, say_json, table::columns};
 use crate::{
     config::{DataFlags, Flags, Settings, units},
     domain::{
@@ -15,7 +14,11 @@ use crate::{
         capability::{Capabilities, Capability},
     },
     error::Error,
-    service::{Service, answers::rfc3339, keys::KeyRequest},
+    service::{
+        Service,
+        answers::{KeyAnswer, KeyState, NewKeyAnswer, rfc3339},
+        keys::KeyRequest,
+    },
 };
 
 /// `askfile keys`
@@ -193,9 +196,7 @@ impl Rotate {
 /// The secret goes to standard output, alone; what it is for to standard error.
 fn show(key: &ApiKey, secret: &Secret, as_json: bool, now: Timestamp) {
     if as_json {
-        let mut shown = facts(key, now);
-        shown["key"] = secret.reveal().into();
-        say(&format!("{shown:#}"));
+        say_json(&NewKeyAnswer::new(key, secret, now));
         return;
     }
     say(secret.reveal());
@@ -217,8 +218,8 @@ impl List {
         let mut keys = service.keys(operator).await?;
         keys.retain(|key| self.all || key.is_live(now));
         if self.json {
-            let keys: Vec<Value> = keys.iter().map(|key| facts(key, now)).collect();
-            say(&format!("{:#}", Value::from(keys)));
+            let keys = keys.iter().map(|key| KeyAnswer::new(key, now));
+            say_json(&keys.collect::<Vec<_>>());
             return Ok(());
         }
         if keys.is_empty() {
@@ -232,7 +233,7 @@ impl List {
                 [
                     format!("{}…", key.prefix),
                     key.name.clone(),
-                    state(key, now).to_owned(),
+                    KeyState::of(key, now).as_str().to_owned(),
                     places(key),
                     allowed(key.capabilities),
                     time(key.expires_at, "never"),
@@ -293,36 +294,4 @@ fn allowed(capabilities: Capabilities) -> String {
 fn places(key: &ApiKey) -> String {
     let aliases = key.workspaces.iter().map(|of| of.alias.as_str());
     aliases.collect::<Vec<_>>().join(", ")
-}
-
-fn state(key: &ApiKey, now: Timestamp) -> &'static str {
-    match key.revoked_at {
-        Some(_) => "revoked",
-        None if key.is_live(now) => "live",
-        None => "ended",
-    }
-}
-
-fn facts(key: &ApiKey, now: Timestamp) -> Value {
-    let workspaces = key.workspaces.iter();
-    let workspaces =
-        workspaces.map(|of| json!({ "id": of.id.to_string(), "alias": of.alias.as_str() }));
-    json!({
-        "id": key.id.to_string(),
-        "name": key.name,
-        "prefix": key.prefix,
-        "state": state(key, now),
-        "principal": {
-            "id": key.principal.id.to_string(),
-            "kind": key.principal.kind.as_str(),
-            "name": key.principal.name,
-            "email": key.principal.email,
-        },
-        "workspaces": workspaces.collect::<Vec<_>>(),
-        "capabilities": key.capabilities.iter().map(Capability::as_str).collect::<Vec<_>>(),
-        "created_at": rfc3339(key.created_at),
-        "expires_at": key.expires_at.map(rfc3339),
-        "last_used_at": key.last_used_at.map(rfc3339),
-        "revoked_at": key.revoked_at.map(rfc3339),
-    })
 }

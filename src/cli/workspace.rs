@@ -1,9 +1,8 @@
 //! `askfile workspace`: whom uploads belong to.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
-use super::{keys::sentence, open, say, table::columns};
+use super::{keys::sentence, open, say, say_json, table::columns};
 use crate::{
     config::{
         DataFlags, Flags, Settings,
@@ -12,10 +11,13 @@ use crate::{
     domain::{
         caller::Caller,
         quota::{OwnLimit, QuotaChange},
-        workspace::Workspace,
     },
     error::Error,
-    service::{Service, answers::rfc3339, workspaces::Used},
+    service::{
+        Service,
+        answers::{UsageAnswer, WorkspaceAnswer, rfc3339},
+        workspaces::Used,
+    },
 };
 
 /// `askfile workspace`
@@ -174,7 +176,7 @@ impl Create {
             .create_workspace(operator, &self.name, alias)
             .await?;
         if self.json {
-            say(&format!("{:#}", facts(&made)));
+            say_json(&WorkspaceAnswer::from(&made));
         } else {
             say(&format!("{}  {}  {}", made.alias, made.id, made.name));
         }
@@ -187,8 +189,8 @@ impl List {
         let mut workspaces = service.workspaces(operator).await?;
         workspaces.retain(|workspace| self.all || workspace.archived_at.is_none());
         if self.json {
-            let all: Vec<Value> = workspaces.iter().map(facts).collect();
-            say(&format!("{:#}", Value::from(all)));
+            let all = workspaces.iter().map(WorkspaceAnswer::from);
+            say_json(&all.collect::<Vec<_>>());
             return Ok(());
         }
         let rows: Vec<_> = workspaces
@@ -215,18 +217,7 @@ impl Show {
     async fn run(self, service: &Service, operator: &Caller) -> Result<(), Error> {
         let used = service.usage(operator, &self.workspace).await?;
         if self.json {
-            let mut shown = facts(&used.workspace);
-            shown["usage"] = json!({
-                "stored_bytes": used.usage.stored_bytes,
-                "in_flight_bytes": used.usage.in_flight_bytes,
-                "open_links": used.usage.open_links,
-            });
-            shown["quota"] = json!({
-                "stored_bytes": used.quota.stored_bytes,
-                "in_flight_bytes": used.quota.in_flight_bytes,
-                "open_links": used.quota.open_links,
-            });
-            say(&format!("{shown:#}"));
+            say_json(&UsageAnswer::from(&used));
         } else {
             say(&text(&used));
         }
@@ -315,14 +306,4 @@ impl Archive {
         });
         Ok(())
     }
-}
-
-fn facts(workspace: &Workspace) -> Value {
-    json!({
-        "id": workspace.id.to_string(),
-        "alias": workspace.alias.as_str(),
-        "name": workspace.name,
-        "created_at": rfc3339(workspace.created_at),
-        "archived_at": workspace.archived_at.map(rfc3339),
-    })
 }

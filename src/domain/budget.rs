@@ -23,7 +23,7 @@ impl Counted {
             Self::Uploads => "uploads from this address",
             Self::WrongLinks => "wrong links from this address",
             Self::WrongKeys => "wrong keys from this address",
-            Self::ToolCalls => "tool calls",
+            Self::ToolCalls => "calls",
             Self::Links => "links for this workspace",
         }
     }

@@ -2,20 +2,28 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 /// Something that a principal may do or not. `upload_status` needs none: who has the session's
 /// workspace may look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[repr(u8)]
 pub enum Capability {
     /// Ask for files: make links, wait for them, close them.
+    #[serde(rename = "asset:upload")]
     AssetUpload = 1,
     /// List files, look at them and fetch them.
+    #[serde(rename = "media:read")]
     MediaRead = 1 << 1,
     /// Attach files to targets.
+    #[serde(rename = "media:attach")]
     MediaAttach = 1 << 2,
     /// Delete files.
+    #[serde(rename = "media:delete")]
     MediaDelete = 1 << 3,
     /// Manage workspaces and keys.
+    #[serde(rename = "admin")]
     Admin = 1 << 4,
 }
 

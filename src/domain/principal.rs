@@ -1,5 +1,8 @@
 //! Who asks.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::ids::PrincipalId;
 
 /// What people call the principal that stands for this installation itself.
@@ -19,7 +22,8 @@ pub struct Principal {
 }
 
 /// What a principal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum PrincipalKind {
     /// A person, for whom an agent acts.
     User,

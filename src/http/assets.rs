@@ -11,11 +11,16 @@ use crate::error::Error;
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Each by its name.
-const ASSETS: [(&str, &str, &str); 5] = [
+const ASSETS: [(&str, &str, &str); 6] = [
     (
         "page.css",
         "text/css; charset=utf-8",
         include_str!("../../web/page.css"),
+    ),
+    (
+        "docs.css",
+        "text/css; charset=utf-8",
+        include_str!("../../web/docs.css"),
     ),
     ("page.js", SCRIPT, include_str!("../../web/page.js")),
     ("file.js", SCRIPT, include_str!("../../web/file.js")),

@@ -7,11 +7,11 @@ use axum::{
     extract::{RawQuery, State},
     http::{HeaderName, header},
     response::{
-        IntoResponse,
+        IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
 };
-use futures_util::{Stream, stream};
+use futures_util::stream;
 use serde::Serialize;
 
 use super::{
@@ -102,27 +102,30 @@ pub(super) async fn events(
     ClientAddress(from): ClientAddress,
 ) -> Result<impl IntoResponse> {
     let link = readable(&service, &token, query.as_deref(), from).await?;
+    Ok(follow(service.watch(&link)?, Told::from))
+}
+
+/// A stream of what is told of a session's progress, until it ends.
+pub(super) fn follow<T: Serialize>(
+    watch: Watch,
+    tell: impl Fn(Progress) -> T + Send + 'static,
+) -> Response {
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
         // nginx would keep events back until its buffer is full.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    let events = Sse::new(told(service.watch(&link)?));
-    Ok((
-        headers,
-        events.keep_alive(KeepAlive::new().interval(KEEP_ALIVE)),
-    ))
-}
-
-fn told(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold(watch, |mut watch| async {
+    let events = stream::unfold((watch, tell), |(mut watch, tell)| async {
         let progress = watch.next().await.unwrap_or_else(|error| {
             error.log();
             None
         })?;
-        let event = Event::default().json_data(Told::from(progress));
-        Some((Ok(event.expect("numbers and words are JSON")), watch))
-    })
+        let event = Event::default().json_data(tell(progress));
+        let event = event.expect("numbers and words are JSON");
+        Some((Ok::<_, Infallible>(event), (watch, tell)))
+    });
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    (headers, events).into_response()
 }
 
 /// `GET /uploads/{token}/qr.svg`: the link, for the camera of a phone.

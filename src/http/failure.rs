@@ -1,5 +1,7 @@
 //! A failure as an answer: the tools' failure object for programs, a page for people.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
@@ -9,11 +11,17 @@ use axum::{
 use super::page::{Outcome, html_response};
 use crate::{domain::budget::Standing, error::Error};
 
+/// Rides on an answer, for those who say the same in another form.
+#[derive(Debug, Clone)]
+pub(super) struct Failed(pub Arc<Error>);
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
         let response = (self.row().status, Json(self.body())).into_response();
-        with_waiting(response, &self)
+        let mut response = with_waiting(response, &self);
+        response.extensions_mut().insert(Failed(Arc::new(self)));
+        response
     }
 }
 
@@ -49,12 +57,15 @@ pub(super) fn with_budget(mut response: Response, standing: Option<Standing>) ->
 
 /// Whether the client would rather have a page. Browsers say so; curl and programs do not.
 pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    accepts(headers, "text/html")
+}
+
+/// Whether the client names this type among those that it takes.
+pub(super) fn accepts(headers: &HeaderMap, mime_type: &str) -> bool {
     let mut accepts = headers.get_all(header::ACCEPT).iter();
     accepts.any(|accept| {
-        accept
-            .as_bytes()
-            .windows(9)
-            .any(|part| part == b"text/html")
+        let mut parts = accept.as_bytes().windows(mime_type.len());
+        parts.any(|part| part == mime_type.as_bytes())
     })
 }
 
@@ -80,7 +91,9 @@ pub(super) fn failure_page(error: &Error, assets: &str) -> Response {
 /// A failure as this client wants it.
 pub(super) fn failed(error: Error, headers: &HeaderMap, assets: &str) -> Response {
     if wants_page(headers) {
-        failure_page(&error, assets)
+        let mut page = failure_page(&error, assets);
+        page.extensions_mut().insert(Failed(Arc::new(error)));
+        page
     } else {
         error.into_response()
     }

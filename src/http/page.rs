@@ -322,6 +322,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("layout.html", include_str!("../../web/layout.html")),
         ("request.html", include_str!("../../web/request.html")),
         ("message.html", include_str!("../../web/message.html")),
+        ("docs.html", include_str!("../../web/docs.html")),
     ] {
         templates
             .add_template(name, source)
@@ -330,7 +331,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates
 });
 
-fn render(name: &str, data: &Value) -> String {
+pub(super) fn render(name: &str, data: &Value) -> String {
     TEMPLATES
         .get_template(name)
         .and_then(|template| template.render(data))

@@ -2,10 +2,10 @@
 
 use rmcp::{RoleServer, service::RequestContext, tool, tool_router};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Answer, Tools, arguments::Arguments, meta, schema};
-use crate::{error::Result, store::MediaRef};
+use crate::{error::Result, service::answers::DeleteAnswer, store::MediaRef};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -15,14 +15,6 @@ struct DeleteArguments {
     /// Delete it although it is attached, and its attachments with it.
     #[serde(default)]
     force: bool,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct DeleteAnswer {
-    /// Always true: the call did what it was asked to.
-    ok: bool,
-    /// The file that is gone.
-    media_id: String,
 }
 
 #[tool_router(router = media_delete_router, vis = "pub(super)")]
@@ -52,9 +44,6 @@ impl Tools {
             .service
             .delete_media(&caller, which, arguments.force)
             .await?;
-        Ok(Answer(DeleteAnswer {
-            ok: true,
-            media_id: deleted.id.to_string(),
-        }))
+        Ok(Answer(deleted.into()))
     }
 }

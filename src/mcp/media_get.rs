@@ -3,13 +3,13 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rmcp::{RoleServer, model::ContentBlock, service::RequestContext, tool, tool_router};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{AnswerBeside, Tools, arguments::Arguments, meta, schema};
 use crate::{
     domain::media::Media,
     error::{Error, Result},
-    service::answers::{FileAnswer, rfc3339},
+    service::answers::GetAnswer,
     store::MediaRef,
 };
 
@@ -22,21 +22,6 @@ struct GetArguments {
     #[serde(default)]
     #[schemars(range(min = 1, max = 3_600))]
     expires_in_seconds: Option<u64>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct GetAnswer {
-    /// Always true: the call did what it was asked to.
-    ok: bool,
-    #[serde(flatten)]
-    file: FileAnswer,
-    /// Where the bytes can be fetched, by whoever has this address.
-    download_url: String,
-    /// When the addresses stop working.
-    download_expires_at: String,
-    /// Of a picture: a small copy, to show to a person. It is taken as a file nowhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    preview_url: Option<String>,
 }
 
 #[tool_router(router = media_get_router, vis = "pub(super)")]
@@ -66,14 +51,8 @@ impl Tools {
             .service
             .show_media(&caller, which, arguments.expires_in_seconds)
             .await?;
-        let answer = GetAnswer {
-            ok: true,
-            file: FileAnswer::from(&shown.media),
-            download_url: shown.download_url,
-            download_expires_at: rfc3339(shown.expires_at),
-            preview_url: shown.preview_url,
-        };
-        Ok(AnswerBeside(answer, self.picture(&shown.media).await?))
+        let picture = self.picture(&shown.media).await?;
+        Ok(AnswerBeside(shown.into(), picture))
     }
 
     /// The picture, as models take it. One that cannot be decoded is none.

@@ -30,15 +30,6 @@ pub(super) fn input_both<A: JsonSchema + Any, B: JsonSchema + Any>() -> Arc<Json
     Arc::new(both)
 }
 
-/// The names of a tool's arguments.
-pub(super) fn names<T: JsonSchema + Any>() -> Vec<String> {
-    let schema = schema_for_input::<T>().expect("arguments are an object");
-    match schema.get("properties") {
-        Some(Value::Object(properties)) => properties.keys().cloned().collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// The schema of a tool's answer. Only `ok` is required, and the failure object's fields are in it:
 /// clients hold failures against it too.
 pub(super) fn output<T: JsonSchema + Any>() -> Arc<JsonObject> {

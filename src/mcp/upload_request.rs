@@ -8,10 +8,10 @@ use super::{
     Answer, Tools,
     arguments::{Arguments, session_ref},
     meta, schema,
-    upload_create::LinkArguments,
     wait::{rounded, seconds},
 };
 use crate::{
+    arguments::LinkArguments,
     domain::session::Status,
     error::{Error, Result},
     service::answers::{ResultAnswer, SessionAnswer},

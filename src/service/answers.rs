@@ -1,5 +1,6 @@
 //! What tools and routes answer with. One shape for all faces.
 
+mod access;
 mod media;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -8,7 +9,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use self::media::{FileAnswer, ListAnswer};
+pub use self::{
+    access::{KeyAnswer, KeyState, NewKeyAnswer, UsageAnswer, WorkspaceAnswer},
+    media::{DeleteAnswer, FileAnswer, GetAnswer, ListAnswer},
+};
 use super::Service;
 use crate::{
     config::units::{duration_text, size_text},

@@ -120,7 +120,8 @@ impl Service {
         let revoked = self.identities.revoke_key(key.id, caller.actor());
         let closed = revoked.await.map_err(gone)?;
         tracing::info!(key.id = %key.id, key.prefix, links.closed = closed, "an API key was revoked");
-        Ok((key, closed))
+        let revoked_at = Some(self.clock.now());
+        Ok((ApiKey { revoked_at, ..key }, closed))
     }
 
     /// Allows a key something, or allows it no more. It is in force with the next request.

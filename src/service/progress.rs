@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{LinkedSession, Service, status::LOOK_AGAIN};
 use crate::{
-    domain::{ids::UploadId, session::Status},
+    domain::{caller::Caller, ids::UploadId, session::Status},
     error::{Error, Result},
     store::{SessionRef, SessionView},
 };
@@ -21,7 +21,7 @@ use crate::{
 /// How often somebody who watches hears of a session: a wake for each piece of bytes would be too
 /// much.
 const SAMPLE: Duration = Duration::from_millis(200);
-/// Most pages that watch one session.
+/// Most pages that watch one session, and most of its owner's programs.
 const MOST_WATCHERS: usize = 16;
 
 /// How a session stands, and how far the bodies that this process receives for it have come.
@@ -59,7 +59,14 @@ impl Flow {
 #[derive(Debug, Default)]
 pub(super) struct Flows {
     bodies: Mutex<Vec<Weak<Flow>>>,
-    watchers: Mutex<Vec<Weak<UploadId>>>,
+    watchers: Mutex<Vec<Weak<Place>>>,
+}
+
+/// One of the places among those who watch. Pages do not take those of the owner's programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    session: UploadId,
+    is_owners: bool,
 }
 
 impl Flows {
@@ -88,11 +95,11 @@ impl Flows {
     }
 
     /// A place among those who watch, if one is free.
-    fn watch(&self, session: UploadId) -> Option<Arc<UploadId>> {
+    fn watch(&self, wanted: Place) -> Option<Arc<Place>> {
         living(&self.watchers, |watchers| {
-            let place = Arc::new(session);
+            let place = Arc::new(wanted);
             let others = watchers.iter().filter_map(Weak::upgrade);
-            let is_free = others.filter(|other| **other == session).count() < MOST_WATCHERS;
+            let is_free = others.filter(|other| **other == wanted).count() < MOST_WATCHERS;
             is_free.then(|| {
                 watchers.push(Arc::downgrade(&place));
                 place
@@ -112,7 +119,9 @@ fn living<T, R>(all: &Mutex<Vec<Weak<T>>>, work: impl FnOnce(&mut Vec<Weak<T>>) 
 #[derive(Debug)]
 pub struct Watch {
     service: Service,
-    place: Arc<UploadId>,
+    place: Arc<Place>,
+    /// Whose programs watch; `None`: whoever has the link.
+    owner: Option<Caller>,
     seen: Option<(Progress, Instant)>,
 }
 
@@ -122,11 +131,28 @@ impl Service {
     /// # Errors
     /// [`Error::Busy`] where too many do.
     pub fn watch(&self, link: &LinkedSession) -> Result<Watch> {
+        self.watch_as(link.view.session.id, None)
+    }
+
+    /// Watches a session of the caller's workspaces.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Busy`] where too many do.
+    pub async fn watch_own(&self, caller: &Caller, which: SessionRef) -> Result<Watch> {
+        let view = self.known(caller, which).await?;
+        self.watch_as(view.session.id, Some(caller.clone()))
+    }
+
+    fn watch_as(&self, session: UploadId, owner: Option<Caller>) -> Result<Watch> {
         self.must_not_be_closing()?;
-        let place = self.flows.watch(link.view.session.id);
+        let place = self.flows.watch(Place {
+            session,
+            is_owners: owner.is_some(),
+        });
         Ok(Watch {
             service: self.clone(),
             place: place.ok_or(Error::Busy { retry_after: 5 })?,
+            owner,
             seen: None,
         })
     }
@@ -147,9 +173,10 @@ impl Watch {
     /// stops.
     ///
     /// # Errors
-    /// [`Error::NotFound`] once the session is forgotten, [`Error::Internal`].
+    /// [`Error::NotFound`] once the session is forgotten; [`Error::Unauthenticated`] once the owner's key
+    /// is revoked.
     pub async fn next(&mut self) -> Result<Option<Progress>> {
-        let (service, id) = (&self.service, *self.place);
+        let (service, id) = (&self.service, self.place.session);
         if let Some((seen, at)) = &self.seen {
             if seen.view.session.state.status() != Status::Pending {
                 return Ok(None);
@@ -162,6 +189,10 @@ impl Watch {
             let mut signal = pin!(changes.notified());
             signal.as_mut().enable();
             // Read after the place was taken, so that no change falls between the two.
+            if let Some(owner) = &self.owner {
+                let owner = service.by_now(owner).await?;
+                service.known(&owner, SessionRef::Id(id)).await?;
+            }
             let now = service.progress(id).await?;
             if self.seen.as_ref().is_none_or(|(seen, _)| *seen != now) {
                 self.seen = Some((now.clone(), Instant::now()));

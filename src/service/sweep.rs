@@ -84,6 +84,7 @@ impl Service {
                 break;
             }
         }
+        while self.requests.forget_requests(BATCH).await? == BATCH {}
         Ok(swept)
     }
 

@@ -12,6 +12,7 @@ mod inventory;
 mod listing;
 mod quota;
 mod readers;
+mod requests;
 mod rows;
 mod schema;
 mod sessions;

@@ -28,16 +28,16 @@ async fn an_unknown_argument_is_refused_by_name() {
     let askfile = Askfile::start().await;
     #[rustfmt::skip]
     let table = [
-        ("upload_create",  json!({ "promt": "x" }),       "no argument `promt`; did you mean `prompt`?"),
-        ("upload_create",  json!({ "size": 7 }),          "no argument `size`; there are "),
-        ("upload_create",  json!({ "token": "x" }),       "no argument `token`"),
+        ("upload_create",  json!({ "promt": "x" }),       "promt: there is no such argument; did you mean `prompt`?"),
+        ("upload_create",  json!({ "size": 7 }),          "size: there is no such argument; there are "),
+        ("upload_create",  json!({ "token": "x" }),       "token: there is no such argument"),
         ("upload_create",  json!({ "metadata": { "nam": "x" } }), "metadata.nam: unknown field `nam`"),
-        ("upload_status",  json!({ "wait_second": 5 }),   "no argument `wait_second`; did you mean `wait_seconds`?"),
-        ("upload_request", json!({ "wait": true }),       "no argument `wait`"),
-        ("upload_request", json!({ "expires": 900 }),     "no argument `expires`; did you mean `expires_in_seconds`?"),
-        ("upload_cancel",  json!({ "upload-id": "x" }),   "no argument `upload-id`; did you mean `upload_id`?"),
-        ("attach_media",   json!({ "target": "post" }),   "no argument `target`"),
-        ("attach_media",   json!({ "upload_token": "x", "UPLOAD_ID": "x" }), "no argument `UPLOAD_ID`"),
+        ("upload_status",  json!({ "wait_second": 5 }),   "wait_second: there is no such argument; did you mean `wait_seconds`?"),
+        ("upload_request", json!({ "wait": true }),       "wait: there is no such argument"),
+        ("upload_request", json!({ "expires": 900 }),     "expires: there is no such argument; did you mean `expires_in_seconds`?"),
+        ("upload_cancel",  json!({ "upload-id": "x" }),   "upload-id: there is no such argument; did you mean `upload_id`?"),
+        ("attach_media",   json!({ "target": "post" }),   "target: there is no such argument"),
+        ("attach_media",   json!({ "upload_token": "x", "UPLOAD_ID": "x" }), "UPLOAD_ID: there is no such argument"),
     ];
     for (tool, arguments, says) in table {
         let message = refusal(&askfile.call(tool, arguments).await, says);

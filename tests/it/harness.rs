@@ -3,7 +3,10 @@
 
 pub mod agent;
 pub mod body;
+pub mod events;
+pub mod everybody;
 pub mod keys;
+pub mod rest;
 pub mod web;
 
 use std::{
@@ -183,6 +186,12 @@ impl Askfile {
         let db = rusqlite::Connection::open(self.folder.path().join("askfile.db")).unwrap();
         db.pragma_update(None, "foreign_keys", "off").unwrap();
         db.execute(statement, [value]).unwrap();
+    }
+
+    /// The one number that a query finds.
+    pub fn count(&self, query: &str) -> i64 {
+        let db = rusqlite::Connection::open(self.folder.path().join("askfile.db")).unwrap();
+        db.query_row(query, [], |row| row.get(0)).unwrap()
     }
 
     /// What each workspace uses is what there is.

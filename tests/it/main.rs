@@ -26,6 +26,7 @@ mod media;
 mod pages;
 mod quota;
 mod rate;
+mod rest;
 mod sessions;
 mod several;
 mod store;

@@ -11,19 +11,11 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Askfile, PNG,
+    Askfile,
+    everybody::{Keys, Things, things, unknown},
     keys::{ALL, message},
-    secs,
-    web::{Link, at, get, request},
+    web::{at, get, request},
 };
-
-/// What is there to be reached for.
-struct Things {
-    workspace: String,
-    link: Link,
-    media: String,
-    uri: String,
-}
 
 /// A tool, what it takes, and how it is called on things of somebody's.
 struct Tool {
@@ -87,7 +79,7 @@ enum Lock {
 }
 
 /// Every route, with a path of it that is signed by nobody.
-const ROUTES: [(&str, Method, &str, Lock); 19] = {
+const ROUTES: [(&str, Method, &str, Lock); 21] = {
     use Lock::{Key, None, Signature};
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -162,70 +154,12 @@ const ROUTES: [(&str, Method, &str, Lock); 19] = {
         ("/previews/{workspace}/{media}", GET, PREVIEW, Signature),
         ("/assets/{name}", GET, "/assets/page.css", None),
         ("/healthz", GET, "/healthz", None),
+        ("/openapi.json", GET, "/openapi.json", None),
+        ("/docs", GET, "/docs", None),
     ]
 };
 /// Beside those above: answers as `/healthz` does.
 const READY: &str = "/readyz";
-
-async fn things(askfile: &Askfile, key: &str, workspace: &str) -> Things {
-    let made = json!({ "workspace_id": workspace });
-    let stored = askfile.call_with(key, "upload_create", made.clone()).await;
-    let stored = askfile.put(&Link::of(&stored), PNG).await;
-    let link = Link::of(&askfile.call_with(key, "upload_create", made).await);
-    let media = stored["media_id"].as_str().unwrap().to_owned();
-    Things {
-        workspace: workspace.to_owned(),
-        uri: format!("askfile://{}/media/{media}", link.workspace_id),
-        media,
-        link,
-    }
-}
-
-/// The names of everything of somebody else that nobody has.
-fn unknown() -> Things {
-    let id = "11111111-2222-4333-8444-555555555555";
-    let link = json!({
-        "upload_url": format!("http://x/uploads/{id}?workspace_id={id}"), "token": id,
-        "upload_id": "upl_01M8380FXE820S658M8ND48WFJ", "workspace_id": id,
-    });
-    let media = "01890000-0000-7000-8000-000000000001";
-    Things {
-        workspace: "st-nono".into(),
-        link: Link::of(&link),
-        media: media.into(),
-        uri: format!("askfile://{id}/media/{media}"),
-    }
-}
-
-/// Everybody there is.
-struct Keys {
-    right: String,
-    stranger: String,
-    revoked: String,
-    ended: String,
-}
-
-impl Keys {
-    async fn make(askfile: &Askfile) -> Self {
-        askfile.workspace("st-one").await;
-        askfile.workspace("st-two").await;
-        let minute = Some(Duration::from_secs(60));
-        let keys = Self {
-            right: askfile.key("right", ALL, &["st-one"]).await,
-            stranger: askfile.key("stranger", ALL, &["st-two"]).await,
-            revoked: askfile.key("revoked", ALL, &["st-one"]).await,
-            ended: askfile.key_for("ended", ALL, &["st-one"], minute).await,
-        };
-        let operator = askfile.service.operator("a test");
-        askfile
-            .service
-            .revoke_key(&operator, "revoked")
-            .await
-            .unwrap();
-        askfile.clock.advance(secs(60));
-        keys
-    }
-}
 
 #[tokio::test]
 async fn every_tool_is_in_the_table() {
@@ -310,6 +244,7 @@ fn every_route_is_in_the_table() {
     let sources = [
         include_str!("../../src/http.rs"),
         include_str!("../../src/http/mcp.rs"),
+        include_str!("../../src/http/rest.rs"),
     ];
     let mut there = BTreeSet::new();
     for source in sources {

@@ -314,7 +314,7 @@ async fn an_agent_that_calls_too_often_is_told_how_long_to_wait() {
     assert_eq!(refused["error_kind"], "http_error");
     assert_eq!(
         refused["message"],
-        "Too many tool calls in a short time; wait 15 seconds."
+        "Too many calls in a short time; wait 15 seconds."
     );
     let uri = format!("askfile://{}/media/{}", link.workspace_id, link.token);
     let unread = askfile.agent("Claude").await.read(&uri).await.unwrap_err();

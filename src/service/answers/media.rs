@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{MediaAnswer, rfc3339};
 use crate::{
     domain::media::{Media, object_key, resource_uri},
-    service::media::Listed,
+    service::media::{Listed, Shown},
 };
 
 /// One stored file, with all that is known of it.
@@ -71,6 +71,52 @@ impl From<Listed> for ListAnswer {
             ok: true,
             items: listed.media.iter().map(FileAnswer::from).collect(),
             next_cursor: listed.next_cursor,
+        }
+    }
+}
+
+/// A file, and links to it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct GetAnswer {
+    /// Always true: the call did what it was asked to.
+    ok: bool,
+    #[serde(flatten)]
+    file: FileAnswer,
+    /// Where the bytes can be fetched, by whoever has this address.
+    download_url: String,
+    /// When the addresses stop working.
+    download_expires_at: String,
+    /// Of a picture: a small copy, to show to a person. It is taken as a file nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preview_url: Option<String>,
+}
+
+impl From<Shown> for GetAnswer {
+    fn from(shown: Shown) -> Self {
+        Self {
+            ok: true,
+            file: FileAnswer::from(&shown.media),
+            download_url: shown.download_url,
+            download_expires_at: rfc3339(shown.expires_at),
+            preview_url: shown.preview_url,
+        }
+    }
+}
+
+/// A file that was deleted.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct DeleteAnswer {
+    /// Always true: the call did what it was asked to.
+    ok: bool,
+    /// The file that is gone.
+    media_id: String,
+}
+
+impl From<Media> for DeleteAnswer {
+    fn from(media: Media) -> Self {
+        Self {
+            ok: true,
+            media_id: media.id.to_string(),
         }
     }
 }

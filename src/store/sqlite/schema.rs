@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0006_quota.sql"),
     include_str!("0007_direct.sql"),
     include_str!("0008_audit.sql"),
+    include_str!("0009_requests.sql"),
 ];
 
 /// The newest version.

@@ -1,0 +1,149 @@
+//! What callers give in JSON, to tools and to routes: read so that a mistake in it is a sentence that
+//! names what is wrong.
+
+mod link;
+mod media;
+
+use std::any::Any;
+
+use rmcp::{handler::server::tool::schema_for_input, model::JsonObject};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub(crate) use self::{
+    link::LinkArguments,
+    media::{LabelPairs, Labels, ListArguments},
+};
+use crate::error::{Error, Result};
+
+/// Arguments, still to be read.
+#[derive(Debug)]
+pub(crate) struct Arguments(JsonObject);
+
+impl Arguments {
+    pub(crate) fn new(mut arguments: JsonObject) -> Self {
+        // What some send for an argument that is left out.
+        arguments.retain(|_, value| !value.is_null());
+        arguments.values_mut().for_each(make_whole);
+        Self(arguments)
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] that names the argument.
+    pub(crate) fn read<T: DeserializeOwned + JsonSchema + Any>(self) -> Result<T> {
+        let names = names::<T>();
+        must_be_known(&self.0, &names)?;
+        read(self.0)
+    }
+
+    /// Reads those of `A` and those of `B`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] that names the argument.
+    pub(crate) fn read_both<A, B>(self) -> Result<(A, B)>
+    where
+        A: DeserializeOwned + JsonSchema + Any,
+        B: DeserializeOwned + JsonSchema + Any,
+    {
+        let (names_of_a, mut names) = (names::<A>(), names::<B>());
+        names.extend(names_of_a.iter().cloned());
+        must_be_known(&self.0, &names)?;
+        let (a, b) = self
+            .0
+            .into_iter()
+            .partition(|(name, _)| names_of_a.contains(name));
+        Ok((read(a)?, read(b)?))
+    }
+}
+
+/// What there is to be given, by name, each with its schema. It is remembered by type.
+pub(crate) fn properties<T: JsonSchema + Any>() -> JsonObject {
+    let schema = schema_for_input::<T>().expect("arguments are an object");
+    match schema.get("properties") {
+        Some(Value::Object(properties)) => properties.clone(),
+        _ => JsonObject::new(),
+    }
+}
+
+fn names<T: JsonSchema + Any>() -> Vec<String> {
+    properties::<T>()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// # Errors
+/// [`Error::InvalidArgument`] that names the first one that is not taken.
+fn must_be_known(arguments: &JsonObject, names: &[String]) -> Result<()> {
+    let Some(unknown) = arguments.keys().find(|name| !names.contains(name)) else {
+        return Ok(());
+    };
+    let shown: String = unknown.chars().take(64).collect();
+    let nearest = names
+        .iter()
+        .map(|name| (strsim::jaro_winkler(name, unknown), name))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let there_is = match (nearest, names) {
+        (Some((_, name)), _) => format!("did you mean `{name}`?"),
+        (None, []) => "nothing is taken here.".to_owned(),
+        (None, _) => format!("there are {}.", names.join(", ")),
+    };
+    Err(Error::InvalidArgument(format!(
+        "{shown}: there is no such argument; {there_is}"
+    )))
+}
+
+/// JSON knows no integers: 3.0 is one, whoever wrote it.
+fn make_whole(value: &mut Value) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole, not negative, and below 2^53"
+    )]
+    if let Some(number) = value.as_f64()
+        && value.is_f64()
+        && number.fract() == 0.0
+        && (0.0..9e15).contains(&number)
+    {
+        *value = Value::from(number as u64);
+    }
+}
+
+fn read<T: DeserializeOwned>(arguments: JsonObject) -> Result<T> {
+    serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
+        let (path, why) = (
+            error.path().to_string(),
+            plainly(&error.inner().to_string()),
+        );
+        let within = if path == "." { "" } else { path.as_str() };
+        if let Some(name) = missing(&why) {
+            let dot = if within.is_empty() { "" } else { "." };
+            return Error::InvalidArgument(format!("{within}{dot}{name}: this must be given."));
+        }
+        Error::InvalidArgument(if within.is_empty() {
+            format!("{why}.")
+        } else {
+            format!("{within}: {why}.")
+        })
+    })
+}
+
+/// The name of what is not there, in a deserialiser's message.
+fn missing(why: &str) -> Option<&str> {
+    why.strip_prefix("missing field `")?.strip_suffix('`')
+}
+
+/// A deserialiser's message without the names of Rust's types.
+fn plainly(why: &str) -> String {
+    why.replace("expected u32", "expected a whole number")
+        .replace("expected u64", "expected a whole number")
+        .replace("expected f64", "expected a number")
+        .replace("expected a sequence", "expected a list")
+        .replace("invalid type: map", "invalid type: object")
+        .replace("expected a map", "expected an object")
+        .replace("expected struct MetadataArguments", "expected an object")
+}

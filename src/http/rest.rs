@@ -1,0 +1,62 @@
+//! The programs' side: everything below `/v1`, and the document that describes it.
+
+mod docs;
+mod extract;
+mod failure;
+mod keys;
+mod links;
+mod media;
+mod openapi;
+mod repeat;
+mod workspaces;
+
+use aide::axum::ApiRouter;
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+
+pub(super) use self::failure::as_problem;
+use crate::{domain::caller::Caller, service::Service};
+
+/// Every route, each with what it takes and answers.
+fn described() -> ApiRouter<Service> {
+    ApiRouter::new()
+        .merge(links::routes())
+        .merge(media::routes())
+        .merge(workspaces::routes())
+        .merge(keys::routes())
+}
+
+/// The routes that act on a caller's authority.
+pub(super) fn routes(service: &Service) -> Router<Service> {
+    let routes: Router<Service> = described().into();
+    // What they say of themselves is asked for seldom, and made anew then.
+    aide::generate::reset_context();
+    routes
+        .layer(middleware::from_fn_with_state(
+            service.clone(),
+            repeat::once,
+        ))
+        .layer(middleware::from_fn_with_state(service.clone(), charge))
+}
+
+/// What describes them, for everybody.
+pub(super) fn documents() -> Router<Service> {
+    Router::new()
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(openapi::page))
+}
+
+/// Says who calls, also where nobody was asked, and counts the call.
+async fn charge(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+    let extensions = request.extensions_mut();
+    let caller = extensions.get_or_insert_with(|| service.open_caller(None));
+    match service.charge_call(caller) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}

@@ -1,0 +1,198 @@
+//! What a request of `/v1` carries. A mistake in it is answered with where it is.
+
+use std::any::Any;
+
+use aide::{
+    OperationInput,
+    generate::GenContext,
+    openapi::Operation,
+    operation::{ParamLocation, add_parameters, parameters_from_schema},
+};
+use axum::{
+    Json,
+    extract::{FromRequest, FromRequestParts, Path, Request},
+    http::{header, request::Parts},
+};
+use rmcp::model::JsonObject;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Caller;
+use crate::{
+    arguments::{Arguments, properties},
+    error::{Error, Result},
+    http::body::whole,
+    service::Service,
+};
+
+/// Largest body in JSON, in bytes.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// Who calls.
+pub(in crate::http) struct Who(pub Caller);
+
+impl FromRequestParts<Service> for Who {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        caller
+            .map(Self)
+            .ok_or(Error::Unauthenticated("This askfile wants a key."))
+    }
+}
+
+impl OperationInput for Who {}
+
+/// What the path names.
+pub(in crate::http) struct Named<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Service> for Named<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self> {
+        let path = Path::<T>::from_request_parts(parts, service).await;
+        // What is no text names nothing.
+        path.map(|Path(named)| Self(named))
+            .map_err(|_| Error::NotFound)
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Named<T> {
+    fn operation_input(context: &mut GenContext, operation: &mut Operation) {
+        Path::<T>::operation_input(context, operation);
+    }
+}
+
+/// A body in JSON.
+pub(in crate::http) struct Body<T>(pub T);
+
+impl<T: DeserializeOwned + JsonSchema + Any> FromRequest<Service> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &Service) -> Result<Self> {
+        object(request).await?.read().map(Self)
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Body<T> {
+    fn operation_input(context: &mut GenContext, operation: &mut Operation) {
+        Json::<T>::operation_input(context, operation);
+    }
+}
+
+/// The object that a body holds.
+///
+/// # Errors
+/// [`Error::InvalidArgument`], [`Error::MalformedBody`].
+pub(in crate::http) async fn object(request: Request) -> Result<Arguments> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(invalid("Send JSON, with Content-Type: application/json."));
+    }
+    let body = whole(request.into_body(), MOST_BYTES).await;
+    let body = body.map_err(|why| Error::MalformedBody(why.into()))?;
+    match serde_json::from_slice(&body) {
+        Ok(Value::Object(object)) => Ok(Arguments::new(object)),
+        Ok(_) => Err(invalid("The body is to be an object.")),
+        Err(error) => Err(Error::MalformedBody(format!(
+            "The body is no JSON: {error}."
+        ))),
+    }
+}
+
+/// What stands behind the `?`.
+pub(in crate::http) struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + JsonSchema + Any> FromRequestParts<Service> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self> {
+        let given = given(parts, &properties::<T>())?;
+        given.read().map(Self)
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Query<T> {
+    fn operation_input(context: &mut GenContext, operation: &mut Operation) {
+        let schema = context.schema.subschema_for::<T>();
+        let parameters = parameters_from_schema(context, schema, ParamLocation::Query);
+        add_parameters(context, operation, parameters);
+    }
+}
+
+/// What stands behind the `?`, of two kinds.
+pub(in crate::http) struct Queries<A, B>(pub A, pub B);
+
+impl<A, B> FromRequestParts<Service> for Queries<A, B>
+where
+    A: DeserializeOwned + JsonSchema + Any,
+    B: DeserializeOwned + JsonSchema + Any,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self> {
+        let mut known = properties::<A>();
+        known.extend(properties::<B>());
+        let (a, b) = given(parts, &known)?.read_both()?;
+        Ok(Self(a, b))
+    }
+}
+
+impl<A: JsonSchema, B: JsonSchema> OperationInput for Queries<A, B> {
+    fn operation_input(context: &mut GenContext, operation: &mut Operation) {
+        Query::<A>::operation_input(context, operation);
+        Query::<B>::operation_input(context, operation);
+    }
+}
+
+/// A query as the JSON that it stands for, by the schemas of what is known.
+fn given(parts: &Parts, known: &JsonObject) -> Result<Arguments> {
+    let query = parts.uri.query().unwrap_or_default();
+    let pairs: Vec<(String, String)> =
+        serde_urlencoded::from_str(query).map_err(|_| invalid("The query cannot be read."))?;
+    let mut object = JsonObject::new();
+    for (name, text) in pairs {
+        let schema = known.get(&name).unwrap_or(&Value::Null);
+        if is_of(schema, "array") {
+            let list = object
+                .entry(name)
+                .or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(list) = list {
+                list.push(text.into());
+            }
+        } else if object.contains_key(&name) {
+            return Err(invalid(&format!("{name}: give it once.")));
+        } else {
+            object.insert(name, value(schema, text));
+        }
+    }
+    Ok(Arguments::new(object))
+}
+
+/// What cannot be read as it should stays text, and the message about it says so.
+fn value(schema: &Value, text: String) -> Value {
+    let is_typed = ["integer", "number", "boolean"]
+        .iter()
+        .any(|kind| is_of(schema, kind));
+    if is_typed {
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    } else {
+        Value::String(text)
+    }
+}
+
+fn is_of(schema: &Value, kind: &str) -> bool {
+    match &schema["type"] {
+        Value::String(only) => only == kind,
+        Value::Array(kinds) => kinds.iter().any(|one| one == kind),
+        _ => false,
+    }
+}
+
+fn invalid(why: &str) -> Error {
+    Error::InvalidArgument(why.to_owned())
+}

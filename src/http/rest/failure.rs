@@ -1,0 +1,169 @@
+//! Failures as programs read them: what is wrong with a request as `{"detail": […]}`, everything else
+//! as a problem (RFC 9457).
+
+use aide::{
+    OperationOutput,
+    generate::GenContext,
+    openapi::{Operation, Response as Described, StatusCode as Status},
+};
+use axum::{
+    Json,
+    extract::Request,
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    error::{Error, ErrorKind},
+    http::failure::Failed,
+};
+
+/// What a failure is, where it is not a mistake in the request (RFC 9457).
+#[derive(Debug, Serialize, JsonSchema)]
+struct Problem {
+    /// Always `about:blank`: the code says more.
+    r#type: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status.
+    status: u16,
+    /// What happened, for a person.
+    detail: String,
+    /// Which failure it is, for programs.
+    code: &'static str,
+    /// Which of seven kinds it is.
+    error_kind: ErrorKind,
+    /// What to do next.
+    hint: &'static str,
+}
+
+/// What is wrong with a request.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Mistakes {
+    /// Each mistake; there is one at least.
+    detail: Vec<Mistake>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Mistake {
+    /// Where it is: `body` or `query`, and the names that lead there.
+    loc: Vec<Step>,
+    /// What it is, for a person.
+    msg: String,
+    /// Its code in small letters, such as `invalid_argument` or `size_exceeded`.
+    r#type: String,
+}
+
+/// A name, or a place in a list.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Step {
+    Name(String),
+    Place(usize),
+}
+
+/// The layer over everything: below `/v1`, failures have this form, wherever they come from.
+pub(in crate::http) async fn as_problem(request: Request, next: Next) -> Response {
+    let is_ours = request.uri().path().starts_with("/v1/");
+    let is_read = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::DELETE
+    );
+    let mut response = next.run(request).await;
+    let failed = response.extensions_mut().remove::<Failed>();
+    match failed.filter(|_| is_ours) {
+        Some(Failed(error)) => told(&error, if is_read { "query" } else { "body" }, response),
+        None => response,
+    }
+}
+
+/// The same answer with another body.
+fn told(error: &Error, place: &str, response: Response) -> Response {
+    let (status, row) = (response.status(), error.row());
+    let (mut parts, _) = response.into_parts();
+    let told = if status == StatusCode::UNPROCESSABLE_ENTITY {
+        let mistake = Mistake {
+            loc: way(place, error),
+            msg: error.to_string(),
+            r#type: row.code.to_ascii_lowercase(),
+        };
+        Json(Mistakes {
+            detail: vec![mistake],
+        })
+        .into_response()
+    } else {
+        let problem = Problem {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: error.to_string(),
+            code: row.code,
+            error_kind: row.kind,
+            hint: row.hint,
+        };
+        let kind = HeaderValue::from_static("application/problem+json");
+        ([(header::CONTENT_TYPE, kind)], Json(problem)).into_response()
+    };
+    let (told, body) = told.into_parts();
+    for of_the_body in [header::CONTENT_LENGTH, header::CONTENT_SECURITY_POLICY] {
+        parts.headers.remove(of_the_body);
+    }
+    parts.headers.extend(told.headers);
+    Response::from_parts(parts, body)
+}
+
+/// The way to what is wrong: `metadata.labels.x: …` in a body is `["body", "metadata", "labels", "x"]`.
+fn way(place: &str, error: &Error) -> Vec<Step> {
+    let mut way = vec![Step::Name(place.to_owned())];
+    let named = error.argument().unwrap_or_default();
+    let steps = named.split(['.', '[', ']']).filter(|step| !step.is_empty());
+    way.extend(steps.map(|step| match step.parse() {
+        Ok(place) => Step::Place(place),
+        Err(_) => Step::Name(step.to_owned()),
+    }));
+    way
+}
+
+impl OperationOutput for Error {
+    type Inner = Self;
+
+    fn inferred_responses(
+        context: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<Status>, Described)> {
+        const PROBLEMS: [(u16, &str); 8] = [
+            (401, "The key is missing, wrong, ended or revoked."),
+            (403, "The caller may not do this."),
+            (404, "It does not exist, or is not the caller's."),
+            (409, "Something stands in the way; the code says what."),
+            (
+                429,
+                "Too many calls, or a quota is used up; `Retry-After` says when to come again.",
+            ),
+            (500, "Something went wrong in askfile."),
+            (
+                503,
+                "Something that askfile depends on cannot be reached, or it is busy.",
+            ),
+            (507, "The disk is nearly full."),
+        ];
+        let mistakes = Json::<Mistakes>::operation_response(context, operation);
+        let mistakes = mistakes.map(|mut response| {
+            response.description = "What the request carries is not as it should be.".into();
+            (Some(Status::Code(422)), response)
+        });
+        let problems = PROBLEMS.into_iter().filter_map(|(status, why)| {
+            let mut response = Json::<Problem>::operation_response(context, operation)?;
+            let json = response.content.shift_remove("application/json")?;
+            response
+                .content
+                .insert("application/problem+json".into(), json);
+            response.description = why.into();
+            Some((Some(Status::Code(status)), response))
+        });
+        problems.chain(mistakes).collect()
+    }
+}

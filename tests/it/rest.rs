@@ -1,0 +1,9 @@
+//! What programs do over `/v1`.
+
+mod access;
+mod document;
+mod failures;
+mod links;
+mod matrix;
+mod media;
+mod repeat;
