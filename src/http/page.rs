@@ -9,7 +9,7 @@ use axum::{
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use minijinja::{Environment, UndefinedBehavior, Value, context, value::Serde};
+use minijinja::{Environment, HtmlEscape, UndefinedBehavior, Value, context, value::Serde};
 use serde::Serialize;
 
 use crate::{
@@ -317,6 +317,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.add_filter("one_line", |text: &str| one_line(text));
+    templates.add_filter("marked", |text: &str| Value::from_safe_string(marked(text)));
     templates.add_filter("words", |text: Option<&str>| text.map(words));
     for (name, source) in [
         ("layout.html", include_str!("../../web/layout.html")),
@@ -341,6 +342,20 @@ pub(super) fn render(name: &str, data: &Value) -> String {
 /// A name or a sentence from outside.
 fn one_line(text: &str) -> String {
     harmless_text(text).replace('\n', " ")
+}
+
+/// A sentence of ours, with what stands between backticks as code.
+fn marked(text: &str) -> String {
+    let mut html = String::new();
+    for (n, part) in text.split('`').enumerate() {
+        let part = HtmlEscape(part);
+        html += &if n % 2 == 1 {
+            format!("<code>{part}</code>")
+        } else {
+            part.to_string()
+        };
+    }
+    html
 }
 
 /// Somebody's words, with their lines. A crowd of empty ones would push the form out of sight.

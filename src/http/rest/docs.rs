@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::http::page::render;
 
+/// In which order groups of operations are shown.
+const ORDER: [&str; 4] = ["links", "media", "workspaces", "keys"];
 /// How deep the parts of parts are shown.
 const DEPTH: usize = 4;
 
@@ -60,6 +62,8 @@ pub(super) fn html(document: &Value) -> String {
             }
         }
     }
+    let place = |group: &Group<'_>| ORDER.iter().position(|name| *name == group.name);
+    groups.sort_by_key(place);
     let info = &document["info"];
     let introduction: Vec<&str> = text(&info["description"]).split("\n\n").collect();
     render(
@@ -195,7 +199,15 @@ fn kind(document: &Value, schema: &Value) -> String {
         Value::Array(all) => all.iter().map(text).find(|kind| *kind != "null"),
         one => one.as_str(),
     };
-    kinds.unwrap_or("any").to_owned()
+    let kind = kinds.unwrap_or("any");
+    match (schema["minimum"].as_f64(), schema["maximum"].as_f64()) {
+        (Some(least), Some(most)) => format!("{kind}, {least} to {most}"),
+        (None, Some(most)) => format!("{kind}, at most {most}"),
+        _ => match schema["maxLength"].as_u64() {
+            Some(most) => format!("{kind}, at most {most} characters"),
+            None => kind.to_owned(),
+        },
+    }
 }
 
 fn text(value: &Value) -> &str {

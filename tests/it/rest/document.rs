@@ -107,6 +107,8 @@ async fn the_page_names_every_operation_and_loads_nothing_from_elsewhere() {
     let html = page.html().replace("&#x2f;", "/");
     let document = document(&askfile).await;
     for (path, _, operation) in operations(&document) {
+        let group = operation["tags"][0].as_str().unwrap();
+        assert!(html.contains(&format!("<h2>{group}</h2>")), "{group}");
         let id = operation["operationId"].as_str().unwrap();
         assert!(html.contains(&format!("<section id=\"{id}\">")), "{id}");
         assert!(html.contains(&format!("<code>{path}</code>")), "{path}");
