@@ -4,11 +4,14 @@
 mod link;
 mod media;
 
-use std::any::Any;
+use std::{any::Any, fmt, marker::PhantomData};
 
 use rmcp::{handler::server::tool::schema_for_input, model::JsonObject};
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::Value;
 
 pub(crate) use self::{
@@ -132,6 +135,33 @@ fn read<T: DeserializeOwned>(arguments: JsonObject) -> Result<T> {
     })
 }
 
+/// For a part that is an object: what serde derives takes a list too, of its values in their order.
+pub(crate) fn object<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+    }
+
+    deserializer.deserialize_any(Object(PhantomData))
+}
+
 /// The name of what is not there, in a deserialiser's message.
 fn missing(why: &str) -> Option<&str> {
     why.strip_prefix("missing field `")?.strip_suffix('`')
@@ -145,5 +175,4 @@ fn plainly(why: &str) -> String {
         .replace("expected a sequence", "expected a list")
         .replace("invalid type: map", "invalid type: object")
         .replace("expected a map", "expected an object")
-        .replace("expected struct MetadataArguments", "expected an object")
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::object;
 use crate::{
     domain::{session::Metadata, transfer::Transfer},
     service::CreateRequest,
@@ -37,6 +38,7 @@ pub(crate) struct LinkArguments {
     #[schemars(range(min = 60, max = 86_400))]
     expires_in_seconds: Option<u64>,
     /// To find the upload by, later.
+    #[serde(deserialize_with = "object")]
     metadata: Option<MetadataArguments>,
 }
 

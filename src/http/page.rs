@@ -346,16 +346,12 @@ fn one_line(text: &str) -> String {
 
 /// A sentence of ours, with what stands between backticks as code.
 fn marked(text: &str) -> String {
-    let mut html = String::new();
-    for (n, part) in text.split('`').enumerate() {
-        let part = HtmlEscape(part);
-        html += &if n % 2 == 1 {
-            format!("<code>{part}</code>")
-        } else {
-            part.to_string()
-        };
-    }
-    html
+    let parts = text.split('`').map(|part| HtmlEscape(part).to_string());
+    let parts = parts.enumerate().map(|(n, part)| match n % 2 {
+        0 => part,
+        _ => format!("<code>{part}</code>"),
+    });
+    parts.collect()
 }
 
 /// Somebody's words, with their lines. A crowd of empty ones would push the form out of sight.

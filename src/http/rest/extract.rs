@@ -178,10 +178,9 @@ fn value(schema: &Value, text: String) -> Value {
     let is_typed = ["integer", "number", "boolean"]
         .iter()
         .any(|kind| is_of(schema, kind));
-    if is_typed {
-        serde_json::from_str(&text).unwrap_or(Value::String(text))
-    } else {
-        Value::String(text)
+    match serde_json::from_str(&text) {
+        Ok(value @ (Value::Number(_) | Value::Bool(_))) if is_typed => value,
+        _ => Value::String(text),
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     repeat::TellOnce,
 };
 use crate::{
+    arguments::object,
     domain::capability::{Capabilities, Capability},
     error::{Error, Result},
     service::{
@@ -76,11 +77,11 @@ struct CreateBody {
     #[schemars(length(min = 1, max = 200))]
     name: String,
     /// The person whose agents use it; leave it out for a program.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     person: Option<PersonBody>,
     /// Where it may be used, by UUIDs or aliases. Leave it out for your own.
     #[serde(default)]
-    workspaces: Vec<String>,
+    workspaces: Option<Vec<String>>,
     /// What it may do there: all that agents need, if not said.
     #[serde(default)]
     capabilities: Option<Vec<Capability>>,
@@ -118,7 +119,7 @@ async fn create(
     let request = KeyRequest {
         name: asked.name,
         person: asked.person.map(|person| (person.name, person.email)),
-        workspaces: asked.workspaces,
+        workspaces: asked.workspaces.unwrap_or_default(),
         capabilities: capabilities.unwrap_or(Capabilities::AGENT),
         expires_in: asked.expires_in_seconds.map(life).transpose()?,
     };
@@ -145,9 +146,9 @@ struct ChangeBody {
     /// What it may do from now on, and nothing else.
     capabilities: Option<Vec<Capability>>,
     /// What it may do besides.
-    allow: Vec<Capability>,
+    allow: Option<Vec<Capability>>,
     /// What it may do no more.
-    deny: Vec<Capability>,
+    deny: Option<Vec<Capability>>,
 }
 
 fn describe_change(operation: TransformOperation<'_>) -> TransformOperation<'_> {
@@ -171,8 +172,8 @@ async fn change(
     } = asked;
     let change = |before| {
         let base = capabilities.map_or(before, Capabilities::from_iter);
-        let more = allow.into_iter().fold(base, Capabilities::with);
-        deny.into_iter().fold(more, Capabilities::without)
+        let more = allow.into_iter().flatten().fold(base, Capabilities::with);
+        deny.into_iter().flatten().fold(more, Capabilities::without)
     };
     let key = service.allow_key(&caller, &which.key_id, change).await?;
     Ok(Json(KeyAnswer::new(&key, service.now())))

@@ -84,7 +84,7 @@ struct ShowQuery {
     /// Answer as soon as the status is no longer `pending`, or after so many seconds. It is cut to what
     /// the server allows.
     #[schemars(range(min = 0.0, max = 3_600.0))]
-    wait: f64,
+    wait: Option<f64>,
 }
 
 /// How a link stands, as it is told while it happens.
@@ -120,6 +120,7 @@ async fn show(
     Query(ShowQuery { wait }): Query<ShowQuery>,
     headers: HeaderMap,
 ) -> Result<Response> {
+    let wait = wait.unwrap_or(0.0);
     if !(0.0..=3_600.0).contains(&wait) {
         return Err(Error::InvalidArgument(
             "wait: between 0 and 3,600 seconds.".into(),

@@ -111,7 +111,7 @@ async fn redeem(
 #[serde(deny_unknown_fields, default)]
 struct DeleteQuery {
     /// Delete it although it is attached, and its attachments with it.
-    force: bool,
+    force: Option<bool>,
 }
 
 fn describe_delete(operation: TransformOperation<'_>) -> TransformOperation<'_> {
@@ -129,6 +129,8 @@ async fn delete(
     Query(DeleteQuery { force }): Query<DeleteQuery>,
 ) -> Result<Json<DeleteAnswer>> {
     let which = MediaRef::named(&file.media_id);
-    let deleted = service.delete_media(&caller, which, force).await?;
+    let deleted = service
+        .delete_media(&caller, which, force.unwrap_or(false))
+        .await?;
     Ok(Json(deleted.into()))
 }

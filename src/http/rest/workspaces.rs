@@ -13,6 +13,7 @@ use super::{
     openapi::{Created, Items},
 };
 use crate::{
+    arguments::object,
     domain::quota::{OwnLimit, QuotaChange},
     error::Result,
     service::{
@@ -114,6 +115,7 @@ struct ChangeBody {
     /// true: closes its links and lets no key in any more; its files stay. false: takes it up again.
     archived: Option<bool>,
     /// Quotas of its own.
+    #[serde(deserialize_with = "object")]
     quota: Option<QuotaBody>,
 }
 

@@ -22,6 +22,7 @@ async fn a_mistake_is_answered_with_where_it_is() {
         (json!({ "allowed_mime_types": ["image/*", 7] }),  json!(["body", "allowed_mime_types", 1])),
         (json!({ "metadata": { "labels": { "a": 1 } } }),  json!(["body", "metadata", "labels", "a"])),
         (json!({ "metadata": { "nam": "x" } }),            json!(["body", "metadata", "nam"])),
+        (json!({ "metadata": ["a", "b"] }),                json!(["body", "metadata"])),
         (json!([]),                                        json!(["body"])),
     ];
     for (body, place) in table {
@@ -67,6 +68,7 @@ async fn a_query_is_read_strictly() {
     for (query, at) in [
         ("limit=many", "limit"),
         ("limit=1&limit=2", "limit"),
+        ("limit=null", "limit"),
         ("lmit=1", "lmit"),
         ("kind=picture", "kind"),
     ] {
