@@ -27,9 +27,11 @@ pub struct FileAnswer {
     purpose: String,
     /// Labels of its upload.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(default)]
     labels: BTreeMap<String, String>,
     /// Its handles, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(default)]
     handles: BTreeMap<String, String>,
     /// Names the file too, wherever `media_id` does.
     upload_key: String,
