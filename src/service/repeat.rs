@@ -18,7 +18,7 @@ impl Service {
     /// Takes a key that the caller gave its request.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for what is no key; [`Error::InUse`] while the same is answered.
+    /// [`Error::InvalidArgument`] for what is no key; [`Error::Conflict`] while the same is answered.
     pub async fn begin_request(&self, caller: &Caller, key: &str) -> Result<(RequestKey, Begun)> {
         let is_plain = key.bytes().all(|b| b.is_ascii_graphic());
         if !(1..=MOST_KEY).contains(&key.len()) || !is_plain {
@@ -31,7 +31,11 @@ impl Service {
             key: key.to_owned(),
         };
         match self.requests.begin(key.clone(), LEASE).await? {
-            Begun::Running => Err(Error::InUse { retry_after: 2 }),
+            Begun::Running => Err(Error::Conflict(
+                "A request with this Idempotency-Key is still being answered: try again in a few \
+                 seconds."
+                    .into(),
+            )),
             begun => Ok((key, begun)),
         }
     }

@@ -102,7 +102,11 @@ fn told(error: &Error, place: &str, response: Response) -> Response {
             detail: error.to_string(),
             code: row.code,
             error_kind: row.kind,
-            hint: row.hint,
+            hint: match error {
+                // The table speaks of links to agents.
+                Error::NotFound => "Check the address and the ids in it, and whose key this is.",
+                _ => row.hint,
+            },
         };
         let kind = HeaderValue::from_static("application/problem+json");
         ([(header::CONTENT_TYPE, kind)], Json(problem)).into_response()
