@@ -28,7 +28,7 @@ pub mod workspaces;
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     attach::{AttachRequest, What},
@@ -87,6 +87,8 @@ pub struct Parts {
     bodies: Semaphore,
     decoders: Decoders,
     closing: CancellationToken,
+    /// Whoever posts webhooks.
+    telling: TaskTracker,
     /// The installation itself, as a principal.
     system: Arc<Principal>,
     /// The workspace of callers without a key.
@@ -156,6 +158,7 @@ impl Service {
             bodies: Semaphore::new(settings.max_concurrent_uploads),
             decoders: Decoders::new(),
             closing: CancellationToken::new(),
+            telling: TaskTracker::new(),
             receipt_keys: keys.derive("askfile-receipt-v1"),
             handle_keys: keys.derive("askfile-handle-v1"),
             download_keys: keys.derive("askfile-download-v1"),

@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
@@ -67,7 +70,8 @@ impl FromStr for Secret {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        let bytes = text.strip_prefix(PREFIX).map(|text| STANDARD.decode(text));
+        let bytes = text.strip_prefix(PREFIX);
+        let bytes = bytes.map(|text| STANDARD_NO_PAD.decode(text.trim_end_matches('=')));
         match bytes {
             Some(Ok(bytes)) if (24..=64).contains(&bytes.len()) => Ok(Self(bytes)),
             _ => Err("is not `whsec_` and 24 to 64 bytes in base64"),

@@ -40,6 +40,7 @@ impl Service {
         if endpoints.is_empty() {
             return;
         }
+        let _telling = self.telling.token();
         let sender = match Sender::new() {
             Ok(sender) => sender,
             Err(error) => return Error::internal(error).log(),
@@ -49,6 +50,12 @@ impl Service {
             self.keep_endpoint_told(endpoint, sender.clone())
         });
         join_all(each).await;
+    }
+
+    /// Waits, after [`Self::close`], until it is remembered what came of the webhooks on their way.
+    pub(crate) async fn webhooks_arrived(&self) {
+        self.telling.close();
+        self.telling.wait().await;
     }
 
     async fn keep_endpoint_told(&self, endpoint: Arc<Endpoint>, sender: Sender) {

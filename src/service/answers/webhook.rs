@@ -4,11 +4,7 @@ use serde::Serialize;
 
 use super::{ExpiredBecause, FileAnswer, ResultAnswer, expired_because, result, rfc3339};
 use crate::{
-    domain::{
-        attachment::Target,
-        audit::Action,
-        session::Metadata,
-    },
+    domain::{attachment::Target, audit::Action, session::Metadata},
     store::{SessionView, webhooks::Happened},
 };
 
