@@ -230,7 +230,7 @@ mod tests {
         webhooks
     }
 
-    fn one(webhooks: Webhooks) -> Endpoint {
+    fn one(webhooks: &Webhooks) -> Endpoint {
         assert!(webhooks.problems.is_empty(), "{:?}", webhooks.problems);
         let [endpoint] = &webhooks.all[..] else {
             panic!("{:?}", webhooks.all);
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn an_endpoint_needs_an_address_and_a_secret_and_is_told_everything() {
         let toml = format!("[webhook.shop]\nurl = 'http://10.0.0.1/'\nsecrets = '{SECRET}'");
-        let shop = one(read(&toml, &[]));
+        let shop = one(&read(&toml, &[]));
         assert_eq!(
             (shop.name.as_str(), shop.url.as_str()),
             ("shop", "http://10.0.0.1/")
@@ -256,7 +256,7 @@ mod tests {
             "[webhook.shop]\nurl = 'https://example.com/a?b=c'\nsecrets = ['{SECRET}', '{SECRET}']\n\
              events = ['upload.completed', 'media.*']\nworkspaces = ['w-6ec']\ntimeout = '5s'"
         );
-        let shop = one(read(&toml, &[]));
+        let shop = one(&read(&toml, &[]));
         assert_eq!(shop.secrets.len(), 2);
         assert_eq!(
             shop.events,
@@ -276,7 +276,7 @@ mod tests {
         let toml = "[webhook.shop]\nurl = 'http://10.0.0.1/'\nsecrets = 'x'";
         let read = |toml, text| read(toml, &[("SHOP", text)]);
         let without = toml.replace("\nsecrets = 'x'", "");
-        assert_eq!(one(read(&without, SECRET)).secrets.len(), 1);
+        assert_eq!(one(&read(&without, SECRET)).secrets.len(), 1);
         let advice = "is not `whsec_` and 24 to 64 bytes in base64; \
                       `echo whsec_$(openssl rand -base64 32)` makes one";
         assert_eq!(
