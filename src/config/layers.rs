@@ -210,16 +210,16 @@ mod tests {
     fn an_unknown_variable_is_warned_about_with_the_nearest_one() {
         let environment = environment(&[
             ("ASKFILE_LINK_TLL", "5m"),
-            ("ASKFILE_QUOTA__LINKS", "none"),
             ("ASKFILE_PORT", "tcp://1.2.3.4:80"),
+            ("ASKFILE_QUOTA__LINKS", "none"),
             ("ASKFILE_KEY", "askfile_x"),
         ]);
         assert_eq!(
             environment.warnings,
             [
                 "ASKFILE_LINK_TLL is no setting and has no effect; did you mean `ASKFILE_LINK_TTL`?",
-                "ASKFILE_QUOTA__LINKS is no setting and has no effect; did you mean `ASKFILE_QUOTA_LINKS`?",
                 "ASKFILE_PORT is no setting and has no effect",
+                "ASKFILE_QUOTA__LINKS is no setting and has no effect; did you mean `ASKFILE_QUOTA_LINKS`?",
             ]
         );
         assert!(environment.problems.is_empty());
