@@ -176,8 +176,9 @@ impl Environment {
         let Some(setting) = TABLE.iter().find(|setting| setting.variable == name) else {
             let key = name.trim_start_matches("ASKFILE_").to_ascii_lowercase();
             let near = nearest(&key, TABLE.iter().map(|setting| setting.key));
-            let hint = near.map_or_else(String::new, |key| {
-                format!("; did you mean `ASKFILE_{}`?", key.to_ascii_uppercase())
+            let near = TABLE.iter().find(|setting| Some(setting.key) == near);
+            let hint = near.map_or_else(String::new, |setting| {
+                format!("; did you mean `{}`?", setting.variable)
             });
             self.warnings
                 .push(format!("{name} is no setting and has no effect{hint}"));
@@ -224,6 +225,7 @@ mod tests {
         let environment = environment(&[
             ("ASKFILE_LINK_TLL", "5m"),
             ("ASKFILE_PORT", "tcp://1.2.3.4:80"),
+            ("ASKFILE_QUOTA__LINKS", "none"),
             ("ASKFILE_KEY", "askfile_x"),
         ]);
         assert_eq!(
@@ -231,6 +233,7 @@ mod tests {
             [
                 "ASKFILE_LINK_TLL is no setting and has no effect; did you mean `ASKFILE_LINK_TTL`?",
                 "ASKFILE_PORT is no setting and has no effect",
+                "ASKFILE_QUOTA__LINKS is no setting and has no effect; did you mean `ASKFILE_QUOTA_LINKS`?",
             ]
         );
         assert!(environment.problems.is_empty());

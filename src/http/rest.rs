@@ -8,9 +8,9 @@ mod links;
 mod media;
 mod openapi;
 mod repeat;
+mod routes;
 mod workspaces;
 
-use aide::axum::ApiRouter;
 use axum::{
     Router,
     extract::{Request, State},
@@ -20,23 +20,20 @@ use axum::{
 };
 
 pub(super) use self::failure::as_problem;
+use self::routes::Routes;
 use crate::{domain::caller::Caller, service::Service};
 
-/// Every route, each with what it takes and answers.
-fn described() -> ApiRouter<Service> {
-    ApiRouter::new()
-        .merge(links::routes())
-        .merge(media::routes())
-        .merge(workspaces::routes())
-        .merge(keys::routes())
+/// Every route.
+fn all<R: Routes>(routes: R) -> R {
+    let routes = links::routes(routes);
+    let routes = media::routes(routes);
+    let routes = workspaces::routes(routes);
+    keys::routes(routes)
 }
 
 /// The routes that act on a caller's authority.
 pub(super) fn routes(service: &Service) -> Router<Service> {
-    let routes: Router<Service> = described().into();
-    // What they say of themselves is asked for seldom, and made anew then.
-    aide::generate::reset_context();
-    routes
+    all(Router::new())
         .layer(middleware::from_fn_with_state(
             service.clone(),
             repeat::once,

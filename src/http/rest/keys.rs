@@ -2,13 +2,7 @@
 
 use std::time::Duration;
 
-use aide::{
-    axum::{
-        ApiRouter,
-        routing::{get_with, patch_with, post_with},
-    },
-    transform::TransformOperation,
-};
+use aide::transform::TransformOperation;
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,6 +11,7 @@ use super::{
     extract::{Body, Named, Who},
     openapi::{Created, Items},
     repeat::TellOnce,
+    routes::{Methods as _, Routes},
 };
 use crate::{
     arguments::object,
@@ -32,20 +27,18 @@ use crate::{
 /// How long an old secret opens beside the new one, unless it is said, in seconds.
 const OVERLAP: u64 = 86_400;
 
-pub(super) fn routes() -> ApiRouter<Service> {
-    ApiRouter::new()
-        .api_route(
-            "/v1/keys",
-            get_with(list, describe_list).post_with(create, describe_create),
-        )
-        .api_route(
-            "/v1/keys/{key_id}",
-            patch_with(change, describe_change).delete_with(revoke, describe_revoke),
-        )
-        .api_route(
-            "/v1/keys/{key_id}/rotate",
-            post_with(rotate, describe_rotate),
-        )
+pub(super) fn routes<R: Routes>(routes: R) -> R {
+    routes
+        .at("/v1/keys", |it| {
+            it.get(list, describe_list).post(create, describe_create)
+        })
+        .at("/v1/keys/{key_id}", |it| {
+            it.patch(change, describe_change)
+                .delete(revoke, describe_revoke)
+        })
+        .at("/v1/keys/{key_id}/rotate", |it| {
+            it.post(rotate, describe_rotate)
+        })
 }
 
 /// A key.

@@ -2,13 +2,7 @@
 
 use std::time::Duration;
 
-use aide::{
-    axum::{
-        ApiRouter,
-        routing::{get_with, post_with},
-    },
-    transform::TransformOperation,
-};
+use aide::transform::TransformOperation;
 use axum::{
     Json,
     extract::State,
@@ -22,6 +16,7 @@ use tokio::time::Instant;
 use super::{
     extract::{Body, Named, Query, Who},
     openapi::{Created, or_events},
+    routes::{Methods as _, Routes},
 };
 use crate::{
     arguments::LinkArguments,
@@ -35,13 +30,12 @@ use crate::{
     store::SessionRef,
 };
 
-pub(super) fn routes() -> ApiRouter<Service> {
-    ApiRouter::new()
-        .api_route("/v1/links", post_with(create, describe_create))
-        .api_route(
-            "/v1/links/{upload_id}",
-            get_with(show, describe_show).delete_with(cancel, describe_cancel),
-        )
+pub(super) fn routes<R: Routes>(routes: R) -> R {
+    routes
+        .at("/v1/links", |it| it.post(create, describe_create))
+        .at("/v1/links/{upload_id}", |it| {
+            it.get(show, describe_show).delete(cancel, describe_cancel)
+        })
 }
 
 /// A link.

@@ -1,14 +1,14 @@
 //! `/v1/media` and `/v1/handles`: files that are there, as the tools have them.
 
-use aide::{
-    axum::{ApiRouter, routing::get_with},
-    transform::TransformOperation,
-};
+use aide::transform::TransformOperation;
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::extract::{Named, Queries, Query, Who};
+use super::{
+    extract::{Named, Queries, Query, Who},
+    routes::{Methods as _, Routes},
+};
 use crate::{
     arguments::{LabelPairs, ListArguments},
     error::Result,
@@ -19,14 +19,13 @@ use crate::{
     store::MediaRef,
 };
 
-pub(super) fn routes() -> ApiRouter<Service> {
-    ApiRouter::new()
-        .api_route("/v1/media", get_with(list, describe_list))
-        .api_route(
-            "/v1/media/{media_id}",
-            get_with(show, describe_show).delete_with(delete, describe_delete),
-        )
-        .api_route("/v1/handles/{handle}", get_with(redeem, describe_redeem))
+pub(super) fn routes<R: Routes>(routes: R) -> R {
+    routes
+        .at("/v1/media", |it| it.get(list, describe_list))
+        .at("/v1/media/{media_id}", |it| {
+            it.get(show, describe_show).delete(delete, describe_delete)
+        })
+        .at("/v1/handles/{handle}", |it| it.get(redeem, describe_redeem))
 }
 
 /// A file.

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use aide::{
     OperationOutput,
+    axum::ApiRouter,
     generate::GenContext,
     openapi::{
         MediaType, OpenApi, Operation, Response as Described, SecurityScheme, StatusCode as Status,
@@ -113,6 +114,6 @@ pub(super) async fn page() -> Response {
 
 fn described() -> Value {
     let mut document = OpenApi::default();
-    let _ = super::described().finish_api_with(&mut document, describe);
+    let _ = super::all(ApiRouter::new()).finish_api_with(&mut document, describe);
     serde_json::to_value(document).expect("the document is JSON")
 }

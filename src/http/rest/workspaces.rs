@@ -1,9 +1,6 @@
 //! `/v1/workspaces`, for administrators.
 
-use aide::{
-    axum::{ApiRouter, routing::get_with},
-    transform::TransformOperation,
-};
+use aide::transform::TransformOperation;
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     extract::{Body, Named, Who},
     openapi::{Created, Items},
+    routes::{Methods as _, Routes},
 };
 use crate::{
     arguments::object,
@@ -22,16 +20,14 @@ use crate::{
     },
 };
 
-pub(super) fn routes() -> ApiRouter<Service> {
-    ApiRouter::new()
-        .api_route(
-            "/v1/workspaces",
-            get_with(list, describe_list).post_with(create, describe_create),
-        )
-        .api_route(
-            "/v1/workspaces/{workspace_id}",
-            get_with(show, describe_show).patch_with(change, describe_change),
-        )
+pub(super) fn routes<R: Routes>(routes: R) -> R {
+    routes
+        .at("/v1/workspaces", |it| {
+            it.get(list, describe_list).post(create, describe_create)
+        })
+        .at("/v1/workspaces/{workspace_id}", |it| {
+            it.get(show, describe_show).patch(change, describe_change)
+        })
 }
 
 /// A workspace.

@@ -27,17 +27,13 @@ pub fn operations(document: &Value) -> Vec<(String, Method, Value)> {
 }
 
 /// The sources of the routes.
-fn sources() -> Vec<(String, String)> {
+fn sources() -> Vec<String> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/rest");
-    let files = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let files = std::fs::read_dir(folder).unwrap();
+    let files = files.map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|end| end == "rs"));
     files
-        .map(|path| {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            (name, std::fs::read_to_string(path).unwrap())
-        })
+        .map(|path| std::fs::read_to_string(path).unwrap())
         .collect()
 }
 
@@ -45,28 +41,18 @@ fn sources() -> Vec<(String, String)> {
 async fn every_route_is_described_and_everything_described_is_a_route() {
     let askfile = Askfile::start().await;
     let document = document(&askfile).await;
-    assert_eq!(
-        document["openapi"]
-            .as_str()
-            .unwrap()
-            .split_once('.')
-            .unwrap()
-            .0,
-        "3"
-    );
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let described: BTreeSet<String> = operations(&document)
         .into_iter()
         .map(|(path, ..)| path)
         .collect();
     let mut routes = BTreeSet::new();
-    for (name, source) in sources() {
-        for rest in source.split(".api_route(").skip(1) {
-            routes.insert(rest.split('"').nth(1).unwrap().to_owned());
+    for source in sources() {
+        for rest in source.split(".at(").skip(1) {
+            if let Some(path) = rest.trim_start().strip_prefix('"') {
+                routes.insert(path.split('"').next().unwrap().to_owned());
+            }
         }
-        assert!(
-            !source.contains(".route(\"/v1"),
-            "{name}: a route that nothing describes"
-        );
     }
     assert_eq!(described, routes);
     for (path, method, operation) in operations(&document) {
