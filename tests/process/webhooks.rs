@@ -118,8 +118,8 @@ async fn use_up(server: &Server, links: Vec<Link>) -> Vec<String> {
         let _ = server.try_call("attach_media", target).await;
         Some(link.upload_id)
     });
-    let used: Vec<Option<String>> = join_all(uses).await;
-    used.into_iter().flatten().collect()
+    let answered: Vec<Option<String>> = join_all(uses).await;
+    answered.into_iter().flatten().collect()
 }
 
 async fn links(server: &Server, count: usize) -> Vec<Link> {
