@@ -222,7 +222,7 @@ def test_a_server_that_stops_and_starts_loses_nothing(start: Any, tmp_path: Path
 
 
 def test_one_that_fails_for_a_while_gets_the_same_again(start: Any, receiver: Receiver) -> None:
-    answers = iter([(500, {}), (302, {"location": receiver.url + "/elsewhere"})])
+    answers = iter([(500, {}), (307, {"location": receiver.url + "/elsewhere"})])
     receiver.reply = lambda got: next(answers, OK)
     server = start(receiver.settings())
     server.ask().send(png())

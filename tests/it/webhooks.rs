@@ -408,22 +408,3 @@ async fn what_ended_is_forgotten_after_a_week_and_what_waits_is_not() {
     };
     assert_eq!(left.state, WebhookState::Waiting, "nobody has tried it");
 }
-
-#[tokio::test]
-async fn of_two_processes_one_delivers_each() {
-    let (askfile, receiver) = one_event(&[]).await;
-    let neighbour = askfile.neighbour().await;
-    let keeping = neighbour.service.clone();
-    tokio::spawn(async move { keeping.keep_house().await });
-    for _ in 0..60 {
-        let link = askfile.link().await;
-        askfile.put(&link, b"text").await;
-    }
-    receiver.has(61).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let mut got = receiver.got.lock().unwrap().clone();
-    let count = got.len();
-    got.sort();
-    got.dedup();
-    assert_eq!((got.len(), count), (61, 61), "each once");
-}
