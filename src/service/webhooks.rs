@@ -137,11 +137,14 @@ impl Service {
     fn failed(&self, endpoint: &Endpoint, webhook: &Webhook, refused: Refused) -> Outcome {
         let pause = webhook.pause(self.clock.now(), refused.retry_after);
         let again_in = pause.filter(|_| !refused.for_good).map(spread);
+        let said = match again_in {
+            Some(_) => "a webhook was not taken",
+            None => "a webhook is given up",
+        };
         tracing::warn!(
             endpoint = endpoint.name, webhook.id = %webhook.id, event = webhook.event.as_str(),
             cause = refused.why, tries = webhook.tries,
-            again_in_seconds = again_in.map(|pause| pause.as_secs()),
-            "{}", if again_in.is_some() { "a webhook was not taken" } else { "a webhook is given up" },
+            again_in_seconds = again_in.map(|pause| pause.as_secs()), "{said}",
         );
         Outcome::Failed {
             problem: refused.why,
