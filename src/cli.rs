@@ -16,6 +16,7 @@ mod stop;
 pub mod sweep;
 mod table;
 pub mod verify;
+pub mod webhooks;
 pub mod workspace;
 
 use std::{
@@ -74,6 +75,8 @@ enum Command {
     Workspace(workspace::WorkspaceCommand),
     /// Print who did what
     Audit(audit::Audit),
+    /// List what back ends were told, tell them again, or try whether they listen
+    Webhooks(webhooks::Webhooks),
     /// Clean up what is over: expired links, lost uploads and what they left on disk
     Sweep(sweep::Sweep),
     /// Read every stored file again and say what is missing, altered or nobody's
@@ -128,6 +131,9 @@ pub fn run() -> ExitCode {
         }),
         Command::Audit(audit) => with_settings(&audit.flags.0.clone(), |loaded| {
             in_runtime(&quieter(loaded, "warn"), |settings| audit.run(settings))
+        }),
+        Command::Webhooks(webhooks) => with_settings(&webhooks.flags().clone(), |loaded| {
+            in_runtime(&quieter(loaded, "warn"), |settings| webhooks.run(settings))
         }),
         Command::Sweep(sweep) => with_settings(&sweep.flags, |loaded| {
             in_runtime(loaded, |settings| sweep.run(settings))

@@ -11,6 +11,7 @@ mod load;
 mod purposes;
 mod table;
 pub mod units;
+mod webhooks;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -39,6 +40,7 @@ use crate::{
         purpose::Purpose,
         quota::Quota,
         transfer::Transfer,
+        webhook::Endpoint,
         workspace::WorkspaceRef,
     },
     intake::scan::Clamd,
@@ -216,7 +218,11 @@ impl fmt::Debug for Settings {
             .map(|setting| (setting.key, (setting.show)(self)));
         let purposes = self.purposes.iter().map(|purpose| purpose.name.as_str());
         let purposes = ("purposes", purposes.collect::<Vec<_>>().join(", "));
-        f.debug_map().entries(shown.chain([purposes])).finish()
+        let webhooks = self.webhooks.iter().map(|endpoint| endpoint.name.as_str());
+        let webhooks = ("webhooks", webhooks.collect::<Vec<_>>().join(", "));
+        f.debug_map()
+            .entries(shown.chain([purposes, webhooks]))
+            .finish()
     }
 }
 

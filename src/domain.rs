@@ -15,4 +15,5 @@ pub mod purpose;
 pub mod quota;
 pub mod session;
 pub mod transfer;
+pub mod webhook;
 pub mod workspace;

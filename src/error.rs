@@ -466,6 +466,15 @@ pub fn accepted_types(allowed: &[MimePattern]) -> String {
     names.join(", ")
 }
 
+/// The innermost cause: it says what happened, and those above it repeat where.
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

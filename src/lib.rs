@@ -29,9 +29,9 @@
 //! | [`service`] | the operations: create, status and wait, receive, check, attach, hand out, sweep |
 //! | [`domain`] | types and legal moves; no I/O, no clock |
 //! | [`intake`] | what bytes go through: the body's form, their type, a scanner, images made uniform |
-//! | [`store`] | where sessions, claims, media and attachments are remembered, who may, and who did what |
+//! | [`store`] | where sessions, claims, media and attachments are remembered, who may, who did what, and who is to be told |
 //! | [`objects`] | where bytes live |
-//! | [`notify`] | waking whoever waits |
+//! | [`notify`] | waking whoever waits; posting webhooks |
 //! | [`link`], [`qr`] | signing and checking links; a link as a QR code |
 //! | [`config`], [`error`], [`clock`] | the settings, the one error table, the time |
 //! | [`host`] | which process of a data folder serves the page, and where |
@@ -69,6 +69,8 @@
 //!   workspaces alone. What is elsewhere is answered as unknown, in the same words and the same time.
 //! - **What is done is noted.** Whatever changes a session, a file, a key or a workspace adds a line to
 //!   the audit log in its own transaction; lines are never changed or deleted.
+//! - **What is told is queued with it.** The lines that a transaction adds to the audit log become
+//!   webhooks inside it; a webhook stays until it was taken or given up.
 //! - **Time is injected.** Leases and expiries are judged by the store's clock; a session reads as
 //!   expired on the second, sweep or no sweep.
 //! - **Tokens, signatures and file names are never logged.**

@@ -1,4 +1,6 @@
-//! Wakes whoever waits for a session to change, or for what a key opens.
+//! Wakes whoever waits for a session to change, or for what a key opens; sends webhooks.
+
+pub mod webhook;
 
 use std::{
     collections::HashMap,
@@ -18,6 +20,7 @@ use crate::{domain::ids::UploadId, store::Change};
 pub struct Waiters {
     sessions: Mutex<HashMap<UploadId, Weak<Notify>>>,
     access: Notify,
+    webhooks: Notify,
 }
 
 impl Waiters {
@@ -36,6 +39,7 @@ impl Waiters {
                 };
                 match change {
                     Ok(Change::Session(id)) => waiters.wake(id),
+                    Ok(Change::Webhooks) => waiters.webhooks.notify_waiters(),
                     // Which ones it is about is not known, so all look again.
                     Ok(Change::Elsewhere | Change::Access) | Err(RecvError::Lagged(_)) => {
                         waiters.wake_all();
@@ -66,9 +70,15 @@ impl Waiters {
         self.access.notified()
     }
 
+    /// A place to wait for webhooks that are queued. Take it before looking for some.
+    pub fn webhooks(&self) -> Notified<'_> {
+        self.webhooks.notified()
+    }
+
     /// Wakes everybody, for example because the server is about to stop.
     pub fn wake_all(&self) {
         self.access.notify_waiters();
+        self.webhooks.notify_waiters();
         for notify in self.lock().values().filter_map(Weak::upgrade) {
             notify.notify_waiters();
         }

@@ -22,12 +22,13 @@ mod repeat;
 mod status;
 mod sweep;
 mod verify;
+mod webhooks;
 pub mod workspaces;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     attach::{AttachRequest, What},
@@ -54,7 +55,8 @@ use crate::{
     notify::Waiters,
     objects::Objects,
     store::{
-        StoreError, UploadStore, audit::AuditStore, identity::IdentityStore, requests::RequestStore,
+        StoreError, UploadStore, audit::AuditStore, identity::IdentityStore,
+        requests::RequestStore, webhooks::WebhookStore,
     },
 };
 
@@ -71,6 +73,7 @@ pub struct Parts {
     identities: Arc<dyn IdentityStore>,
     audit: Arc<dyn AuditStore>,
     requests: Arc<dyn RequestStore>,
+    webhooks: Arc<dyn WebhookStore>,
     objects: Arc<dyn Objects>,
     clock: Arc<dyn Clock>,
     link_keys: KeyRing,
@@ -84,6 +87,8 @@ pub struct Parts {
     bodies: Semaphore,
     decoders: Decoders,
     closing: CancellationToken,
+    /// Whoever posts webhooks.
+    telling: TaskTracker,
     /// The installation itself, as a principal.
     system: Arc<Principal>,
     /// The workspace of callers without a key.
@@ -113,6 +118,8 @@ pub struct Foundations {
     pub audit: Arc<dyn AuditStore>,
     /// Where it is remembered what was answered to requests with a key of their own.
     pub requests: Arc<dyn RequestStore>,
+    /// Where it is remembered what back ends are to be told.
+    pub webhooks: Arc<dyn WebhookStore>,
     /// Where bytes live.
     pub objects: Arc<dyn Objects>,
     /// The time.
@@ -126,7 +133,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Internal`] if the store does not answer; [`Error::InvalidArgument`] if it does not
-    /// have the settings' workspace.
+    /// have the settings' workspaces.
     pub async fn start(foundations: Foundations) -> Result<Self> {
         let Foundations {
             settings,
@@ -135,10 +142,13 @@ impl Service {
             identities,
             audit,
             requests,
+            webhooks,
             objects,
             clock,
             keys,
         } = foundations;
+        let subscribers = webhooks::subscribers(&*identities, &settings.webhooks).await?;
+        webhooks.subscribe(subscribers, answers::told);
         let home = home(&*identities, settings.workspace.as_ref()).await?;
         let system = Arc::new(identities.system_principal().await?);
         Ok(Self(Arc::new(Parts {
@@ -148,6 +158,7 @@ impl Service {
             bodies: Semaphore::new(settings.max_concurrent_uploads),
             decoders: Decoders::new(),
             closing: CancellationToken::new(),
+            telling: TaskTracker::new(),
             receipt_keys: keys.derive("askfile-receipt-v1"),
             handle_keys: keys.derive("askfile-handle-v1"),
             download_keys: keys.derive("askfile-download-v1"),
@@ -159,6 +170,7 @@ impl Service {
             identities,
             audit,
             requests,
+            webhooks,
             objects,
             clock,
             system,
@@ -171,11 +183,16 @@ impl Service {
         self.closing.cancel();
     }
 
-    /// Sweeps up, judges files that nobody waits for and takes in those that landed in the store, until
-    /// [`Self::close`]. One process of a data
-    /// folder does it at the least.
+    /// Sweeps up, judges files that nobody waits for, takes in those that landed in the store and tells
+    /// back ends what happened, until [`Self::close`]. One process of a data folder does it at the
+    /// least.
     pub async fn keep_house(&self) {
-        tokio::join!(self.keep_swept(), self.keep_checked(), self.keep_landed());
+        tokio::join!(
+            self.keep_swept(),
+            self.keep_checked(),
+            self.keep_landed(),
+            self.keep_told(),
+        );
     }
 
     /// Resolves once [`Self::close`] was called.

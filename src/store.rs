@@ -5,6 +5,7 @@ pub mod audit;
 pub mod identity;
 pub mod requests;
 pub mod sqlite;
+pub mod webhooks;
 
 use std::{fmt, sync::Arc};
 
@@ -592,6 +593,8 @@ pub enum Change {
     Session(UploadId),
     /// What some key opens.
     Access,
+    /// Webhooks were queued.
+    Webhooks,
     /// Another process changed something.
     Elsewhere,
 }

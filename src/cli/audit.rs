@@ -62,12 +62,12 @@ pub struct Audit {
 
 /// A time as people say it.
 #[derive(Debug, Clone, Copy)]
-enum When {
+pub(super) enum When {
     At(Timestamp),
     Ago(Duration),
 }
 
-fn when(text: &str) -> Result<When, String> {
+pub(super) fn when(text: &str) -> Result<When, String> {
     if let Ok(at) = text.parse() {
         return Ok(When::At(at));
     }
@@ -76,7 +76,7 @@ fn when(text: &str) -> Result<When, String> {
 }
 
 impl When {
-    fn at(self, now: Timestamp) -> Timestamp {
+    pub(super) fn at(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,
             Self::Ago(ago) => {

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         mime::MimePattern,
         purpose::{Images, Purpose},
+        webhook::Endpoint,
     },
 };
 
@@ -60,9 +61,20 @@ pub fn json(loaded: &Loaded) -> Value {
             "target_types": purpose.target_types,
         })
     });
+    let webhooks = loaded.settings.webhooks.iter().map(|endpoint| {
+        json!({
+            "name": endpoint.name,
+            "url": endpoint.url,
+            "secrets": secrets(endpoint),
+            "events": words(&endpoint.events, |event| event.as_str().to_owned()),
+            "workspaces": words(&endpoint.workspaces, ToString::to_string),
+            "timeout": units::duration_exact(endpoint.timeout),
+        })
+    });
     json!({
         "settings": settings.collect::<Vec<_>>(),
         "purposes": purposes.collect::<Vec<_>>(),
+        "webhooks": webhooks.collect::<Vec<_>>(),
     })
 }
 
@@ -87,18 +99,26 @@ pub fn text(loaded: &Loaded) -> String {
     let purposes = settings.purposes.iter().map(|purpose| {
         let from = loaded.purpose_origin(&purpose.name).to_string();
         let facts = facts(purpose, settings.allowed_types == purpose.accepts);
-        let facts = facts.into_iter().map(|(word, fact)| {
-            let indent = " ".repeat(FACT_WIDTH);
-            let lines = wrapped(&fact, WIDTH - FACT_WIDTH).join(&format!("\n{indent}"));
-            format!("  {word:<width$}{lines}\n", width = FACT_WIDTH - 2)
-        });
-        let head = format!("\npurpose {}  {from}\n", purpose.name);
-        iter::once(head).chain(facts).collect::<String>()
+        block(&format!("purpose {}  {from}", purpose.name), facts)
     });
-    rows.chain(purposes).collect()
+    let webhooks = settings.webhooks.iter().map(|endpoint| {
+        let facts = facts_of_webhook(endpoint);
+        block(&format!("webhook {}", endpoint.name), facts)
+    });
+    rows.chain(purposes).chain(webhooks).collect()
 }
 
-/// Column at which what a purpose says begins.
+/// What has a name of the operator's own, and what it says.
+fn block(head: &str, facts: Vec<(&'static str, String)>) -> String {
+    let facts = facts.into_iter().map(|(word, fact)| {
+        let indent = " ".repeat(FACT_WIDTH);
+        let lines = wrapped(&fact, WIDTH - FACT_WIDTH).join(&format!("\n{indent}"));
+        format!("  {word:<width$}{lines}\n", width = FACT_WIDTH - 2)
+    });
+    iter::once(format!("\n{head}\n")).chain(facts).collect()
+}
+
+/// Column at which what a purpose or a webhook says begins.
 const FACT_WIDTH: usize = 18;
 
 /// Key, value and origin in one line; a value that does not fit between them goes below.
@@ -147,6 +167,38 @@ fn facts(purpose: &Purpose, accepts_all: bool) -> Vec<(&'static str, String)> {
         facts.push(("targets", purpose.target_types.join(", ")));
     }
     facts
+}
+
+/// What an endpoint says, each with a word for it.
+fn facts_of_webhook(endpoint: &Endpoint) -> Vec<(&'static str, String)> {
+    let workspaces = words(&endpoint.workspaces, ToString::to_string).join(", ");
+    let all = || "all".to_owned();
+    vec![
+        ("url", endpoint.url.clone()),
+        ("secrets", secrets(endpoint)),
+        (
+            "events",
+            words(&endpoint.events, |event| event.as_str().to_owned()).join(", "),
+        ),
+        (
+            "workspaces",
+            Some(workspaces)
+                .filter(|of| !of.is_empty())
+                .unwrap_or_else(all),
+        ),
+        ("timeout", units::duration_exact(endpoint.timeout)),
+    ]
+}
+
+fn words<T>(of: &[T], word: impl FnMut(&T) -> String) -> Vec<String> {
+    of.iter().map(word).collect()
+}
+
+fn secrets(endpoint: &Endpoint) -> String {
+    match endpoint.secrets.len() {
+        1 => "(hidden, 1 key)".to_owned(),
+        many => format!("(hidden, {many} keys)"),
+    }
 }
 
 fn retain(purpose: &Purpose) -> String {

@@ -5,6 +5,7 @@ mod machine;
 mod public;
 mod scanner;
 mod trial;
+mod webhooks;
 
 use clap::Args;
 use serde::Serialize;
@@ -147,6 +148,7 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
     };
     findings.extend(bucket::check(settings).await);
     findings.push(scanner::check(settings).await);
+    findings.extend(webhooks::check(settings).await);
     findings.push(machine::clock(clock));
     findings
 }

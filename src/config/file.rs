@@ -20,7 +20,19 @@ use super::{
 const NAME: &str = "askfile.toml";
 
 /// The key under which the purposes are.
-const PURPOSES: &str = "purpose";
+pub(super) const PURPOSES: &str = "purpose";
+/// The key under which the endpoints of webhooks are.
+pub(super) const WEBHOOKS: &str = "webhook";
+/// Tables of tables with names of the operator's own.
+const NAMED: [&str; 2] = [PURPOSES, WEBHOOKS];
+
+/// What a table may be named.
+pub(super) const NAME_RULE: &str = "a name has 1 to 32 of the characters a-z, 0-9 and _";
+
+pub(super) fn is_name(text: &str) -> bool {
+    let is_mark = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    (1..=32).contains(&text.len()) && text.bytes().all(is_mark)
+}
 
 /// The text of a settings file.
 pub(super) struct Source {
@@ -71,7 +83,7 @@ pub(super) struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// The settings in it, and what else is wrong outside the purposes.
+    /// The settings in it, and what else is wrong outside the named tables.
     pub fn settings(&self) -> (Vec<Given>, Vec<String>) {
         let (mut given, mut problems) = (Vec::new(), Vec::new());
         for (at, key, value) in in_tables(&self.table) {
@@ -87,9 +99,9 @@ impl<'t> Document<'t> {
                 (Some(_), Err(reason)) => {
                     problems.push(self.source.problem(at, &format!("{key}: {reason}")));
                 }
-                (None, _) if key == PURPOSES => {}
+                (None, _) if NAMED.contains(&key) => {}
                 (None, _) => {
-                    let known = TABLE.iter().map(|setting| setting.key).chain([PURPOSES]);
+                    let known = TABLE.iter().map(|setting| setting.key).chain(NAMED);
                     let hint = did_you_mean(key, known);
                     let what = format!("unknown setting `{key}`{hint}");
                     problems.push(self.source.problem(at, &what));
@@ -99,21 +111,21 @@ impl<'t> Document<'t> {
         (given, problems)
     }
 
-    /// The table of purposes, if it has one.
-    pub fn purposes(&self) -> Option<&Spanned<DeValue<'t>>> {
+    /// The table of named tables under this key, if it has one.
+    pub fn named(&self, of: &str) -> Option<&Spanned<DeValue<'t>>> {
         let mut entries = self.table.iter();
-        entries.find_map(|(key, value)| (key.get_ref() == PURPOSES).then_some(value))
+        entries.find_map(|(key, value)| (key.get_ref() == of).then_some(value))
     }
 }
 
 /// The entries of a table and of the tables in it, in the order of the file: where each is, its dotted
-/// key and its value. What is in the table of purposes is not looked at.
+/// key and its value. What is in the named tables is not looked at.
 fn in_tables<'a, 't>(table: &'a DeTable<'t>) -> Vec<(usize, String, &'a Spanned<DeValue<'t>>)> {
     let mut entries = Vec::new();
     for (key, value) in in_order(table) {
         let (at, key) = (key.span().start, key.get_ref().to_string());
         match value.get_ref().as_table() {
-            Some(inner) if key != PURPOSES && is_table_of_settings(&key) => {
+            Some(inner) if is_table_of_settings(&key) => {
                 let inner = in_tables(inner).into_iter();
                 entries
                     .extend(inner.map(|(at, below, value)| (at, format!("{key}.{below}"), value)));

@@ -132,6 +132,8 @@ pub(super) struct Environment {
     pub given: Vec<Given>,
     /// From `ASKFILE_CONFIG`.
     pub config: Option<PathBuf>,
+    /// Secrets of webhooks, by what the names of their variables have in the middle.
+    pub webhook_secrets: BTreeMap<String, String>,
     pub warnings: Vec<String>,
     pub problems: Vec<String>,
 }
@@ -165,6 +167,12 @@ impl Environment {
             KEY_VARIABLE => return,
             _ => {}
         }
+        if let Some(of) = webhook_of(name)
+            && let Some(text) = value.to_str()
+        {
+            self.webhook_secrets.insert(of.to_owned(), text.to_owned());
+            return;
+        }
         let Some(setting) = TABLE.iter().find(|setting| setting.variable == name) else {
             let key = name.trim_start_matches("ASKFILE_").to_ascii_lowercase();
             let near = nearest(&key, TABLE.iter().map(|setting| setting.key));
@@ -186,6 +194,12 @@ impl Environment {
                 .push(format!("{name}: the value is not UTF-8")),
         }
     }
+}
+
+/// `SHOP` of `ASKFILE_WEBHOOK_SHOP_SECRETS`.
+fn webhook_of(variable: &str) -> Option<&str> {
+    let name = variable.strip_prefix("ASKFILE_WEBHOOK_")?;
+    name.strip_suffix("_SECRETS")
 }
 
 #[cfg(test)]

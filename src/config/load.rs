@@ -13,6 +13,7 @@ use super::{
     purposes::Purposes,
     table::did_you_mean,
     units,
+    webhooks::Webhooks,
 };
 use crate::domain::mime::Kind;
 
@@ -96,6 +97,8 @@ pub fn load(
     );
     let purposes = Purposes::read(file.as_ref(), &allowed_types);
     values.problems.extend(purposes.problems);
+    let webhooks = Webhooks::read(file.as_ref(), environment.webhook_secrets);
+    values.problems.extend(webhooks.problems);
     let purpose_names = purposes.all.iter().map(|purpose| purpose.name.as_str());
     if let Some(given) = values.in_force.get("default_purpose")
         && !purpose_names.clone().any(|name| name == given.text.trim())
@@ -110,11 +113,13 @@ pub fn load(
         Some(settings) if problems.is_empty() => {
             let mut warnings = environment.warnings;
             warnings.extend(purposes.warnings);
+            warnings.extend(webhooks.warnings);
             warnings.extend(idle_limits(&settings));
             let origins = values.in_force.into_iter();
             Ok(Loaded {
                 settings: Settings {
                     purposes: purposes.all,
+                    webhooks: webhooks.all,
                     ..settings
                 },
                 warnings,

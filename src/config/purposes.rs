@@ -9,7 +9,7 @@ use toml::{
 };
 
 use super::{
-    file::{Document, Source, in_order, text_of},
+    file::{self, Document, PURPOSES, Source, in_order, text_of},
     table::did_you_mean,
     units,
 };
@@ -79,7 +79,7 @@ impl Purposes {
             problems: Vec::new(),
             warnings: Vec::new(),
         };
-        if let Some((file, tables)) = file.and_then(|file| Some((file, file.purposes()?))) {
+        if let Some((file, tables)) = file.and_then(|file| Some((file, file.named(PURPOSES)?))) {
             purposes.read_all(file.source, tables, allowed_types);
         }
         purposes
@@ -133,8 +133,8 @@ impl Purposes {
             refuse(at, "", "is not a table");
             return purpose;
         };
-        if !faults::is_name(name) {
-            refuse(at, "", faults::NAME_RULE);
+        if !file::is_name(name) {
+            refuse(at, "", file::NAME_RULE);
         }
         let mut accepts = found.is_some();
         for (key, value) in in_order(table) {

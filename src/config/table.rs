@@ -46,6 +46,8 @@ macro_rules! settings {
             $($(#[doc = $meaning])+ pub $key: $type,)+
             /// What files may be wanted for: the built-in purposes, then the operator's own.
             pub purposes: Vec<Purpose>,
+            /// Where back ends are told what happens.
+            pub webhooks: Vec<Endpoint>,
         }
 
         impl Settings {
@@ -63,11 +65,11 @@ macro_rules! settings {
                 }),+]
             }
 
-            /// Everything but the purposes; `None` if a value was refused.
+            /// Everything but purposes and webhooks; `None` if a value was refused.
             pub(in crate::config) fn read(values: &mut Values) -> Option<Self> {
                 let mut table = TABLE.iter();
                 $(let $key = values.read(table.next()?, &$form);)+
-                Some(Self { $($key: $key?,)+ purposes: Vec::new() })
+                Some(Self { $($key: $key?,)+ purposes: Vec::new(), webhooks: Vec::new() })
             }
         }
     };

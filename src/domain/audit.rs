@@ -166,6 +166,23 @@ impl Action {
         }
     }
 
+    /// What back ends are told of it; `None`: nothing.
+    #[must_use]
+    pub fn told(self) -> Option<Self> {
+        match self {
+            Self::UploadCompleted
+            | Self::UploadConsumed
+            | Self::UploadDeclined
+            | Self::UploadCancelled
+            | Self::UploadExpired
+            | Self::MediaAttached
+            | Self::MediaDeleted
+            | Self::MediaBlocked => Some(self),
+            Self::MediaRetired => Some(Self::MediaDeleted),
+            _ => None,
+        }
+    }
+
     /// Those that a pattern names: a word such as `media.deleted`, or all of a kind, such as
     /// `media.*`.
     #[must_use]

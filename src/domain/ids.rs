@@ -79,6 +79,12 @@ prefixed_ulid!(
     "apikey"
 );
 
+prefixed_ulid!(
+    /// Names one webhook, the same at every try to deliver it.
+    WebhookId,
+    "msg"
+);
+
 /// An id that is a UUID.
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {

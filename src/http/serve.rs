@@ -82,6 +82,7 @@ pub async fn serve_all(
     {
         tracing::warn!("stopped while uploads were on their way");
     }
+    service.webhooks_arrived().await;
     Ok(())
 }
 

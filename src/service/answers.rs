@@ -2,6 +2,7 @@
 
 mod access;
 mod media;
+mod webhook;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(super) use self::webhook::{told, trial};
 pub use self::{
     access::{KeyAnswer, KeyState, NewKeyAnswer, UsageAnswer, WorkspaceAnswer},
     media::{DeleteAnswer, FileAnswer, GetAnswer, ListAnswer},

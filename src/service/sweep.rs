@@ -85,6 +85,7 @@ impl Service {
             }
         }
         while self.requests.forget_requests(BATCH).await? == BATCH {}
+        while self.webhooks.forget_webhooks(BATCH).await? == BATCH {}
         Ok(swept)
     }
 

@@ -17,6 +17,7 @@ mod rows;
 mod schema;
 mod sessions;
 mod sweeping;
+mod webhooks;
 mod workspaces;
 mod writer;
 
@@ -24,7 +25,7 @@ use std::{
     fs::OpenOptions,
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -40,6 +41,7 @@ pub use self::{
 use self::{
     readers::{Reader, Readers},
     sessions::claims,
+    webhooks::Outbox,
     writer::Writer,
 };
 use super::{
@@ -71,6 +73,8 @@ pub struct SqliteStore {
     changes: broadcast::Sender<Change>,
     /// Of workspaces that have none of their own.
     quota: Quota,
+    /// Empty while nobody is told anything.
+    outbox: OnceLock<Arc<Outbox>>,
 }
 
 impl SqliteStore {
@@ -96,6 +100,7 @@ impl SqliteStore {
             clock,
             changes,
             quota: Quota::default(),
+            outbox: OnceLock::new(),
         })
     }
 
@@ -131,12 +136,29 @@ impl SqliteStore {
         F: FnOnce(&Connection, Timestamp) -> Result<T> + Send + 'static,
     {
         let clock = Arc::clone(&self.clock);
-        self.writer.call(move |db| work(db, clock.now())).await
+        let Some(outbox) = self.outbox.get().map(Arc::clone) else {
+            return self.writer.call(move |db| work(db, clock.now())).await;
+        };
+        // Whatever is to be told is noted in the log, so what was noted is told.
+        let write = move |db: &Connection| {
+            let (now, before) = (clock.now(), audit::newest(db)?);
+            let done = work(db, now)?;
+            Ok((done, outbox.queue(db, before, now)?))
+        };
+        let (done, is_any) = self.writer.call(write).await?;
+        if is_any {
+            self.queued();
+        }
+        Ok(done)
     }
 
     fn changed(&self, id: UploadId) {
         // Nobody listening is no fault.
         let _ = self.changes.send(Change::Session(id));
+    }
+
+    fn queued(&self) {
+        let _ = self.changes.send(Change::Webhooks);
     }
 }
 

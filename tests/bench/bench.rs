@@ -1,6 +1,6 @@
 //! Benchmarks on the real binary, each against something real in the same run. They print ratios;
-//! run them by hand with `tests/bench/run [download|images|keys|large|slow|s3|small|status]`, on a
-//! machine at rest.
+//! run them by hand with `tests/bench/run [download|images|keys|large|slow|s3|small|status|webhooks]`, on
+//! a machine at rest.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -15,6 +15,7 @@ mod s3;
 mod server;
 mod small;
 mod status;
+mod webhooks;
 
 use std::{
     process::{Command, Stdio},
@@ -49,6 +50,9 @@ fn main() {
     }
     if runs("small") {
         runtime.block_on(small::run());
+    }
+    if runs("webhooks") {
+        runtime.block_on(webhooks::run());
     }
     if runs("images") {
         images::run();

@@ -13,6 +13,21 @@ const BYTES: usize = 64 * 1024;
 pub async fn run() {
     let server = Server::start(&[("ASKFILE_LINK_TTL", "1h")]);
     let (paths, _) = server.links(FILES).await;
+    let rate = send(&server, paths).await;
+    let stored = std::fs::read_dir(server.folder.path().join("medias"))
+        .unwrap()
+        .count();
+    assert_eq!(stored, FILES);
+    println!("64 KiB files, {AT_ONCE} at a time: {rate:.0} a second, durable (goal: 1,500)");
+    println!(
+        "  resident memory at its highest: {:.0} MB",
+        server.memory("VmHWM")
+    );
+}
+
+/// Sends a file by each of these links, and gives how many a second are stored.
+pub async fn send(server: &Server, paths: Vec<String>) -> f64 {
+    let files = paths.len();
     let mut body = b"%PDF-1.7\n\0".to_vec();
     body.resize(BYTES, 7);
     let body = Arc::new(body);
@@ -36,14 +51,5 @@ pub async fn run() {
         });
     }
     senders.join_all().await;
-    let rate = FILES as f64 / began.elapsed().as_secs_f64();
-    let stored = std::fs::read_dir(server.folder.path().join("medias"))
-        .unwrap()
-        .count();
-    assert_eq!(stored, FILES);
-    println!("64 KiB files, {AT_ONCE} at a time: {rate:.0} a second, durable (goal: 1,500)");
-    println!(
-        "  resident memory at its highest: {:.0} MB",
-        server.memory("VmHWM")
-    );
+    files as f64 / began.elapsed().as_secs_f64()
 }

@@ -166,8 +166,12 @@ class Server:
         assert "panicked" not in self.output, self.output
 
     @property
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    @property
     def is_up(self) -> bool:
-        return self._process.poll() is None and http("GET", f"{self.url}/healthz").status == 200
+        return self.runs and http("GET", f"{self.url}/healthz").status == 200
 
     @property
     def is_ready(self) -> bool:

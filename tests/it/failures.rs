@@ -164,7 +164,8 @@ impl Failing {
         let inner = SqliteStore::open(&folder.path().join("askfile.db"), clock.clone()).unwrap();
         let left = AtomicUsize::new(NEVER);
         let inner = Arc::new(inner);
-        let (identities, audit, requests) = (inner.clone(), inner.clone(), inner.clone());
+        let (identities, audit) = (inner.clone(), inner.clone());
+        let (requests, webhooks) = (inner.clone(), inner.clone());
         let store = Arc::new(FailNth { inner, left, when });
         let foundations = Foundations {
             settings: Settings::in_folder(folder.path()),
@@ -173,6 +174,7 @@ impl Failing {
             identities,
             audit,
             requests,
+            webhooks,
             objects: Arc::new(LocalDisk::open(folder.path()).unwrap()),
             clock: clock.clone(),
             keys: KeyRing::from_hex([KEY]).unwrap(),

@@ -32,3 +32,4 @@ mod several;
 mod store;
 mod tools;
 mod waiting;
+mod webhooks;

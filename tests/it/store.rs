@@ -7,6 +7,7 @@ mod endings;
 mod grants;
 mod identity;
 mod keeping;
+mod outbox;
 mod quota;
 mod sessions;
 mod sqlite;
@@ -34,6 +35,7 @@ use askfile::{
         audit::{AuditQuery, AuditStore, Start},
         identity::IdentityStore,
         sqlite::SqliteStore,
+        webhooks::WebhookStore,
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -149,6 +151,13 @@ every_store_keeps_its_promises! {
         what_is_kept_no_longer_is_deleted_unless_it_is_attached,
         of_attaching_and_deleting_at_once_one_wins_whole,
     }
+    outbox {
+        what_is_noted_is_queued_for_each_and_numbered,
+        a_webhook_is_one_senders_until_its_lease_is_over,
+        a_webhook_is_delivered_or_tried_again_or_given_up,
+        whoever_comes_late_changes_nothing_but_a_delivery,
+        what_ended_is_queued_again_when_asked_for,
+    }
     telling {
         whatever_moves_a_session_is_told,
         what_another_process_did_is_told_within_a_second,
@@ -156,9 +165,9 @@ every_store_keeps_its_promises! {
 }
 
 /// Everything that is remembered.
-pub trait Store: UploadStore + IdentityStore + AuditStore {}
+pub trait Store: UploadStore + IdentityStore + AuditStore + WebhookStore {}
 
-impl<T: UploadStore + IdentityStore + AuditStore> Store for T {}
+impl<T: UploadStore + IdentityStore + AuditStore + WebhookStore> Store for T {}
 
 /// A database, and a clock that its leases are judged by.
 #[async_trait::async_trait]

@@ -26,4 +26,5 @@ mod server;
 mod stopping;
 #[cfg(feature = "s3")]
 mod store;
+mod webhooks;
 mod wire;

@@ -14,6 +14,7 @@ use crate::{
     app,
     cli::network::local_url,
     config::{Settings, units::size_text},
+    error::root_cause,
     http,
     service::Service,
 };
@@ -155,18 +156,9 @@ fn could_not_try(error: &str) -> Finding {
 fn unreachable(url: &str, error: &reqwest::Error) -> Finding {
     Finding::wrong(
         CHECK,
-        format!("{url} cannot be reached: {}", reasons(error)),
+        format!("{url} cannot be reached: {}", root_cause(error)),
         "check the name, the certificate, and that the proxy or tunnel runs",
     )
-}
-
-/// The innermost cause says what happened; those above it repeat the address.
-pub(super) fn reasons(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 fn host_of(url: &str) -> String {

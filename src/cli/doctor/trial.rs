@@ -11,13 +11,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::public::reasons;
 use crate::{
     domain::{
         caller::Caller,
         session::{Phase, UploadSession},
     },
-    error::Error,
+    error::{Error, root_cause},
     service::{CreateRequest, Service},
     store::SessionRef,
 };
@@ -84,7 +83,7 @@ impl<'a> Trials<'a> {
             .send()
             .await;
         self.cancel(&session).await?;
-        let answer = answer.map_err(|error| reasons(&error))?;
+        let answer = answer.map_err(|error| root_cause(&error))?;
         let is_known = answer.status().is_success();
         let facts: Value = answer.json().await.unwrap_or_default();
         Ok(is_known && facts["status"] == "pending")
@@ -169,7 +168,7 @@ impl<'a> Trials<'a> {
         let answer = async {
             match request.send().await {
                 Ok(answer) => Ok(Answer::read(answer).await),
-                Err(error) => Err(reasons(&error)),
+                Err(error) => Err(root_cause(&error)),
             }
         };
         (sender, answer)

@@ -1,14 +1,10 @@
 //! What may be wrong with a purpose that reads well.
 
-use super::did_you_mean;
+use super::{
+    did_you_mean,
+    file::{NAME_RULE, is_name},
+};
 use crate::domain::purpose::Purpose;
-
-pub(super) const NAME_RULE: &str = "a name has 1 to 32 of the characters a-z, 0-9 and _";
-
-pub(super) fn is_name(text: &str) -> bool {
-    let is_mark = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-    (1..=32).contains(&text.len()) && text.bytes().all(is_mark)
-}
 
 /// What is wrong with a purpose, each with the key that it is about.
 pub(super) fn of(purpose: &Purpose) -> Vec<(&'static str, String)> {

@@ -53,10 +53,21 @@ pub(super) fn note(db: &Connection, note: &Note, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// The line that was added last.
+pub(super) fn newest(db: &Connection) -> Result<EntryId> {
+    let mut newest = db.prepare_cached(NEWEST)?;
+    Ok(newest.query_row([], |row| row.get(0).map(EntryId))?)
+}
+
+/// The lines that were added after this one.
+pub(super) fn added(db: &Connection, after: EntryId) -> Result<Vec<Entry>> {
+    let mut added = db.prepare_cached(AS_ADDED)?;
+    let added = added.query_map([after.0], entry)?;
+    Ok(added.collect::<Result<_, _>>()?)
+}
+
 fn page(db: &Connection, query: &AuditQuery) -> Result<AuditPage> {
-    let newest = db
-        .prepare_cached(NEWEST)?
-        .query_row([], |row| row.get(0).map(EntryId))?;
+    let newest = newest(db)?;
     let (at, id) = match query.start {
         // Ids begin at 1.
         Start::At(at) => (at, EntryId(0)),

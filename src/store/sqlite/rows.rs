@@ -14,12 +14,14 @@ use crate::{
         audit::Action,
         capability::Capabilities,
         ids::{
-            ApiKeyId, AttachmentId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId, WorkspaceId,
+            ApiKeyId, AttachmentId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId, WebhookId,
+            WorkspaceId,
         },
         media::{Content, Dimensions, Media, ScanStatus},
         principal::PrincipalKind,
         session::{State, UploadSession},
         transfer::Transfer,
+        webhook::WebhookState,
         workspace::Workspace,
     },
     link::Token,
@@ -57,6 +59,7 @@ sixteen_bytes! {
     AttachmentId: |id| id.to_bytes(), AttachmentId::from_bytes;
     PrincipalId: |id| id.to_bytes(), PrincipalId::from_bytes;
     ApiKeyId: |id| id.to_bytes(), ApiKeyId::from_bytes;
+    WebhookId: |id| id.to_bytes(), WebhookId::from_bytes;
     Token: |token| token.0.into_bytes(), |bytes| Token(Uuid::from_bytes(bytes));
     WorkspaceId: |id| id.0.into_bytes(), |bytes| WorkspaceId(Uuid::from_bytes(bytes));
     MediaId: |id| id.0.into_bytes(), |bytes| MediaId(Uuid::from_bytes(bytes));
@@ -134,6 +137,17 @@ impl FromSql for Col<Action> {
         actions
             .find(|action| action.as_str() == word)
             .map(|action| Self(*action))
+            .ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for Col<WebhookState> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        let mut states = WebhookState::ALL.into_iter();
+        states
+            .find(|state| state.as_str() == word)
+            .map(Self)
             .ok_or(FromSqlError::InvalidType)
     }
 }

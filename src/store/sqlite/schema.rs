@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0007_direct.sql"),
     include_str!("0008_audit.sql"),
     include_str!("0009_requests.sql"),
+    include_str!("0010_outbox.sql"),
 ];
 
 /// The newest version.
