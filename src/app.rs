@@ -112,6 +112,7 @@ pub async fn start_at(
         identities: store.clone(),
         audit: store.clone(),
         requests: store.clone(),
+        targets: store.clone(),
         webhooks: store,
         objects,
         clock,

@@ -1,6 +1,7 @@
 //! What callers give in JSON, to tools and to routes: read so that a mistake in it is a sentence that
 //! names what is wrong.
 
+mod attach;
 mod link;
 mod media;
 
@@ -15,10 +16,29 @@ use serde::{
 use serde_json::Value;
 
 pub(crate) use self::{
+    attach::AttachArguments,
     link::LinkArguments,
     media::{LabelPairs, Labels, ListArguments},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    store::SessionRef,
+};
+
+/// The session that a call names by exactly one of its names.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] unless one of the two is given; [`Error::NotFound`] for what cannot
+/// be a name: it is answered as one that is unknown.
+pub(crate) fn session_ref(token: Option<&str>, upload_id: Option<&str>) -> Result<SessionRef> {
+    match (token, upload_id) {
+        (Some(token), None) => token.parse().map(SessionRef::Token),
+        (None, Some(id)) => id.parse().map(SessionRef::Id).map_err(|_| Error::NotFound),
+        _ => Err(Error::InvalidArgument(
+            "Give exactly one of token and upload_id.".into(),
+        )),
+    }
+}
 
 /// Arguments, still to be read.
 #[derive(Debug)]

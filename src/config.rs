@@ -10,6 +10,7 @@ mod layers;
 mod load;
 mod purposes;
 mod table;
+mod targets;
 pub mod units;
 mod webhooks;
 
@@ -35,6 +36,7 @@ use self::{
 };
 use crate::{
     domain::{
+        attachment::TargetType,
         capability::Capabilities,
         mime::{Kind, MimePattern},
         purpose::Purpose,
@@ -218,10 +220,12 @@ impl fmt::Debug for Settings {
             .map(|setting| (setting.key, (setting.show)(self)));
         let purposes = self.purposes.iter().map(|purpose| purpose.name.as_str());
         let purposes = ("purposes", purposes.collect::<Vec<_>>().join(", "));
+        let targets = self.target_types.iter().map(|target| target.name.as_str());
+        let targets = ("target_types", targets.collect::<Vec<_>>().join(", "));
         let webhooks = self.webhooks.iter().map(|endpoint| endpoint.name.as_str());
         let webhooks = ("webhooks", webhooks.collect::<Vec<_>>().join(", "));
         f.debug_map()
-            .entries(shown.chain([purposes, webhooks]))
+            .entries(shown.chain([purposes, targets, webhooks]))
             .finish()
     }
 }
@@ -269,6 +273,12 @@ impl Settings {
             in_flight_bytes: self.quota_in_flight,
             open_links: self.quota_links,
         }
+    }
+
+    /// What may be put on targets of this kind; `None`: anything.
+    #[must_use]
+    pub fn target_type(&self, kind: &str) -> Option<&TargetType> {
+        self.target_types.iter().find(|known| known.name == kind)
     }
 
     /// The purpose of this name.

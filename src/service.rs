@@ -21,6 +21,7 @@ mod receive;
 mod repeat;
 mod status;
 mod sweep;
+pub mod targets;
 mod verify;
 mod webhooks;
 pub mod workspaces;
@@ -48,7 +49,12 @@ use self::{decoders::Decoders, progress::Flows, rate::Rates};
 use crate::{
     clock::Clock,
     config::Settings,
-    domain::{attachment::Target, ids::WorkspaceId, principal::Principal, workspace::WorkspaceRef},
+    domain::{
+        attachment::{Room, Target},
+        ids::WorkspaceId,
+        principal::Principal,
+        workspace::WorkspaceRef,
+    },
     error::{Error, Result},
     host::PublicUrl,
     link::KeyRing,
@@ -56,7 +62,7 @@ use crate::{
     objects::Objects,
     store::{
         StoreError, UploadStore, audit::AuditStore, identity::IdentityStore,
-        requests::RequestStore, webhooks::WebhookStore,
+        requests::RequestStore, targets::TargetStore, webhooks::WebhookStore,
     },
 };
 
@@ -73,6 +79,7 @@ pub struct Parts {
     identities: Arc<dyn IdentityStore>,
     audit: Arc<dyn AuditStore>,
     requests: Arc<dyn RequestStore>,
+    targets: Arc<dyn TargetStore>,
     webhooks: Arc<dyn WebhookStore>,
     objects: Arc<dyn Objects>,
     clock: Arc<dyn Clock>,
@@ -118,6 +125,8 @@ pub struct Foundations {
     pub audit: Arc<dyn AuditStore>,
     /// Where it is remembered what was answered to requests with a key of their own.
     pub requests: Arc<dyn RequestStore>,
+    /// Where it is remembered what targets have.
+    pub targets: Arc<dyn TargetStore>,
     /// Where it is remembered what back ends are to be told.
     pub webhooks: Arc<dyn WebhookStore>,
     /// Where bytes live.
@@ -142,6 +151,7 @@ impl Service {
             identities,
             audit,
             requests,
+            targets,
             webhooks,
             objects,
             clock,
@@ -170,6 +180,7 @@ impl Service {
             identities,
             audit,
             requests,
+            targets,
             webhooks,
             objects,
             clock,
@@ -275,6 +286,20 @@ fn attached_text(to: &[Target]) -> String {
     format!("This file is attached to {named}. To delete it there too, call again with force.")
 }
 
+fn full_text(room: Room) -> String {
+    let why = match room {
+        Room { one_shot: true, .. } => "This target takes files once and has some".to_owned(),
+        Room { most: Some(1), .. } => {
+            "This target has one file, which is all it may have".to_owned()
+        }
+        Room { most, .. } => {
+            let most = most.unwrap_or_default();
+            format!("This target may have {most} files in all, and these are too many")
+        }
+    };
+    format!("{why}: take one off it first, or attach to another one.")
+}
+
 /// How long the settings say, as the store counts.
 fn signed(duration: Duration) -> jiff::SignedDuration {
     jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
@@ -303,6 +328,12 @@ impl From<StoreError> for Error {
             StoreError::ClaimGone => Self::Conflict(
                 "This upload was overtaken by another one or was silent for too long, so it was \
                  not stored."
+                    .into(),
+            ),
+            StoreError::TargetFull(room) => Self::Conflict(full_text(room)),
+            StoreError::OtherAttachments => Self::Conflict(
+                "The order must name each attachment that the target has, once, and no other: list \
+                 them again."
                     .into(),
             ),
             StoreError::OverQuota(what) => Self::QuotaExceeded(what),

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod identity;
 pub mod requests;
 pub mod sqlite;
+pub mod targets;
 pub mod webhooks;
 
 use std::{fmt, sync::Arc};
@@ -15,7 +16,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     domain::{
-        attachment::{Attachment, Target},
+        attachment::{Attachment, Room, Target},
         audit::Actor,
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
         limits::Limits,
@@ -172,13 +173,14 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// same call gives the same answer.
     ///
     /// # Errors
-    /// [`StoreError::NotReady`], [`StoreError::Closed`] or [`StoreError::AlreadyConsumed`].
+    /// [`StoreError::NotReady`], [`StoreError::Closed`], [`StoreError::AlreadyConsumed`] or
+    /// [`StoreError::TargetFull`].
     async fn consume(&self, id: UploadId, wanted: NewAttachment) -> Result<Vec<Attachment>>;
 
     /// Attaches one media. Repeating the same call gives the same answer.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if the workspace has no such media.
+    /// [`StoreError::NotFound`] if the workspace has no such media; [`StoreError::TargetFull`].
     async fn attach(
         &self,
         workspace: WorkspaceId,
@@ -293,6 +295,12 @@ pub enum StoreError {
     /// The media is attached to these.
     #[error("the media is attached")]
     Attached(Vec<Target>),
+    /// The target takes nothing more: it has all that it may have.
+    #[error("the target has all that it may have")]
+    TargetFull(Room),
+    /// The target has other attachments than those that were named.
+    #[error("the target has other attachments")]
+    OtherAttachments,
     /// Another one has that name.
     #[error("the name is taken")]
     Taken,
@@ -501,8 +509,11 @@ pub struct NewAttachment {
     pub target: Target,
     /// Text for those who do not see the picture.
     pub alt: Option<String>,
-    /// The first one's position; `None`: after those that are there.
+    /// The first one's position; `None`: after those that are there. Where there is one already, that
+    /// and those after it move back.
     pub position: Option<u32>,
+    /// How many the target may have.
+    pub room: Room,
     /// Who attaches.
     pub created_by: Actor,
 }

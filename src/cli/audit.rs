@@ -224,6 +224,14 @@ fn told(entry: &Entry) -> String {
             let (kind, id) = (text("target_type"), text("target_id"));
             format!("attached the file {it} to {kind} {id}")
         }
+        Action::MediaDetached => {
+            let (kind, id) = (text("target_type"), text("target_id"));
+            format!("took the file {it} off {kind} {id}")
+        }
+        Action::AttachmentChanged => {
+            let (kind, id) = (text("target_type"), text("target_id"));
+            format!("changed {it}: the file {} on {kind} {id}", text("media_id"))
+        }
         Action::MediaRead if text("what") == "link" => format!("got a link to the file {it}"),
         Action::MediaRead => format!("read the file {it}"),
         Action::MediaDownloaded => match text("what") {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     config::{Flags, Loaded, TABLE, units},
     domain::{
+        attachment::{Room, TargetType},
         mime::MimePattern,
         purpose::{Images, Purpose},
         webhook::Endpoint,
@@ -71,9 +72,18 @@ pub fn json(loaded: &Loaded) -> Value {
             "timeout": units::duration_exact(endpoint.timeout),
         })
     });
+    let targets = loaded.settings.target_types.iter().map(|target| {
+        json!({
+            "name": target.name,
+            "accepts": target.accepts,
+            "max_media": target.room.most,
+            "one_shot": target.room.one_shot,
+        })
+    });
     json!({
         "settings": settings.collect::<Vec<_>>(),
         "purposes": purposes.collect::<Vec<_>>(),
+        "target_types": targets.collect::<Vec<_>>(),
         "webhooks": webhooks.collect::<Vec<_>>(),
     })
 }
@@ -101,11 +111,20 @@ pub fn text(loaded: &Loaded) -> String {
         let facts = facts(purpose, settings.allowed_types == purpose.accepts);
         block(&format!("purpose {}  {from}", purpose.name), facts)
     });
+    let targets = settings.target_types.iter().map(|target| {
+        block(
+            &format!("target_type {}", target.name),
+            facts_of_target(target),
+        )
+    });
     let webhooks = settings.webhooks.iter().map(|endpoint| {
         let facts = facts_of_webhook(endpoint);
         block(&format!("webhook {}", endpoint.name), facts)
     });
-    rows.chain(purposes).chain(webhooks).collect()
+    rows.chain(purposes)
+        .chain(targets)
+        .chain(webhooks)
+        .collect()
 }
 
 /// What has a name of the operator's own, and what it says.
@@ -167,6 +186,21 @@ fn facts(purpose: &Purpose, accepts_all: bool) -> Vec<(&'static str, String)> {
         facts.push(("targets", purpose.target_types.join(", ")));
     }
     facts
+}
+
+/// What is said of a kind of target, each with a word for it.
+fn facts_of_target(target: &TargetType) -> Vec<(&'static str, String)> {
+    let types: Vec<&str> = target.accepts.iter().map(MimePattern::as_str).collect();
+    let most = match target.room {
+        Room { one_shot: true, .. } => "once".to_owned(),
+        Room {
+            most: Some(most), ..
+        } => format!("at most {most}"),
+        Room { most: None, .. } => "any number".to_owned(),
+    };
+    let all = || "all".to_owned();
+    let types = Some(types.join(", ")).filter(|types| !types.is_empty());
+    vec![("accepts", types.unwrap_or_else(all)), ("files", most)]
 }
 
 /// What an endpoint says, each with a word for it.

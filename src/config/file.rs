@@ -23,8 +23,10 @@ const NAME: &str = "askfile.toml";
 pub(super) const PURPOSES: &str = "purpose";
 /// The key under which the endpoints of webhooks are.
 pub(super) const WEBHOOKS: &str = "webhook";
+/// The key under which the kinds of targets are.
+pub(super) const TARGET_TYPES: &str = "target_type";
 /// Tables of tables with names of the operator's own.
-const NAMED: [&str; 2] = [PURPOSES, WEBHOOKS];
+const NAMED: [&str; 3] = [PURPOSES, TARGET_TYPES, WEBHOOKS];
 
 /// What a table may be named.
 pub(super) const NAME_RULE: &str = "a name has 1 to 32 of the characters a-z, 0-9 and _";

@@ -12,6 +12,7 @@ use super::{
     layers::{Environment, Values},
     purposes::Purposes,
     table::did_you_mean,
+    targets::TargetTypes,
     units,
     webhooks::Webhooks,
 };
@@ -97,6 +98,8 @@ pub fn load(
     );
     let purposes = Purposes::read(file.as_ref(), &allowed_types);
     values.problems.extend(purposes.problems);
+    let targets = TargetTypes::read(file.as_ref());
+    values.problems.extend(targets.problems);
     let webhooks = Webhooks::read(file.as_ref(), environment.webhook_secrets);
     values.problems.extend(webhooks.problems);
     let purpose_names = purposes.all.iter().map(|purpose| purpose.name.as_str());
@@ -119,6 +122,7 @@ pub fn load(
             Ok(Loaded {
                 settings: Settings {
                     purposes: purposes.all,
+                    target_types: targets.all,
                     webhooks: webhooks.all,
                     ..settings
                 },

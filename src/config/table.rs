@@ -46,6 +46,8 @@ macro_rules! settings {
             $($(#[doc = $meaning])+ pub $key: $type,)+
             /// What files may be wanted for: the built-in purposes, then the operator's own.
             pub purposes: Vec<Purpose>,
+            /// What may be put on targets, for those kinds that the operator says something of.
+            pub target_types: Vec<TargetType>,
             /// Where back ends are told what happens.
             pub webhooks: Vec<Endpoint>,
         }
@@ -65,11 +67,12 @@ macro_rules! settings {
                 }),+]
             }
 
-            /// Everything but purposes and webhooks; `None` if a value was refused.
+            /// Everything but what has a table of its own; `None` if a value was refused.
             pub(in crate::config) fn read(values: &mut Values) -> Option<Self> {
                 let mut table = TABLE.iter();
                 $(let $key = values.read(table.next()?, &$form);)+
-                Some(Self { $($key: $key?,)+ purposes: Vec::new(), webhooks: Vec::new() })
+                Some(Self { $($key: $key?,)+ purposes: Vec::new(),
+                    target_types: Vec::new(), webhooks: Vec::new() })
             }
         }
     };

@@ -122,6 +122,10 @@ actions! {
     MediaBlocked = "media.blocked",
     /// A file was put on a target.
     MediaAttached = "media.attached",
+    /// A file was taken off a target.
+    MediaDetached = "media.detached",
+    /// A file of a target got another text or another place.
+    AttachmentChanged = "attachment.changed",
     /// A principal got a file's bytes, or a link to them.
     MediaRead = "media.read",
     /// Whoever has a link got a file's bytes.
@@ -176,6 +180,7 @@ impl Action {
             | Self::UploadCancelled
             | Self::UploadExpired
             | Self::MediaAttached
+            | Self::MediaDetached
             | Self::MediaDeleted
             | Self::MediaBlocked => Some(self),
             Self::MediaRetired => Some(Self::MediaDeleted),

@@ -9,6 +9,7 @@ mod media;
 mod openapi;
 mod repeat;
 mod routes;
+mod targets;
 mod workspaces;
 
 use axum::{
@@ -27,6 +28,7 @@ use crate::{domain::caller::Caller, service::Service};
 fn all<R: Routes>(routes: R) -> R {
     let routes = links::routes(routes);
     let routes = media::routes(routes);
+    let routes = targets::routes(routes);
     let routes = workspaces::routes(routes);
     keys::routes(routes)
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod media;
+mod target;
 mod webhook;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -14,12 +15,14 @@ pub(super) use self::webhook::{told, trial};
 pub use self::{
     access::{KeyAnswer, KeyState, NewKeyAnswer, UsageAnswer, WorkspaceAnswer},
     media::{DeleteAnswer, FileAnswer, GetAnswer, ListAnswer},
+    target::{
+        AttachAnswer, AttachmentAnswer, ChangedAnswer, DetachAnswer, OnTargetAnswer, OrderAnswer,
+    },
 };
 use super::Service;
 use crate::{
     config::units::{duration_text, size_text},
     domain::{
-        attachment::Attachment,
         media::Media,
         mime::{HEIC, Kind},
         purpose::MediaHandles,
@@ -187,24 +190,6 @@ pub struct MediaAnswer {
     pub scan_status: &'static str,
 }
 
-/// One attachment.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct AttachmentAnswer {
-    /// Names the attachment.
-    pub attachment_id: String,
-    /// What is attached.
-    pub media_id: String,
-    /// To what kind of thing.
-    pub target_type: String,
-    /// To which.
-    pub target_id: String,
-    /// Text for those who do not see the picture.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub alt: Option<String>,
-    /// Where among the target's media, counted from 0.
-    pub position: u32,
-}
-
 impl Service {
     /// A session with its link.
     #[must_use]
@@ -289,19 +274,6 @@ impl Service {
         suggestions
             .flat_map(|suggestion| suggestion.calls(&token, &files))
             .collect()
-    }
-}
-
-impl From<&Attachment> for AttachmentAnswer {
-    fn from(attachment: &Attachment) -> Self {
-        Self {
-            attachment_id: attachment.id.to_string(),
-            media_id: attachment.media_id.to_string(),
-            target_type: attachment.target.kind.clone(),
-            target_id: attachment.target.id.clone(),
-            alt: attachment.alt.clone(),
-            position: attachment.position,
-        }
     }
 }
 

@@ -3,10 +3,10 @@
 use super::{Service, authority::must, download::must_be_passed};
 use crate::{
     domain::{
-        attachment::{Attachment, Target},
+        attachment::{Attachment, MOST_TARGET_ID, Room, Target},
         caller::Caller,
         capability::Capability,
-        media::media_of_key,
+        media::{Media, media_of_key},
         session::Status,
     },
     error::{Error, Result},
@@ -17,9 +17,6 @@ use crate::{
 const MOST_POSITION: u32 = 1_000_000;
 /// Longest alternative text, in characters.
 const MOST_ALT: usize = 2_000;
-/// Longest target type and target id, in characters.
-const MOST_TARGET_TYPE: usize = 64;
-const MOST_TARGET_ID: usize = 200;
 
 /// What to attach.
 #[derive(Debug, Clone)]
@@ -53,7 +50,8 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::InvalidArgument`], [`Error::NotFound`], [`Error::NotReady`],
-    /// [`Error::AlreadyConsumed`], [`Error::ScanBlocked`], or as [`Error::of_closed`].
+    /// [`Error::MimeNotAllowed`], [`Error::AlreadyConsumed`], [`Error::Conflict`] if the target has all
+    /// that it may have, [`Error::ScanBlocked`], or as [`Error::of_closed`].
     pub async fn attach(
         &self,
         caller: &Caller,
@@ -62,6 +60,7 @@ impl Service {
         must(caller, Capability::MediaAttach)?;
         check(&request)?;
         let wanted = NewAttachment {
+            room: self.room_of(&request.target),
             target: request.target,
             alt: request.alt,
             position: request.position,
@@ -70,7 +69,7 @@ impl Service {
         match request.what {
             What::Session(which) => {
                 let view = self.status(caller, which).await?;
-                self.must_suit(&view.session.purpose, &wanted.target)?;
+                self.must_suit(&view.session.purpose, &view.media, &wanted.target)?;
                 let attached = self.store.consume(view.session.id, wanted).await?;
                 super::close::log_move(
                     view.session.id,
@@ -98,7 +97,7 @@ impl Service {
     ) -> Result<(Vec<Attachment>, Status)> {
         let found = self.store.media(&caller.workspaces, which).await?;
         let media = found.ok_or(Error::NotFound)?;
-        self.must_suit(&media.purpose, &wanted.target)?;
+        self.must_suit(&media.purpose, std::slice::from_ref(&media), &wanted.target)?;
         let session = self.store.find(SessionRef::Id(media.upload_id)).await?;
         if session
             .as_ref()
@@ -116,42 +115,71 @@ impl Service {
     }
 
     /// # Errors
-    /// [`Error::InvalidArgument`] if the purpose's media do not go on such targets.
-    fn must_suit(&self, purpose: &str, target: &Target) -> Result<()> {
-        let Some(purpose) = self.settings.purpose(purpose) else {
+    /// [`Error::InvalidArgument`] if the purpose's media do not go on such targets;
+    /// [`Error::MimeNotAllowed`] if such targets do not take one of them.
+    fn must_suit(&self, purpose: &str, media: &[Media], target: &Target) -> Result<()> {
+        if let Some(purpose) = self.settings.purpose(purpose)
+            && !purpose.target_types.is_empty()
+            && !purpose.target_types.contains(&target.kind)
+        {
+            return Err(Error::InvalidArgument(format!(
+                "target_type: a file for `{}` goes on {}, not on `{}`.",
+                purpose.name,
+                purpose.target_types.join(", "),
+                target.kind
+            )));
+        }
+        let Some(takes) = self.settings.target_type(&target.kind) else {
             return Ok(());
         };
-        if purpose.target_types.is_empty() || purpose.target_types.contains(&target.kind) {
-            return Ok(());
+        let mut types = media.iter().map(|media| &media.stored.mime_type);
+        match types.find(|mime| !takes.accepts(mime)) {
+            Some(found) => Err(Error::MimeNotAllowed {
+                found: Some(found.clone()),
+                allowed: takes.accepts.clone(),
+            }),
+            None => Ok(()),
         }
-        Err(Error::InvalidArgument(format!(
-            "target_type: a file for `{}` goes on {}, not on `{}`.",
-            purpose.name,
-            purpose.target_types.join(", "),
-            target.kind
-        )))
+    }
+
+    /// How many media this target may have.
+    fn room_of(&self, target: &Target) -> Room {
+        let takes = self.settings.target_type(&target.kind);
+        takes.map(|takes| takes.room).unwrap_or_default()
     }
 }
 
 fn check(request: &AttachRequest) -> Result<()> {
-    let invalid = |what: &str| Err(Error::InvalidArgument(what.to_owned()));
-    let target = &request.target;
-    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
-    if !(1..=MOST_TARGET_TYPE).contains(&target.kind.len()) || !target.kind.bytes().all(word) {
-        return invalid("target_type: 1 to 64 characters of a-z, 0-9, `_` and `-`.");
+    check_target(&request.target)?;
+    check_facts(request.alt.as_deref(), request.position)
+}
+
+/// # Errors
+/// [`Error::InvalidArgument`] for what no target can be called.
+pub(super) fn check_target(target: &Target) -> Result<()> {
+    if !Target::is_kind(&target.kind) {
+        return Err(invalid(
+            "target_type: 1 to 64 characters of a-z, 0-9, `_` and `-`.",
+        ));
     }
     if !(1..=MOST_TARGET_ID).contains(&target.id.chars().count()) {
-        return invalid("target_id: 1 to 200 characters.");
-    }
-    if request
-        .position
-        .is_some_and(|position| position > MOST_POSITION)
-    {
-        return invalid("position: at most 1,000,000.");
-    }
-    let alt = request.alt.as_deref().unwrap_or_default();
-    if alt.chars().count() > MOST_ALT {
-        return invalid("alt: at most 2,000 characters.");
+        return Err(invalid("target_id: 1 to 200 characters."));
     }
     Ok(())
+}
+
+/// # Errors
+/// [`Error::InvalidArgument`] for what no attachment can have.
+pub(super) fn check_facts(alt: Option<&str>, position: Option<u32>) -> Result<()> {
+    if position.is_some_and(|position| position > MOST_POSITION) {
+        return Err(invalid("position: at most 1,000,000."));
+    }
+    if alt.is_some_and(|alt| alt.chars().count() > MOST_ALT) {
+        return Err(invalid("alt: at most 2,000 characters."));
+    }
+    Ok(())
+}
+
+fn invalid(why: &str) -> Error {
+    Error::InvalidArgument(why.to_owned())
 }

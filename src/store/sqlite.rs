@@ -17,6 +17,7 @@ mod rows;
 mod schema;
 mod sessions;
 mod sweeping;
+mod targets;
 mod webhooks;
 mod workspaces;
 mod writer;
@@ -355,7 +356,7 @@ impl UploadStore for SqliteStore {
 
     async fn consume(&self, id: UploadId, wanted: NewAttachment) -> Result<Vec<Attachment>> {
         let attached = self
-            .write(move |db, now| files::consume(db, id, &wanted, now))
+            .write(move |db, now| targets::consume(db, id, &wanted, now))
             .await?;
         self.changed(id);
         Ok(attached)
@@ -367,7 +368,7 @@ impl UploadStore for SqliteStore {
         media: MediaId,
         wanted: NewAttachment,
     ) -> Result<Attachment> {
-        self.write(move |db, now| files::attach(db, workspace, media, &wanted, now))
+        self.write(move |db, now| targets::attach(db, workspace, media, &wanted, now))
             .await
     }
 

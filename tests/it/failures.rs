@@ -166,6 +166,7 @@ impl Failing {
         let inner = Arc::new(inner);
         let (identities, audit) = (inner.clone(), inner.clone());
         let (requests, webhooks) = (inner.clone(), inner.clone());
+        let targets = inner.clone();
         let store = Arc::new(FailNth { inner, left, when });
         let foundations = Foundations {
             settings: Settings::in_folder(folder.path()),
@@ -174,6 +175,7 @@ impl Failing {
             identities,
             audit,
             requests,
+            targets,
             webhooks,
             objects: Arc::new(LocalDisk::open(folder.path()).unwrap()),
             clock: clock.clone(),

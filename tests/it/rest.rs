@@ -7,3 +7,4 @@ mod links;
 mod matrix;
 mod media;
 mod repeat;
+mod targets;

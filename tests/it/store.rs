@@ -12,13 +12,14 @@ mod quota;
 mod sessions;
 mod sqlite;
 mod sweeping;
+mod targets;
 mod telling;
 
 use std::{path::Path, sync::Arc};
 
 use askfile::{
     domain::{
-        attachment::Target,
+        attachment::{Room, Target},
         audit::{Action, Actor},
         ids::{ApiKeyId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId},
         limits::Limits,
@@ -35,6 +36,7 @@ use askfile::{
         audit::{AuditQuery, AuditStore, Start},
         identity::IdentityStore,
         sqlite::SqliteStore,
+        targets::{OneOfTarget, TargetStore},
         webhooks::WebhookStore,
     },
 };
@@ -158,6 +160,12 @@ every_store_keeps_its_promises! {
         whoever_comes_late_changes_nothing_but_a_delivery,
         what_ended_is_queued_again_when_asked_for,
     }
+    targets {
+        what_comes_to_a_place_that_is_taken_moves_the_rest_back,
+        a_target_never_has_more_than_it_may,
+        of_two_orders_at_once_one_wins_whole,
+        the_time_that_a_media_is_kept_begins_anew_when_it_is_detached,
+    }
     telling {
         whatever_moves_a_session_is_told,
         what_another_process_did_is_told_within_a_second,
@@ -165,9 +173,9 @@ every_store_keeps_its_promises! {
 }
 
 /// Everything that is remembered.
-pub trait Store: UploadStore + IdentityStore + AuditStore + WebhookStore {}
+pub trait Store: UploadStore + TargetStore + IdentityStore + AuditStore + WebhookStore {}
 
-impl<T: UploadStore + IdentityStore + AuditStore + WebhookStore> Store for T {}
+impl<T: UploadStore + TargetStore + IdentityStore + AuditStore + WebhookStore> Store for T {}
 
 /// A database, and a clock that its leases are judged by.
 #[async_trait::async_trait]
@@ -347,6 +355,7 @@ pub fn on_post(id: &str) -> NewAttachment {
         },
         alt: None,
         position: None,
+        room: Room::default(),
         created_by: somebody(),
     }
 }

@@ -43,6 +43,7 @@ pub(super) trait Methods: Sized {
     methods! {
         get = Get;
         post = Post;
+        put = Put;
         patch = Patch;
         delete = Delete;
     }
@@ -63,6 +64,7 @@ pub(super) type Describe = fn(TransformOperation<'_>) -> TransformOperation<'_>;
 pub(super) enum Method {
     Get,
     Post,
+    Put,
     Patch,
     Delete,
 }
@@ -86,6 +88,7 @@ impl Methods for MethodRouter<Service> {
         let filter = match method {
             Method::Get => MethodFilter::GET,
             Method::Post => MethodFilter::POST,
+            Method::Put => MethodFilter::PUT,
             Method::Patch => MethodFilter::PATCH,
             Method::Delete => MethodFilter::DELETE,
         };
@@ -112,6 +115,7 @@ impl Methods for ApiMethodRouter<Service> {
         match method {
             Method::Get => self.get_with(handler, describe),
             Method::Post => self.post_with(handler, describe),
+            Method::Put => self.put_with(handler, describe),
             Method::Patch => self.patch_with(handler, describe),
             Method::Delete => self.delete_with(handler, describe),
         }

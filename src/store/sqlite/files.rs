@@ -1,26 +1,21 @@
-//! Media, handles and attachments: what happens inside a transaction.
+//! Media and their handles: what happens inside a transaction.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
-use serde_json::json;
 
 use super::{
-    AttemptId, MediaId, MediaRef, NewAttachment, Result, SessionRef, StoreError, WorkspaceId,
-    audit,
+    AttemptId, MediaId, MediaRef, Result, WorkspaceId,
     rows::{self, Col, get},
-    sessions::Current,
     sweeping,
 };
 use crate::{
     domain::{
-        attachment::Attachment,
-        audit::Action,
-        ids::{AttachmentId, ClaimId, UploadId},
+        ids::{ClaimId, UploadId},
         media::{Media, REMADE_AS, ScanStatus, object_key, staging_key},
         mime::Kind,
-        session::{State, UploadSession},
+        session::UploadSession,
     },
-    store::{NewMedia, audit::Note, later},
+    store::{NewMedia, later},
 };
 
 const OF_SESSION: &str = "SELECT * FROM media
@@ -36,30 +31,17 @@ const HANDLES: &str = "SELECT name, value FROM handle WHERE media_id = ?1 ORDER 
 const INSERT: &str = "INSERT INTO media
     (id, workspace_id, session_id, created_by, slot, purpose, labels, attempt, original_filename,
      description, kind, mime_type, size_bytes, sha256, original_mime_type, original_size_bytes,
-     original_sha256, width, height, scan_status, created_at, retain_until)
+     original_sha256, width, height, scan_status, created_at, retain_seconds, retain_until)
     VALUES (:id, :workspace_id, :session_id, :created_by, :slot, :purpose, :labels, :attempt,
      :original_filename, :description, :kind, :mime_type, :size_bytes, :sha256,
      :original_mime_type, :original_size_bytes, :original_sha256, :width, :height, :scan_status,
-     :now, :retain_until)";
+     :now, :retain_seconds, :retain_until)";
 const PLACES: &str = "SELECT mime_type, source_key, check_claim, check_due_at
     FROM media WHERE id = ?1";
 const DELETE: &str = "DELETE FROM media WHERE id = ?1";
 const DELETE_HANDLES: &str = "DELETE FROM handle WHERE media_id = ?1";
 const DELETE_ATTACHMENTS: &str = "DELETE FROM attachment WHERE media_id = ?1";
 const INSERT_HANDLE: &str = "INSERT INTO handle (value, name, media_id) VALUES (?1, ?2, ?3)";
-
-const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM attachment
-    WHERE workspace_id = :workspace_id AND target_type = :target_type AND target_id = :target_id";
-const ATTACH: &str = "INSERT INTO attachment
-    (id, workspace_id, media_id, created_by, target_type, target_id, alt, position, created_at)
-    VALUES (:id, :workspace_id, :media_id, :created_by, :target_type, :target_id, :alt, :position,
-     :now)
-    ON CONFLICT (media_id, target_type, target_id) DO NOTHING";
-const MARK_ATTACHED: &str = "UPDATE media SET is_attached = 1 WHERE id = ?1";
-const ATTACHED: &str = "SELECT * FROM attachment
-    WHERE media_id = :media_id AND target_type = :target_type AND target_id = :target_id";
-const CONSUMED: &str = "UPDATE upload_session
-    SET consumed_type = :target_type, consumed_id = :target_id WHERE id = :id";
 
 pub(super) fn with_handles(db: &Connection, mut media: Media) -> Result<Media> {
     let mut query = db.prepare_cached(HANDLES)?;
@@ -128,10 +110,6 @@ pub(super) fn insert(
     new: &NewMedia,
     now: Timestamp,
 ) -> Result<()> {
-    let retain_until = session.retain_seconds.map(|seconds| {
-        let kept = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-        Col(later(now, kept))
-    });
     db.prepare_cached(INSERT)?.execute(named_params! {
         ":id": Col(id), ":workspace_id": Col(session.workspace_id), ":session_id": Col(session.id),
         ":created_by": session.created_by.map(Col), ":slot": slot, ":purpose": session.purpose,
@@ -143,13 +121,21 @@ pub(super) fn insert(
         ":original_size_bytes": new.original.size_bytes, ":original_sha256": new.original.sha256,
         ":width": new.dimensions.map(|shown| shown.width),
         ":height": new.dimensions.map(|shown| shown.height),
-        ":scan_status": new.scan_status.as_str(), ":now": Col(now), ":retain_until": retain_until,
+        ":scan_status": new.scan_status.as_str(), ":now": Col(now),
+        ":retain_seconds": session.retain_seconds,
+        ":retain_until": session.retain_seconds.map(|seconds| Col(kept_until(now, seconds))),
     })?;
     let mut insert = db.prepare_cached(INSERT_HANDLE)?;
     for (name, value) in &new.handles {
         insert.execute((value, name, Col(id)))?;
     }
     Ok(())
+}
+
+/// The end of so many seconds.
+pub(super) fn kept_until(now: Timestamp, seconds: u64) -> Timestamp {
+    let kept = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    later(now, kept)
 }
 
 /// Forgets a media and all that hangs on it; its bytes are nobody's from now on.
@@ -202,83 +188,4 @@ struct Places {
     source_key: Option<String>,
     turn: Option<ClaimId>,
     turn_ends: Option<Timestamp>,
-}
-
-/// Attaches all media of a completed session, once.
-pub(super) fn consume(
-    db: &Connection,
-    id: UploadId,
-    wanted: &NewAttachment,
-    now: Timestamp,
-) -> Result<Vec<Attachment>> {
-    let mut current = Current::load(db, SessionRef::Id(id), now)?;
-    let workspace = current.session.workspace_id;
-    let media: Vec<MediaId> = of_session(db, id)?.iter().map(|media| media.id).collect();
-    match (current.session.state, &current.session.consumed_by) {
-        (State::Completed, _) => {
-            current.consumed(&wanted.created_by)?;
-            db.prepare_cached(CONSUMED)?.execute(named_params! {
-                ":id": Col(id), ":target_type": wanted.target.kind, ":target_id": wanted.target.id,
-            })?;
-        }
-        (State::Consumed, Some(by)) if *by == wanted.target => {}
-        (State::Consumed, Some(by)) => return Err(StoreError::AlreadyConsumed(by.clone())),
-        (state, _) if state.is_open() => return Err(StoreError::NotReady),
-        (state, _) => return Err(StoreError::Closed(state)),
-    }
-    attach_all(db, workspace, &media, wanted, now)
-}
-
-/// Attaches one media of this workspace.
-pub(super) fn attach(
-    db: &Connection,
-    workspace: WorkspaceId,
-    media: MediaId,
-    wanted: &NewAttachment,
-    now: Timestamp,
-) -> Result<Attachment> {
-    find(db, &[workspace], &MediaRef::Id(media))?.ok_or(StoreError::NotFound)?;
-    let mut attached = attach_all(db, workspace, &[media], wanted, now)?;
-    attached.pop().ok_or(StoreError::NotFound)
-}
-
-/// Attaches these in order; what is attached there already stays as it is.
-fn attach_all(
-    db: &Connection,
-    workspace: WorkspaceId,
-    media: &[MediaId],
-    wanted: &NewAttachment,
-    now: Timestamp,
-) -> Result<Vec<Attachment>> {
-    let (target, by) = (&wanted.target, &wanted.created_by);
-    let first = match wanted.position {
-        Some(position) => position,
-        None => db.prepare_cached(NEXT_POSITION)?.query_row(
-            named_params! {
-                ":workspace_id": Col(workspace), ":target_type": target.kind, ":target_id": target.id,
-            },
-            |row| row.get(0),
-        )?,
-    };
-    let mut attached = Vec::with_capacity(media.len());
-    for (position, media) in (first..).zip(media) {
-        let added = db.prepare_cached(ATTACH)?.execute(named_params! {
-            ":id": Col(AttachmentId::new(now)), ":workspace_id": Col(workspace),
-            ":media_id": Col(*media), ":created_by": by.principal().map(Col),
-            ":target_type": target.kind, ":target_id": target.id, ":alt": wanted.alt, ":position": position, ":now": Col(now),
-        })?;
-        if added > 0 {
-            let note = Note::new(by, Action::MediaAttached, *media, workspace);
-            let to = json!({ "target_type": target.kind, "target_id": target.id });
-            audit::note(db, &note.with(to), now)?;
-        }
-        db.prepare_cached(MARK_ATTACHED)?.execute([Col(*media)])?;
-        attached.push(db.prepare_cached(ATTACHED)?.query_row(
-            named_params! {
-                ":media_id": Col(*media), ":target_type": target.kind, ":target_id": target.id,
-            },
-            rows::attachment,
-        )?);
-    }
-    Ok(attached)
 }

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0008_audit.sql"),
     include_str!("0009_requests.sql"),
     include_str!("0010_outbox.sql"),
+    include_str!("0011_targets.sql"),
 ];
 
 /// The newest version.

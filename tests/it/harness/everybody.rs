@@ -13,6 +13,8 @@ pub struct Things {
     pub media: String,
     pub uri: String,
     pub handle: String,
+    /// The media on post 7.
+    pub attachment: String,
     /// The id of a key of the workspace.
     pub key: String,
 }
@@ -26,6 +28,10 @@ pub async fn things(askfile: &Askfile, key: &str, workspace: &str) -> Things {
     let shown = json!({ "media_id": media });
     let shown = askfile.call_with(key, "media_get", shown).await;
     let handle = shown["handles"]["media"].as_str().unwrap().to_owned();
+    let post = json!({ "media_id": media, "target_type": "post", "target_id": "7" });
+    let attached = askfile.call_with(key, "attach_media", post).await;
+    let attachment = attached["attachments"][0]["attachment_id"].as_str();
+    let attachment = attachment.unwrap().to_owned();
     let of_it = format!("of {workspace}");
     askfile.key(&of_it, ALL, &[workspace]).await;
     let operator = askfile.service.operator("a test");
@@ -33,6 +39,7 @@ pub async fn things(askfile: &Askfile, key: &str, workspace: &str) -> Things {
     let key = keys.iter().find(|key| key.name == of_it).unwrap();
     Things {
         handle,
+        attachment,
         key: key.id.to_string(),
         workspace: workspace.to_owned(),
         uri: format!("askfile://{}/media/{media}", link.workspace_id),
@@ -52,6 +59,7 @@ pub fn unknown() -> Things {
     Things {
         workspace: "st-nono".into(),
         handle: "md_nobodys".into(),
+        attachment: "att_01M8380FXE820S658M8ND48WFJ".into(),
         key: "apikey_01M8380FXE820S658M8ND48WFJ".into(),
         link: Link::of(&link),
         media: media.into(),

@@ -24,6 +24,10 @@ struct Operation {
 const ADMIN: Option<&str> = Some("admin");
 const UPLOAD: Option<&str> = Some("asset:upload");
 const READ: Option<&str> = Some("media:read");
+const ATTACH: Option<&str> = Some("media:attach");
+
+/// What the things' media is on.
+const POST_7: &str = "/v1/targets/post/7/media";
 
 /// In an order in which each can still be done.
 const OPERATIONS: &[Operation] = &[
@@ -73,6 +77,46 @@ const OPERATIONS: &[Operation] = &[
         ask: |things| {
             let path = format!("/v1/handles/{}", things.handle);
             (Method::GET, path, Value::Null)
+        },
+    },
+    Operation {
+        id: "attachMedia",
+        need: ATTACH,
+        ask: |things| {
+            let body = json!({ "media_id": things.media });
+            (Method::POST, POST_7.into(), body)
+        },
+    },
+    Operation {
+        id: "listTargetMedia",
+        need: READ,
+        ask: |things| {
+            let path = format!("{POST_7}?workspace_id={}", things.workspace);
+            (Method::GET, path, Value::Null)
+        },
+    },
+    Operation {
+        id: "orderTargetMedia",
+        need: ATTACH,
+        ask: |things| {
+            let path = format!("{POST_7}?workspace_id={}", things.workspace);
+            (Method::PUT, path, json!({ "order": [things.attachment] }))
+        },
+    },
+    Operation {
+        id: "changeAttachment",
+        need: ATTACH,
+        ask: |things| {
+            let path = format!("{POST_7}/{}", things.attachment);
+            (Method::PATCH, path, json!({ "alt": "a view" }))
+        },
+    },
+    Operation {
+        id: "detachMedia",
+        need: ATTACH,
+        ask: |things| {
+            let path = format!("{POST_7}/{}", things.attachment);
+            (Method::DELETE, path, Value::Null)
         },
     },
     Operation {
