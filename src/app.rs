@@ -113,6 +113,7 @@ pub async fn start_at(
         audit: store.clone(),
         requests: store.clone(),
         targets: store.clone(),
+        declared: store.clone(),
         webhooks: store,
         objects,
         clock,

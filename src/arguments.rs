@@ -4,6 +4,7 @@
 mod attach;
 mod link;
 mod media;
+mod upload;
 
 use std::{any::Any, fmt, marker::PhantomData};
 
@@ -11,7 +12,7 @@ use rmcp::{handler::server::tool::schema_for_input, model::JsonObject};
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
 
@@ -19,6 +20,7 @@ pub(crate) use self::{
     attach::AttachArguments,
     link::LinkArguments,
     media::{LabelPairs, Labels, ListArguments},
+    upload::{DeclareArguments, UploadsArguments},
 };
 use crate::{
     error::{Error, Result},
@@ -180,6 +182,15 @@ where
     }
 
     deserializer.deserialize_any(Object(PhantomData))
+}
+
+/// The same for a part that must be there.
+pub(crate) fn given<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    object(deserializer)?.ok_or_else(|| D::Error::custom("invalid type: null, expected an object"))
 }
 
 /// The name of what is not there, in a deserialiser's message.

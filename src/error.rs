@@ -1,7 +1,7 @@
 //! Everything that can go wrong, and the one table that decides how it looks from outside: to a
 //! person (the page), to a program (HTTP) and to a model (MCP).
 
-use std::{fmt, io, time::Duration};
+use std::{borrow::Cow, fmt, io, time::Duration};
 
 use http::StatusCode;
 use serde::Serialize;
@@ -57,7 +57,7 @@ pub enum Error {
     SpecMismatch(String),
     /// The body holds no file, or an empty one.
     #[error("{0}")]
-    FileMissing(&'static str),
+    FileMissing(Cow<'static, str>),
     /// More files in one body than one.
     #[error("Only one file can be sent at a time.")]
     TooManyFiles,
@@ -489,7 +489,7 @@ mod tests {
                 allowed: Vec::new(),
             },
             Error::SpecMismatch("x".into()),
-            Error::FileMissing("x"),
+            Error::FileMissing("x".into()),
             Error::TooManyFiles,
             Error::ImageTooLarge("x".into()),
             Error::MalformedBody("x".into()),

@@ -111,6 +111,9 @@ pub struct Upload<'a> {
     pub content_type: &'a str,
     /// How many bytes, no more and no fewer.
     pub size_bytes: u64,
+    /// Whether the sender says that nothing may be there before. One that does not know of it cannot;
+    /// it can change the bytes then until they are copied.
+    pub once: bool,
     /// From when on.
     pub now: Timestamp,
     /// For how long.

@@ -19,9 +19,11 @@ mod progress;
 mod rate;
 mod receive;
 mod repeat;
+mod send;
 mod status;
 mod sweep;
 pub mod targets;
+pub mod uploads;
 mod verify;
 mod webhooks;
 pub mod workspaces;
@@ -41,6 +43,7 @@ pub use self::{
     link::{AskedLink, LinkedSession},
     progress::{Progress, Watch},
     receive::{Incoming, Received},
+    send::{ALT, POSITION, SendRequest},
     status::Turn,
     sweep::Swept,
     verify::{Fault, Verified},
@@ -51,7 +54,7 @@ use crate::{
     config::Settings,
     domain::{
         attachment::{Room, Target},
-        ids::WorkspaceId,
+        ids::{AccountId, WorkspaceId},
         principal::Principal,
         workspace::WorkspaceRef,
     },
@@ -61,8 +64,9 @@ use crate::{
     notify::Waiters,
     objects::Objects,
     store::{
-        StoreError, UploadStore, audit::AuditStore, identity::IdentityStore,
-        requests::RequestStore, targets::TargetStore, webhooks::WebhookStore,
+        StoreError, UploadStore, audit::AuditStore, declared::DeclaredStore,
+        identity::IdentityStore, requests::RequestStore, targets::TargetStore,
+        webhooks::WebhookStore,
     },
 };
 
@@ -80,6 +84,7 @@ pub struct Parts {
     audit: Arc<dyn AuditStore>,
     requests: Arc<dyn RequestStore>,
     targets: Arc<dyn TargetStore>,
+    declared: Arc<dyn DeclaredStore>,
     webhooks: Arc<dyn WebhookStore>,
     objects: Arc<dyn Objects>,
     clock: Arc<dyn Clock>,
@@ -100,6 +105,7 @@ pub struct Parts {
     system: Arc<Principal>,
     /// The workspace of callers without a key.
     home: WorkspaceId,
+    account: AccountId,
 }
 
 impl Deref for Service {
@@ -127,6 +133,8 @@ pub struct Foundations {
     pub requests: Arc<dyn RequestStore>,
     /// Where it is remembered what targets have.
     pub targets: Arc<dyn TargetStore>,
+    /// Where uploads are found that programs declared.
+    pub declared: Arc<dyn DeclaredStore>,
     /// Where it is remembered what back ends are to be told.
     pub webhooks: Arc<dyn WebhookStore>,
     /// Where bytes live.
@@ -152,6 +160,7 @@ impl Service {
             audit,
             requests,
             targets,
+            declared,
             webhooks,
             objects,
             clock,
@@ -161,6 +170,7 @@ impl Service {
         webhooks.subscribe(subscribers, answers::told);
         let home = home(&*identities, settings.workspace.as_ref()).await?;
         let system = Arc::new(identities.system_principal().await?);
+        let account = identities.account().await?;
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
             flows: Flows::default(),
@@ -181,9 +191,11 @@ impl Service {
             audit,
             requests,
             targets,
+            declared,
             webhooks,
             objects,
             clock,
+            account,
             system,
             home,
         })))

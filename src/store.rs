@@ -2,6 +2,7 @@
 //! [`crate::objects`].
 
 pub mod audit;
+pub mod declared;
 pub mod identity;
 pub mod requests;
 pub mod sqlite;
@@ -349,6 +350,8 @@ pub struct NewSession {
     pub limits: Limits,
     /// The way that its files take.
     pub transfer: Transfer,
+    /// What is going to be sent, where a program has said it.
+    pub spec: Option<Spec>,
     /// For how many seconds its unattached media are kept.
     pub retain_seconds: Option<u64>,
     /// How long its link lives.

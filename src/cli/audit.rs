@@ -214,6 +214,7 @@ fn told(entry: &Entry) -> String {
         Action::UploadExpired => format!("ended {it}: its last file is gone"),
         Action::UploadDeclined => format!("declined {it}"),
         Action::UploadCancelled => format!("cancelled {it}"),
+        Action::UploadDeleted => format!("deleted {it} and the files that nothing has"),
         Action::MediaUploaded => {
             let size = size_text(detail["size_bytes"].as_u64().unwrap_or_default());
             let (mime_type, to) = (text("mime_type"), text("upload_id"));

@@ -116,6 +116,8 @@ actions! {
     UploadDeclined = "upload.declined",
     /// The link was taken back.
     UploadCancelled = "upload.cancelled",
+    /// A link that has ended was deleted with its files.
+    UploadDeleted = "upload.deleted",
     /// A file came and is stored.
     MediaUploaded = "media.uploaded",
     /// A file did not pass its check; its bytes are gone.

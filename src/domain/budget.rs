@@ -13,6 +13,8 @@ pub enum Counted {
     ToolCalls,
     /// Links that are minted, by workspace.
     Links,
+    /// Files that a program sends with its key, by caller.
+    Sent,
 }
 
 impl Counted {
@@ -25,6 +27,7 @@ impl Counted {
             Self::WrongKeys => "wrong keys from this address",
             Self::ToolCalls => "calls",
             Self::Links => "links for this workspace",
+            Self::Sent => "files from this caller",
         }
     }
 }

@@ -85,6 +85,12 @@ prefixed_ulid!(
     "msg"
 );
 
+prefixed_ulid!(
+    /// Names one installation.
+    AccountId,
+    "acct"
+);
+
 /// An id that is a UUID.
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -9,7 +9,7 @@ use super::{
     attachment::Target,
     ids::{PrincipalId, UploadId, WorkspaceId},
     limits::Limits,
-    transfer::Transfer,
+    transfer::{Spec, Transfer},
 };
 use crate::link::Token;
 
@@ -45,6 +45,8 @@ pub struct UploadSession {
     pub limits: Limits,
     /// The way that its files take.
     pub transfer: Transfer,
+    /// What is going to be sent, where a program has said it: exactly that is taken.
+    pub spec: Option<Spec>,
     /// For how many seconds its unattached media are kept; `None`: until deleted.
     pub retain_seconds: Option<u64>,
     /// Where it stands.

@@ -98,6 +98,12 @@ pub(super) async fn show(
         if wants_json {
             return Ok(facts(&link));
         }
+        if link.view.session.spec.is_some() {
+            return Err(Error::Conflict(
+                "This address is for a program, which puts one file there: there is nothing to see."
+                    .into(),
+            ));
+        }
         if method == Method::GET {
             service.opened(&link.view.session).await?;
         }

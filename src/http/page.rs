@@ -138,7 +138,7 @@ fn next_steps() -> Vec<(&'static str, &'static str)> {
         Error::InvalidArgument(String::new()),
         Error::SizeExceeded { limit: 0 },
         Error::MimeNotAllowed { found, allowed },
-        Error::FileMissing(""),
+        Error::FileMissing("".into()),
         Error::ImageTooLarge(String::new()),
         Error::ScanBlocked(String::new()),
         Error::MalformedBody(String::new()),

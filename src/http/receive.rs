@@ -4,7 +4,7 @@ use axum::{
     Json,
     body::Body,
     extract::{RawQuery, Request, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -62,6 +62,7 @@ pub(super) async fn receive(
         let attempt = attempt(headers);
         let incoming = Incoming {
             declared_bytes: header_number(headers),
+            mime_type: header_text(headers, &header::CONTENT_TYPE),
             attempt: attempt.as_ref().ok().copied().flatten(),
             from,
             body: attempt.and_then(|_| open(&parts.method, headers, body)),
@@ -71,7 +72,7 @@ pub(super) async fn receive(
     match received.await {
         Ok(received) => {
             let answer = stored(&service, &link, &received, headers);
-            with_budget(answer, service.uploads_left(from))
+            with_budget(answer, service.uploads_left(&link.view.session, from))
         }
         Err(error) => refused(&service, &link, error, headers),
     }
@@ -145,6 +146,10 @@ fn open(method: &Method, headers: &HeaderMap, body: Body) -> Result<FileBody> {
         return Ok(FileBody::raw(body, filename(headers)));
     }
     FileBody::form(body, content_type)
+}
+
+fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// What the request says its body's length is.

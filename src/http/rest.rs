@@ -10,6 +10,7 @@ mod openapi;
 mod repeat;
 mod routes;
 mod targets;
+mod uploads;
 mod workspaces;
 
 use axum::{
@@ -27,6 +28,7 @@ use crate::{domain::caller::Caller, service::Service};
 /// Every route.
 fn all<R: Routes>(routes: R) -> R {
     let routes = links::routes(routes);
+    let routes = uploads::routes(routes);
     let routes = media::routes(routes);
     let routes = targets::routes(routes);
     let routes = workspaces::routes(routes);

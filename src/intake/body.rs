@@ -1,10 +1,11 @@
 //! The file inside a request's body: the raw body of a PUT, or one field of a multipart form.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
@@ -65,9 +66,32 @@ impl fmt::Debug for Staged {
     }
 }
 
+/// The texts of a form, by the names of their fields.
+#[derive(Debug, Clone, Default)]
+pub struct Texts(Arc<Mutex<BTreeMap<&'static str, String>>>);
+
+impl Texts {
+    fn put(&self, name: &'static str, text: String) {
+        let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.insert(name, text);
+    }
+
+    /// The text of a field, where the form had one.
+    #[must_use]
+    pub fn take(&self, name: &str) -> Option<String> {
+        let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.remove(name)
+    }
+}
+
 #[derive(Debug)]
 struct Form {
     parts: Multipart<'static>,
+    /// The name of the field that holds the file.
+    field: &'static str,
+    /// The names of the fields that hold texts, and what they hold; `None`: whatever else there is, is
+    /// passed over.
+    texts: Option<(&'static [&'static str], Texts)>,
     file: Option<Field<'static>>,
     meter: Arc<Meter>,
     description: Option<String>,
@@ -92,6 +116,19 @@ impl FileBody {
             name: Some(spec.filename),
             description: spec.description,
         })
+    }
+
+    /// The same body as that of a file that was declared; `None` for a form.
+    #[must_use]
+    pub fn of_spec(self, spec: &Spec) -> Option<Self> {
+        let Inner::Raw { stream, .. } = self.0 else {
+            return None;
+        };
+        Some(Self(Inner::Raw {
+            stream,
+            name: Some(spec.filename.clone()),
+            description: None,
+        }))
     }
 
     /// No body at all: a file of a grant that is staged already.
@@ -119,11 +156,37 @@ impl FileBody {
         }
     }
 
-    /// A body that is a form.
+    /// A body that is the form of a link.
     ///
     /// # Errors
     /// [`Error::MalformedBody`] unless this `Content-Type` is that of a form with files.
     pub fn form(body: Body, content_type: Option<&str>) -> Result<Self> {
+        Self::read_form(body, content_type, FILE_FIELD, None)
+    }
+
+    /// A body that is a form with its file in a field of this name, and texts in those: what else it
+    /// has is refused. The texts are there once the form was read to its end.
+    ///
+    /// # Errors
+    /// As [`Self::form`].
+    pub fn form_with(
+        body: Body,
+        content_type: Option<&str>,
+        file: &'static str,
+        texts: &'static [&'static str],
+    ) -> Result<(Self, Texts)> {
+        let found = Texts::default();
+        let known = (texts, found.clone());
+        let form = Self::read_form(body, content_type, file, Some(known))?;
+        Ok((form, found))
+    }
+
+    fn read_form(
+        body: Body,
+        content_type: Option<&str>,
+        field: &'static str,
+        texts: Option<(&'static [&'static str], Texts)>,
+    ) -> Result<Self> {
         let boundary = content_type
             .and_then(|value| multer::parse_boundary(value).ok())
             .ok_or_else(|| {
@@ -141,6 +204,8 @@ impl FileBody {
         };
         Ok(Self(Inner::Form(Box::new(Form {
             parts: Multipart::new(metered, boundary),
+            field,
+            texts,
             file: None,
             meter,
             description: None,
@@ -200,29 +265,34 @@ const CUT_SHORT: &str = "The file did not arrive whole.";
 impl Form {
     async fn open(&mut self) -> Result<Option<String>> {
         while let Some(field) = self.next_field().await? {
-            match field.name() {
-                Some(FILE_FIELD) if field.file_name().is_none() => {
-                    return Err(Error::FileMissing(
-                        "The field media holds text and not a file: with curl, an @ goes before \
-                         the file's path.",
-                    ));
-                }
-                Some(FILE_FIELD) => {
-                    let name = field.file_name().map(str::to_owned);
+            let is_file = field.name() == Some(self.field);
+            match field.file_name() {
+                Some(name) if is_file => {
+                    let name = name.to_owned();
                     self.file = Some(field);
                     self.meter.in_file.store(true, Ordering::Relaxed);
-                    return Ok(name);
+                    return Ok(Some(name));
                 }
-                Some(DESCRIPTION_FIELD) => self.describe(field).await?,
-                _ if field.file_name().is_some() => {
-                    return Err(Error::FileMissing(
-                        "The form has a file, but not in the field named media.",
-                    ));
+                Some(_) => {
+                    return Err(self.missing("The form has a file, but not in the field named"));
                 }
-                _ => skip(field).await?,
+                None if is_file => {
+                    let text = self.missing("There is text and not a file in the field");
+                    return Err(match text {
+                        Error::FileMissing(why) => Error::FileMissing(
+                            format!("{why} With curl, an @ goes before the file's path.").into(),
+                        ),
+                        other => other,
+                    });
+                }
+                None => self.text(field).await?,
             }
         }
-        Err(Error::FileMissing("No file was sent."))
+        Err(Error::FileMissing("No file was sent.".into()))
+    }
+
+    fn missing(&self, why: &str) -> Error {
+        Error::FileMissing(format!("{why} {}.", self.field).into())
     }
 
     async fn piece(&mut self) -> Result<Option<Bytes>> {
@@ -245,12 +315,10 @@ impl Form {
 
     async fn close(&mut self) -> Result<Option<String>> {
         while let Some(field) = self.next_field().await? {
-            match field.name() {
-                Some(DESCRIPTION_FIELD) => self.describe(field).await?,
-                Some(FILE_FIELD) => return Err(Error::TooManyFiles),
-                _ if field.file_name().is_some() => return Err(Error::TooManyFiles),
-                _ => skip(field).await?,
+            if field.file_name().is_some() || field.name() == Some(self.field) {
+                return Err(Error::TooManyFiles);
             }
+            self.text(field).await?;
         }
         Ok(self.description.take())
     }
@@ -260,9 +328,27 @@ impl Form {
         field.map_err(|error| malformed(&error))
     }
 
-    async fn describe(&mut self, field: Field<'static>) -> Result<()> {
+    async fn text(&mut self, field: Field<'static>) -> Result<()> {
+        let name = field.name().unwrap_or_default().to_owned();
+        if name == DESCRIPTION_FIELD {
+            let text = field.text().await.map_err(|error| malformed(&error))?;
+            self.description = description(&text)?;
+            return Ok(());
+        }
+        let Some((known, texts)) = &self.texts else {
+            return skip(field).await;
+        };
+        let Some(known) = known.iter().find(|known| **known == name) else {
+            let name: String = name.chars().take(64).collect();
+            let mut there = vec![self.field, DESCRIPTION_FIELD];
+            there.extend(*known);
+            return Err(Error::InvalidArgument(format!(
+                "{name}: there is no such field; there are {}.",
+                there.join(", ")
+            )));
+        };
         let text = field.text().await.map_err(|error| malformed(&error))?;
-        self.description = description(&text)?;
+        texts.put(known, text);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod media;
 mod target;
+mod upload;
 mod webhook;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -18,6 +19,7 @@ pub use self::{
     target::{
         AttachAnswer, AttachmentAnswer, ChangedAnswer, DetachAnswer, OnTargetAnswer, OrderAnswer,
     },
+    upload::{PictureAnswer, UploadAnswer, UploadStatus},
 };
 use super::Service;
 use crate::{

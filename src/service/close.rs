@@ -65,7 +65,7 @@ impl Service {
     pub async fn done(&self, link: &LinkedSession) -> Result<()> {
         let session = &link.view.session;
         if session.state == State::Pending && link.view.media.is_empty() {
-            return Err(Error::FileMissing("No file was sent yet."));
+            return Err(Error::FileMissing("No file was sent yet.".into()));
         }
         let state = self.store.done(session.id, Actor::Link).await?;
         log_move(session.id, session.state, state);

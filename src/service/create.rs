@@ -25,7 +25,7 @@ pub const MOST_PROMPT: usize = 1_000;
 /// Shortest and longest life of a link, in seconds.
 pub const LINK_SECONDS: std::ops::RangeInclusive<u64> = 60..=86_400;
 
-const MOST_NAME: usize = 200;
+pub(super) const MOST_NAME: usize = 200;
 const MOST_LABELS: usize = 32;
 const MOST_LABEL_KEY: usize = 64;
 const MOST_LABEL_VALUE: usize = 256;
@@ -60,13 +60,27 @@ impl Service {
     /// [`Error::ToolNotEnabled`]; [`Error::InvalidArgument`] that names the argument and its bound;
     /// [`Error::NotFound`] for a workspace that is not the caller's; [`Error::RateLimited`].
     pub async fn create(&self, caller: &Caller, request: CreateRequest) -> Result<UploadSession> {
+        let new = self.to_create(caller, request).await?;
+        self.rates.links.charge(new.workspace_id)?;
+        self.mint(new).await
+    }
+
+    /// The session that is asked for.
+    ///
+    /// # Errors
+    /// As [`Self::create`], but for the rate.
+    pub(super) async fn to_create(
+        &self,
+        caller: &Caller,
+        request: CreateRequest,
+    ) -> Result<NewSession> {
         must(caller, Capability::AssetUpload)?;
         self.must_not_be_closing()?;
         self.settled().await?;
         let named = request.workspace_id.as_deref();
         let workspace = self.workspace_for(caller, named).await?;
         let purpose = self.purpose_for(request.purpose.as_deref())?;
-        let new = NewSession {
+        Ok(NewSession {
             id: UploadId::new(self.clock.now()),
             token: Token::random(),
             workspace_id: workspace,
@@ -82,10 +96,17 @@ impl Service {
                 request.max_files,
             )?,
             transfer: self.transfer_for(request.transfer)?,
+            spec: None,
             retain_seconds: purpose.retain_seconds,
             expires_in: signed(self.link_life(request.expires_in_seconds)?),
-        };
-        self.rates.links.charge(workspace)?;
+        })
+    }
+
+    /// Makes it. Its link takes files from now on.
+    ///
+    /// # Errors
+    /// [`Error::QuotaExceeded`]; [`Error::Internal`].
+    pub(super) async fn mint(&self, new: NewSession) -> Result<UploadSession> {
         let session = self.store.create(new).await?;
         tracing::info!(
             upload.id = %session.id, purpose = session.purpose, to = State::Pending.as_str(),
@@ -250,7 +271,7 @@ fn checked_metadata(metadata: Metadata) -> Result<Metadata> {
     })
 }
 
-fn at_most(what: &str, text: Option<&str>, characters: usize) -> Result<Option<String>> {
+pub(super) fn at_most(what: &str, text: Option<&str>, characters: usize) -> Result<Option<String>> {
     match text {
         Some(text) if text.chars().count() > characters => Err(invalid(&format!(
             "{what}: at most {characters} characters."
@@ -259,6 +280,6 @@ fn at_most(what: &str, text: Option<&str>, characters: usize) -> Result<Option<S
     }
 }
 
-fn invalid(what: &str) -> Error {
+pub(super) fn invalid(what: &str) -> Error {
     Error::InvalidArgument(what.to_owned())
 }

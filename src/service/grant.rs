@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     LinkedSession, Received, Service,
     close::log_move,
+    rate::Payer,
     receive::{Claim, sent_before},
     signed,
 };
@@ -33,7 +34,7 @@ use crate::{
 /// How long a grant lives at the least.
 const SHORTEST_LIFE: Duration = Duration::from_secs(15 * 60);
 /// How long at the most: what lands then has still to be taken in while the claim lives.
-const LONGEST_LIFE: Duration = Duration::from_secs(115 * 60);
+pub(super) const LONGEST_LIFE: Duration = Duration::from_secs(115 * 60);
 /// The slowest sender that a grant's life is enough for, in bytes a second.
 const SLOWEST_SENDER: u64 = 128 * 1024;
 /// How long after a grant's life its claim is kept, for what lands in the last moment.
@@ -42,7 +43,7 @@ const SPARE: Duration = Duration::from_secs(60);
 /// they begin to come.
 const LATE: SignedDuration = CLAIM_MAX_AGE;
 /// Most that stores copy, or take in one request, in bytes.
-const MOST_BYTES: u64 = 5 << 30;
+pub(super) const MOST_BYTES: u64 = 5 << 30;
 /// Longest name that is kept with a grant, in characters.
 const MOST_NAME: usize = 1_000;
 /// A type that says nothing.
@@ -99,18 +100,37 @@ impl Service {
             let session = session.clone();
             return Ok(Granted::StoredBefore(Box::new(Received { session, media })));
         }
-        self.may_claim(&link.view, request.attempt, request.from)?;
-        if session.transfer != Transfer::Direct || request.spec.size_bytes > MOST_BYTES {
+        let payer = Some(Payer::of(session, request.from));
+        self.may_claim(&link.view, request.attempt, payer)?;
+        let is_declared = session.spec.is_some();
+        if is_declared
+            || session.transfer != Transfer::Direct
+            || request.spec.size_bytes > MOST_BYTES
+        {
             return Err(Error::Conflict(
                 "This file is sent through the link itself: POST or PUT it there.".into(),
             ));
         }
         let spec = checked(request.spec, &session.limits)?;
+        let lives = life(spec.size_bytes);
+        self.begin_grant(session, spec, request.attempt, lives, payer)
+            .await
+    }
+
+    /// Takes a claim for what is within the limits; the grant lives so long.
+    pub(super) async fn begin_grant(
+        &self,
+        session: &UploadSession,
+        spec: Spec,
+        attempt: Option<AttemptId>,
+        lives: Duration,
+        payer: Option<Payer>,
+    ) -> Result<Granted> {
         let direct = self.objects.direct();
         if direct.is_none() {
             self.must_have_room(spec.size_bytes).await?;
         }
-        let (now, lives) = (self.clock.now(), life(spec.size_bytes));
+        let now = self.clock.now();
         let id = MediaId::new(now);
         let key = landing_key(id);
         let landing = direct.map(|_| Landing {
@@ -121,7 +141,7 @@ impl Service {
             session: session.id,
             claim: ClaimId::random(),
             media: id,
-            attempt: request.attempt,
+            attempt,
             lease: signed(lives + SPARE),
             bytes: (spec.size_bytes, spec.size_bytes),
             grant: Some(NewGrant {
@@ -130,7 +150,7 @@ impl Service {
             }),
         };
         let name = claim.claim;
-        let slot = match self.claim(claim, request.from).await? {
+        let slot = match self.claim(claim, payer).await? {
             ClaimOutcome::Taken { slot, .. } => slot,
             ClaimOutcome::StoredBefore(media) => {
                 let (session, media) = (session.clone(), *media);
@@ -140,13 +160,14 @@ impl Service {
         log_move(session.id, session.state, State::Receiving);
         hook::reached("granted");
         let upload = async {
-            self.charge(request.from, slot)?;
+            self.charge(payer, slot)?;
             let Some(direct) = direct else {
                 return Ok(None);
             };
             let upload = Upload {
                 content_type: &spec.mime_type,
                 size_bytes: spec.size_bytes,
+                once: session.spec.is_none(),
                 now,
                 lives,
             };
@@ -278,7 +299,7 @@ fn checked(spec: Spec, limits: &Limits) -> Result<Spec> {
         limits.max_size_bytes
     };
     match spec.size_bytes {
-        0 => return Err(Error::FileMissing("The file is empty.")),
+        0 => return Err(Error::FileMissing("The file is empty.".into())),
         size_bytes if size_bytes > limit => return Err(Error::SizeExceeded { limit }),
         _ => {}
     }
@@ -293,7 +314,7 @@ fn checked(spec: Spec, limits: &Limits) -> Result<Spec> {
 
 /// A type without its parameters, in lower case; of nothing, the type that says nothing. It goes into
 /// a header, so other characters than those of types are refused.
-fn essence(mime_type: &str) -> Option<String> {
+pub(super) fn essence(mime_type: &str) -> Option<String> {
     let essence = mime_type.split(';').next().unwrap_or_default().trim();
     if essence.is_empty() {
         return Some(ANY_TYPE.to_owned());
@@ -305,7 +326,7 @@ fn essence(mime_type: &str) -> Option<String> {
 }
 
 /// How long somebody may take to send so many bytes.
-fn life(size_bytes: u64) -> Duration {
+pub(super) fn life(size_bytes: u64) -> Duration {
     let needed = Duration::from_secs(size_bytes / SLOWEST_SENDER);
     needed.clamp(SHORTEST_LIFE, LONGEST_LIFE)
 }

@@ -16,6 +16,7 @@ use crate::{
     },
     error::{Error, Result},
     intake::image::{ImageError, Limits, fit_within},
+    store::later,
 };
 
 /// Longest side of a preview, in pixels.
@@ -34,6 +35,12 @@ impl Service {
     pub fn preview_url(&self, media: &Media, expires_at: Timestamp) -> Option<String> {
         let url = || self.file_url(&self.preview_keys, "previews", media, expires_at);
         media.can_be_scaled().then(url)
+    }
+
+    /// A link to a small copy of a picture, as long as links live that nobody asked more of.
+    #[must_use]
+    pub fn preview_for_now(&self, media: &Media) -> Option<String> {
+        self.preview_url(media, later(self.clock.now(), super::LINK_LIFE))
     }
 
     /// The picture that a preview link is for.

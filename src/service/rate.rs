@@ -8,8 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub(super) use self::buckets::Whom;
-use self::buckets::{Buckets, MOST};
+use self::buckets::{Buckets, MOST, Whom};
 use super::Service;
 use crate::{
     clock::Clock,
@@ -17,6 +16,8 @@ use crate::{
     domain::{
         budget::{Counted, Standing},
         caller::Caller,
+        ids::PrincipalId,
+        session::UploadSession,
     },
     error::{Error, Result},
 };
@@ -24,12 +25,17 @@ use crate::{
 /// Every limit. What one is flooded with takes no place from another.
 #[derive(Debug)]
 pub(super) struct Rates {
-    pub(super) uploads: RateLimit,
+    uploads: RateLimit,
+    declared: RateLimit,
     pub(super) links: RateLimit,
     wrong_links: RateLimit,
     wrong_keys: RateLimit,
     tool_calls: RateLimit,
+    pub(super) sent: RateLimit,
 }
+
+/// Files that a caller may send with its key in a minute.
+const SENT_PER_MINUTE: u32 = 60;
 
 impl Rates {
     pub(super) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
@@ -37,6 +43,7 @@ impl Rates {
         let wrong = settings.rate_limit_wrong_per_minute;
         Self {
             uploads: limit(Counted::Uploads, settings.rate_limit_uploads_per_minute),
+            declared: limit(Counted::Sent, settings.rate_limit_uploads_per_minute),
             links: limit(Counted::Links, settings.rate_limit_links_per_minute),
             wrong_links: limit(Counted::WrongLinks, wrong),
             wrong_keys: limit(Counted::WrongKeys, wrong),
@@ -44,6 +51,15 @@ impl Rates {
                 Counted::ToolCalls,
                 settings.rate_limit_tool_calls_per_minute,
             ),
+            sent: limit(Counted::Sent, SENT_PER_MINUTE),
+        }
+    }
+
+    /// The budget that a file is charged to.
+    pub(super) fn of(&self, payer: Payer) -> (&RateLimit, Whom) {
+        match payer {
+            Payer::Address(address) => (&self.uploads, address.into()),
+            Payer::Program(principal) => (&self.declared, principal.into()),
         }
     }
 }
@@ -92,7 +108,7 @@ impl RateLimit {
     }
 
     /// How somebody's budget stands; `None` where there is no limit.
-    fn standing(&self, whom: impl Into<Whom>) -> Option<Standing> {
+    pub(super) fn standing(&self, whom: impl Into<Whom>) -> Option<Standing> {
         let buckets = self.lock()?;
         Some(buckets.look(whom.into(), self.clock.now()))
     }
@@ -110,11 +126,29 @@ impl RateLimit {
     }
 }
 
+/// Who is charged for a file of a session.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Payer {
+    /// Whoever sends it.
+    Address(IpAddr),
+    /// The program that declared what it will send.
+    Program(PrincipalId),
+}
+
+impl Payer {
+    pub(super) fn of(session: &UploadSession, from: IpAddr) -> Self {
+        let program = session.spec.as_ref().and(session.created_by);
+        program.map_or(Self::Address(from), Self::Program)
+    }
+}
+
 impl Service {
-    /// How many uploads this address may still begin; `None` where there is no limit.
+    /// How many uploads whoever sends to this link from this address may still begin; `None` where there
+    /// is no limit.
     #[must_use]
-    pub fn uploads_left(&self, from: IpAddr) -> Option<Standing> {
-        self.rates.uploads.standing(from)
+    pub fn uploads_left(&self, session: &UploadSession, from: IpAddr) -> Option<Standing> {
+        let (limit, whom) = self.rates.of(Payer::of(session, from));
+        limit.standing(whom)
     }
 
     /// What an address is told whose link opens nothing. Links that open something do not get here,

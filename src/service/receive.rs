@@ -9,12 +9,15 @@ use std::{net::IpAddr, sync::Arc};
 use tokio::sync::SemaphorePermit;
 
 pub(super) use self::{file::Claim, pulse::Pulse};
-use super::{LinkedSession, Service, close::log_move, progress::Flow, signed};
+use super::{
+    LinkedSession, Service, close::log_move, grant::essence, progress::Flow, rate::Payer, signed,
+};
 use crate::{
     domain::{
         ids::{AttemptId, ClaimId, MediaId},
         media::Media,
         session::{State, UploadSession},
+        transfer::Spec,
     },
     error::{Error, ErrorKind, Result},
     hook,
@@ -32,6 +35,8 @@ pub struct Incoming {
     pub declared_bytes: Option<u64>,
     /// The page's name for this attempt.
     pub attempt: Option<AttemptId>,
+    /// What the sender says of its type.
+    pub mime_type: Option<String>,
     /// Who sends.
     pub from: IpAddr,
 }
@@ -53,28 +58,42 @@ impl Service {
     /// [`Error::RateLimited`]; [`Error::Busy`] or [`Error::InsufficientStorage`]; then what is wrong
     /// with the file. Nothing is stored then, and the link is as good as before.
     pub async fn receive(&self, link: &LinkedSession, incoming: Incoming) -> Result<Received> {
-        let session = &link.view.session;
-        if let Some(media) = sent_before(&link.view, incoming.attempt) {
+        let payer = Payer::of(&link.view.session, incoming.from);
+        self.receive_of(&link.view, incoming, Some(payer)).await
+    }
+
+    /// The same, charged to somebody; `None`: who was charged already.
+    pub(super) async fn receive_of(
+        &self,
+        view: &SessionView,
+        incoming: Incoming,
+        payer: Option<Payer>,
+    ) -> Result<Received> {
+        let session = &view.session;
+        if let Some(media) = sent_before(view, incoming.attempt) {
             return Ok(Received {
                 session: session.clone(),
                 media,
             });
         }
-        self.may_claim(&link.view, incoming.attempt, incoming.from)?;
+        self.may_claim(view, incoming.attempt, payer)?;
+        let (attempt, declared_bytes) = (incoming.attempt, incoming.declared_bytes);
         let largest = session.limits.max_size_bytes;
         let declared = incoming.declared_bytes.unwrap_or(largest);
-        if declared > largest.saturating_add(MOST_OUTSIDE_FILE) {
-            return Err(Error::SizeExceeded { limit: largest });
-        }
-        let body = incoming.body?;
+        let is_too_large = declared > largest.saturating_add(MOST_OUTSIDE_FILE);
+        let body = match &session.spec {
+            Some(spec) => declared_body(spec, incoming)?,
+            None if is_too_large => return Err(Error::SizeExceeded { limit: largest }),
+            None => incoming.body?,
+        };
         self.must_have_room(declared).await?;
         // In a task of its own: when the client goes away, what was begun is still ended properly.
         let (service, session) = (self.clone(), session.clone());
         let sender = Sender {
-            from: incoming.from,
-            attempt: incoming.attempt,
-            declared_bytes: incoming.declared_bytes,
-            bytes: body.file_bytes(incoming.declared_bytes),
+            payer,
+            attempt,
+            declared_bytes,
+            bytes: body.file_bytes(declared_bytes),
         };
         let task = async move { service.take_in(session, body, sender).await };
         tokio::spawn(task).await.map_err(Error::internal)?
@@ -85,7 +104,7 @@ impl Service {
         &self,
         view: &SessionView,
         attempt: Option<AttemptId>,
-        from: IpAddr,
+        payer: Option<Payer>,
     ) -> Result<()> {
         let SessionView { session, tally, .. } = view;
         if let Some(error) = Error::of_closed(session.state) {
@@ -101,8 +120,9 @@ impl Service {
                 retry_after: u32::try_from(retry_after).unwrap_or(u32::MAX),
             });
         }
-        if tally.taken() == 0 {
-            self.rates.uploads.check(from)?;
+        if let Some(payer) = payer.filter(|_| tally.taken() == 0) {
+            let (limit, whom) = self.rates.of(payer);
+            limit.check(whom)?;
         }
         self.must_not_be_closing()
     }
@@ -141,7 +161,7 @@ impl Service {
             bytes: sender.bytes,
             grant: None,
         };
-        let slot = match self.claim(request, sender.from).await? {
+        let slot = match self.claim(request, sender.payer).await? {
             ClaimOutcome::Taken { slot, reserved } => {
                 claim.reserved = reserved;
                 slot
@@ -157,7 +177,7 @@ impl Service {
         hook::reached("claimed");
         // After the claim, so that of a thousand bodies on one link none is told that the server is
         // busy, or that it came too often, when it is the link that is taken.
-        let permit = match self.admit(sender.from, slot) {
+        let permit = match self.admit(sender.payer, slot) {
             Ok(permit) => permit,
             Err(error) => {
                 self.store.release(claim.id, None).await?;
@@ -210,10 +230,15 @@ impl Service {
     ///
     /// # Errors
     /// As [`crate::store::UploadStore::claim`]; [`Error::RateLimited`].
-    pub(super) async fn claim(&self, request: ClaimRequest, from: IpAddr) -> Result<ClaimOutcome> {
+    pub(super) async fn claim(
+        &self,
+        request: ClaimRequest,
+        payer: Option<Payer>,
+    ) -> Result<ClaimOutcome> {
         let outcome = self.store.claim(request).await;
-        if let Err(StoreError::OverQuota(_)) = outcome {
-            self.rates.uploads.charge(from)?;
+        if let (Err(StoreError::OverQuota(_)), Some(payer)) = (&outcome, payer) {
+            let (limit, whom) = self.rates.of(payer);
+            limit.charge(whom)?;
         }
         Ok(outcome?)
     }
@@ -222,9 +247,9 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Busy`] or [`Error::RateLimited`].
-    fn admit(&self, from: IpAddr, slot: u32) -> Result<SemaphorePermit<'_>> {
+    fn admit(&self, payer: Option<Payer>, slot: u32) -> Result<SemaphorePermit<'_>> {
         let permit = self.place()?;
-        self.charge(from, slot)?;
+        self.charge(payer, slot)?;
         Ok(permit)
     }
 
@@ -241,12 +266,15 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::RateLimited`].
-    pub(super) fn charge(&self, from: IpAddr, slot: u32) -> Result<()> {
+    pub(super) fn charge(&self, payer: Option<Payer>, slot: u32) -> Result<()> {
         // The further files of one session are the same person's.
-        if slot == 0 {
-            self.rates.uploads.charge(from)?;
+        match payer {
+            Some(payer) if slot == 0 => {
+                let (limit, whom) = self.rates.of(payer);
+                limit.charge(whom)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -268,11 +296,30 @@ impl Service {
 /// Who sends.
 #[derive(Debug, Clone, Copy)]
 struct Sender {
-    from: IpAddr,
+    /// Who is charged for it.
+    payer: Option<Payer>,
     attempt: Option<AttemptId>,
     declared_bytes: Option<u64>,
     /// How many bytes the file has, at the least and as far as can be told.
     bytes: (u64, u64),
+}
+
+/// The body of an upload that was declared.
+///
+/// # Errors
+/// [`Error::SpecMismatch`] unless it is what was declared, as far as can be said before it is read.
+fn declared_body(spec: &Spec, incoming: Incoming) -> Result<FileBody> {
+    let mime_type = incoming.mime_type.as_deref().and_then(essence);
+    let is_of_spec = mime_type.as_ref() == Some(&spec.mime_type)
+        && incoming.declared_bytes == Some(spec.size_bytes);
+    match incoming.body.map(|body| body.of_spec(spec)) {
+        Ok(Some(body)) if is_of_spec => Ok(body),
+        _ => Err(Error::SpecMismatch(format!(
+            "This address takes one PUT with Content-Type: {} and Content-Length: {}, and nothing \
+             else.",
+            spec.mime_type, spec.size_bytes
+        ))),
+    }
 }
 
 /// Whether the file is not taken as it is, so that another turn would bring nothing else.

@@ -11,7 +11,7 @@ use crate::domain::{
     audit::Actor,
     caller::Caller,
     capability::Capabilities,
-    ids::{ApiKeyId, WorkspaceId},
+    ids::{AccountId, ApiKeyId, PrincipalId, WorkspaceId},
     principal::Principal,
     quota::{OwnQuota, QuotaChange, Usage},
     workspace::{Alias, Workspace, WorkspaceRef},
@@ -25,6 +25,12 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
 
     /// The principal that stands for the installation itself; made at first start.
     async fn system_principal(&self) -> Result<Principal>;
+
+    /// The name of this installation, made on first use.
+    async fn account(&self) -> Result<AccountId>;
+
+    /// A principal by its name.
+    async fn principal(&self, id: PrincipalId) -> Result<Option<Principal>>;
 
     /// The workspace by that name, archived or not.
     async fn workspace(&self, which: &WorkspaceRef) -> Result<Option<Workspace>>;

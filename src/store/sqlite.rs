@@ -3,6 +3,7 @@
 mod audit;
 mod checking;
 mod copy;
+mod declared;
 mod deleting;
 mod examine;
 mod files;

@@ -166,7 +166,7 @@ impl Failing {
         let inner = Arc::new(inner);
         let (identities, audit) = (inner.clone(), inner.clone());
         let (requests, webhooks) = (inner.clone(), inner.clone());
-        let targets = inner.clone();
+        let (targets, declared) = (inner.clone(), inner.clone());
         let store = Arc::new(FailNth { inner, left, when });
         let foundations = Foundations {
             settings: Settings::in_folder(folder.path()),
@@ -176,6 +176,7 @@ impl Failing {
             audit,
             requests,
             targets,
+            declared,
             webhooks,
             objects: Arc::new(LocalDisk::open(folder.path()).unwrap()),
             clock: clock.clone(),
@@ -213,6 +214,7 @@ impl Failing {
         attempt: Option<AttemptId>,
     ) -> askfile::Result<Received> {
         let incoming = Incoming {
+            mime_type: None,
             body: Ok(FileBody::raw(Body::from(file.to_vec()), None)),
             declared_bytes: None,
             attempt,

@@ -8,3 +8,4 @@ mod matrix;
 mod media;
 mod repeat;
 mod targets;
+mod uploads;

@@ -231,6 +231,7 @@ impl Bench {
                 max_files: slots,
             },
             transfer: Transfer::Proxy,
+            spec: None,
             retain_seconds: None,
             expires_in: LIFE,
         }

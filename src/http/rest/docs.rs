@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::http::page::render;
 
 /// In which order groups of operations are shown.
-const ORDER: [&str; 5] = ["links", "media", "targets", "workspaces", "keys"];
+const ORDER: [&str; 6] = ["links", "uploads", "media", "targets", "workspaces", "keys"];
 /// How deep the parts of parts are shown.
 const DEPTH: usize = 4;
 

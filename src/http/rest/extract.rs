@@ -1,11 +1,11 @@
 //! What a request of `/v1` carries. A mistake in it is answered with where it is.
 
-use std::any::Any;
+use std::{any::Any, marker::PhantomData};
 
 use aide::{
     OperationInput,
     generate::GenContext,
-    openapi::Operation,
+    openapi::{MediaType, Operation, ReferenceOr, SchemaObject},
     operation::{ParamLocation, add_parameters, parameters_from_schema},
 };
 use axum::{
@@ -14,18 +14,21 @@ use axum::{
     http::{header, request::Parts},
 };
 use rmcp::model::JsonObject;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, json_schema};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Caller;
 use crate::{
     arguments::{Arguments, properties},
     error::{Error, Result},
-    http::body::whole,
+    http::{body::whole, receive::header_number},
+    intake::body::{DESCRIPTION_FIELD, FileBody, Texts},
     service::Service,
 };
 
+/// The field of a form that holds the file.
+const FILE: &str = "file";
 /// Largest body in JSON, in bytes.
 const MOST_BYTES: usize = 256 * 1024;
 
@@ -79,6 +82,89 @@ impl<T: DeserializeOwned + JsonSchema + Any> FromRequest<Service> for Body<T> {
 impl<T: JsonSchema> OperationInput for Body<T> {
     fn operation_input(context: &mut GenContext, operation: &mut Operation) {
         Json::<T>::operation_input(context, operation);
+    }
+}
+
+/// A form with a file that a program sends.
+pub(in crate::http) trait FileForm {
+    /// What may be sent.
+    const ABOUT: &'static str;
+    /// The names of its texts, beside `description`.
+    const TEXTS: &'static [&'static str];
+}
+
+/// A form, still to be read.
+pub(in crate::http) struct Form {
+    pub body: FileBody,
+    /// There once the body was read.
+    pub texts: Texts,
+    /// What the sender says the body's length is.
+    pub length: Option<u64>,
+}
+
+/// A body in JSON, or a form with a file.
+pub(in crate::http) enum JsonOrForm<T, F> {
+    Json(T),
+    Form(Box<Form>, PhantomData<F>),
+}
+
+impl<T, F> FromRequest<Service> for JsonOrForm<T, F>
+where
+    T: DeserializeOwned + JsonSchema + Any,
+    F: FileForm,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, service: &Service) -> Result<Self> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let is_form = kind.as_deref().is_some_and(|kind| {
+            let essence = kind.split(';').next().unwrap_or_default().trim();
+            essence.eq_ignore_ascii_case("multipart/form-data")
+        });
+        if !is_form {
+            let Body(json) = Body::from_request(request, service).await?;
+            return Ok(Self::Json(json));
+        }
+        let length = header_number(request.headers());
+        let body = request.into_body();
+        let (body, texts) = FileBody::form_with(body, kind.as_deref(), FILE, F::TEXTS)?;
+        let form = Form {
+            body,
+            texts,
+            length,
+        };
+        Ok(Self::Form(Box::new(form), PhantomData))
+    }
+}
+
+impl<T: JsonSchema, F: FileForm> OperationInput for JsonOrForm<T, F> {
+    fn operation_input(context: &mut GenContext, operation: &mut Operation) {
+        Json::<T>::operation_input(context, operation);
+        let Some(ReferenceOr::Item(body)) = &mut operation.request_body else {
+            return;
+        };
+        let mut fields = serde_json::Map::new();
+        fields.insert(
+            FILE.into(),
+            json!({ "type": "string", "format": "binary", "description": F::ABOUT }),
+        );
+        for text in [DESCRIPTION_FIELD].iter().chain(F::TEXTS) {
+            fields.insert((*text).into(), json!({ "type": "string" }));
+        }
+        let schema = json_schema!({
+            "type": "object", "properties": fields, "required": [FILE],
+            "additionalProperties": false,
+        });
+        let form = MediaType {
+            schema: Some(SchemaObject {
+                json_schema: schema,
+                external_docs: None,
+                example: None,
+            }),
+            ..MediaType::default()
+        };
+        body.content.insert("multipart/form-data".into(), form);
     }
 }
 

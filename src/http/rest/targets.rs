@@ -6,15 +6,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    extract::{Body, Named, Query, Who},
+    extract::{Body, FileForm, JsonOrForm, Named, Query, Who},
     routes::{Methods as _, Routes},
 };
 use crate::{
     arguments::AttachArguments,
-    domain::{self, ids::AttachmentId},
+    domain::{self, ids::AttachmentId, session::Status},
     error::{Error, Result},
     service::{
-        Service,
+        ALT, CreateRequest, POSITION, SendRequest, Service,
         answers::{AttachAnswer, ChangedAnswer, DetachAnswer, OnTargetAnswer, OrderAnswer},
         targets::OnTargetRequest,
     },
@@ -121,20 +121,56 @@ fn describe_attach(operation: TransformOperation<'_>) -> TransformOperation<'_> 
         .tag("targets")
         .summary("Attach files")
         .description(
-            "As the tool `attach_media`: `upload_token` and `upload_id` attach all files of a \
-             completed upload, once; the same call again gives the same answer, and another target \
-             afterwards is `ALREADY_CONSUMED`. Takes `media:attach`.",
+            "In JSON, as the tool `attach_media`: `upload_token` and `upload_id` attach all files of \
+             a completed upload, once; the same call again gives the same answer, and another target \
+             afterwards is `ALREADY_CONSUMED`. As a form: the file itself in the field `file`, which \
+             is taken in and attached, or not kept. Takes `media:attach`, and a form \
+             `asset:upload` too.",
         )
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct OfForm {
+    /// Of a form: the workspace, by its id or alias. Leave it out for your own.
+    workspace_id: Option<String>,
+    /// Of a form: what the file is for, which decides what is accepted.
+    purpose: Option<String>,
+}
+
+/// A file for a target, in a form.
+struct ForTarget;
+
+impl FileForm for ForTarget {
+    const ABOUT: &'static str = "The file.";
+    const TEXTS: &'static [&'static str] = &[ALT, POSITION];
 }
 
 async fn attach(
     State(service): State<Service>,
     Who(caller): Who,
     Named(target): Named<Target>,
-    Body(what): Body<AttachArguments>,
+    Query(of_form): Query<OfForm>,
+    body: JsonOrForm<AttachArguments, ForTarget>,
 ) -> Result<Json<AttachAnswer>> {
-    let request = what.read(target.into())?;
-    let (attached, status) = service.attach(&caller, request).await?;
+    let target = target.into();
+    let (attached, status) = match body {
+        JsonOrForm::Json(what) => service.attach(&caller, what.read(target)?).await?,
+        JsonOrForm::Form(form, _) => {
+            let request = SendRequest {
+                session: CreateRequest {
+                    workspace_id: of_form.workspace_id,
+                    purpose: of_form.purpose,
+                    ..CreateRequest::default()
+                },
+                most_bytes: None,
+                body: form.body,
+                declared_bytes: form.length,
+            };
+            let sent = service.send_to(&caller, request, target, form.texts);
+            (sent.await?, Status::Consumed)
+        }
+    };
     Ok(Json(AttachAnswer::new(&attached, status)))
 }
 

@@ -18,12 +18,11 @@ impl Direct for S3 {
         let public_url = self.0.connection.public_url.as_deref();
         let public_url = public_url.ok_or(io::ErrorKind::Unsupported)?;
         let length = upload.size_bytes.to_string();
-        // Without the last one, whoever has the address could change the file for as long as it lives.
-        let headers = [
+        let mut headers = vec![
             ("content-type", upload.content_type),
             ("content-length", &length),
-            ("if-none-match", "*"),
         ];
+        headers.extend(upload.once.then_some(("if-none-match", "*")));
         let permit = Permit {
             method: "PUT",
             url: &format!("{public_url}/{}", self.path(key)),
@@ -33,7 +32,10 @@ impl Direct for S3 {
         };
         Ok(SignedUpload {
             url: self.presign(upload.now, &permit).await?,
-            headers: headers.map(|(name, value)| (name, value.to_owned())).into(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned()))
+                .collect(),
         })
     }
 

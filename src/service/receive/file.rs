@@ -184,10 +184,11 @@ impl Service {
             }
         }
         if head.bytes == 0 {
-            return Err(Error::FileMissing(match name.as_deref() {
+            let why = match name.as_deref() {
                 None | Some("") => "No file was chosen, or it is empty.",
                 Some(_) => "The file is empty.",
-            }));
+            };
+            return Err(Error::FileMissing(why.into()));
         }
         Ok((head, name))
     }

@@ -24,6 +24,7 @@ const SLOTS: &str = "SELECT slot, scan_status FROM media
     WHERE session_id = ?1 AND slot IS NOT NULL";
 const OF_ATTEMPT: &str = "SELECT * FROM media
     WHERE session_id = ?1 AND attempt = ?2 AND slot IS NOT NULL";
+const UNATTACHED: &str = "SELECT id FROM media WHERE session_id = ?1 AND is_attached = 0";
 const BY_ID: &str = "SELECT * FROM media WHERE id = ?1";
 const BY_HANDLE: &str = "SELECT media.* FROM handle JOIN media ON media.id = handle.media_id
     WHERE handle.value = ?1";
@@ -56,6 +57,13 @@ pub(super) fn of_session(db: &Connection, id: UploadId) -> Result<Vec<Media>> {
     found
         .map(|media| with_handles(db, media?))
         .collect::<Result<_, _>>()
+}
+
+/// Those that nothing has.
+pub(super) fn unattached(db: &Connection, id: UploadId) -> Result<Vec<MediaId>> {
+    let mut query = db.prepare_cached(UNATTACHED)?;
+    let found = query.query_map([Col(id)], |row| get(row, "id"))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// The slots that have a file, judged or not.

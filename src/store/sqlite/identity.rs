@@ -18,7 +18,7 @@ use crate::{
         audit::{Action, Actor},
         caller::{Caller, Credential},
         capability::{Capabilities, Capability},
-        ids::{ApiKeyId, PrincipalId, WorkspaceId},
+        ids::{AccountId, ApiKeyId, PrincipalId, WorkspaceId},
         principal::{Principal, PrincipalKind, SYSTEM_NAME},
         quota::{OwnQuota, QuotaChange, Usage},
         workspace::{Alias, Workspace, WorkspaceRef},
@@ -32,6 +32,8 @@ use crate::{
 };
 
 const SYSTEM: &str = "SELECT * FROM principal WHERE is_system = 1";
+const ACCOUNT: &str = "SELECT id FROM account";
+const MAKE_ACCOUNT: &str = "INSERT INTO account (id, is_own) VALUES (?1, 1)";
 const BY_EMAIL: &str = "SELECT * FROM principal WHERE email = ?1";
 const MAKE_PRINCIPAL: &str = "INSERT INTO principal (id, kind, name, email, is_system, created_at)
     VALUES (:id, :kind, :name, :email, :is_system, :now) RETURNING *";
@@ -90,6 +92,26 @@ impl IdentityStore for SqliteStore {
             make_principal(db, PrincipalKind::System, SYSTEM_NAME, None, now)
         })
         .await
+    }
+
+    async fn account(&self) -> Result<AccountId> {
+        self.write(move |db, now| {
+            let found = db.query_row(ACCOUNT, [], |row| get(row, "id")).optional()?;
+            if let Some(id) = found {
+                return Ok(id);
+            }
+            let id = AccountId::new(now);
+            db.execute(MAKE_ACCOUNT, [Col(id)])?;
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn principal(&self, id: PrincipalId) -> Result<Option<Principal>> {
+        self.read(|db, _| {
+            let mut query = db.prepare_cached(PRINCIPAL)?;
+            Ok(query.query_row([Col(id)], principal).optional()?)
+        })
     }
 
     async fn workspace(&self, which: &WorkspaceRef) -> Result<Option<Workspace>> {

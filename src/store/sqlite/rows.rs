@@ -14,8 +14,8 @@ use crate::{
         audit::Action,
         capability::Capabilities,
         ids::{
-            ApiKeyId, AttachmentId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId, WebhookId,
-            WorkspaceId,
+            AccountId, ApiKeyId, AttachmentId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId,
+            WebhookId, WorkspaceId,
         },
         media::{Content, Dimensions, Media, ScanStatus},
         principal::PrincipalKind,
@@ -56,6 +56,7 @@ macro_rules! sixteen_bytes {
 
 sixteen_bytes! {
     UploadId: |id| id.to_bytes(), UploadId::from_bytes;
+    AccountId: |id| id.to_bytes(), AccountId::from_bytes;
     AttachmentId: |id| id.to_bytes(), AttachmentId::from_bytes;
     PrincipalId: |id| id.to_bytes(), PrincipalId::from_bytes;
     ApiKeyId: |id| id.to_bytes(), ApiKeyId::from_bytes;
@@ -218,6 +219,11 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<UploadSession> {
         metadata: from_json(row.get_ref("metadata")?.as_str()?)?,
         limits: from_json(row.get_ref("limits")?.as_str()?)?,
         transfer: get(row, "transfer")?,
+        spec: row
+            .get_ref("spec")?
+            .as_str_or_null()?
+            .map(from_json)
+            .transpose()?,
         retain_seconds: row.get("retain_seconds")?,
         state: get(row, "state")?,
         created_at: get(row, "created_at")?,

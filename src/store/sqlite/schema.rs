@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0009_requests.sql"),
     include_str!("0010_outbox.sql"),
     include_str!("0011_targets.sql"),
+    include_str!("0012_declared.sql"),
 ];
 
 /// The newest version.

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use self::claims::{Held, LOSE_CLAIM, held_claims};
 use super::{
-    NewSession, Result, SessionRef, SessionView, StoreError, WorkspaceId, audit, files, quota,
+    NewSession, Result, SessionRef, SessionView, StoreError, WorkspaceId, audit, declared, files,
+    quota,
     rows::{self, Col, get},
 };
 use crate::{
@@ -24,9 +25,9 @@ use crate::{
 
 const INSERT: &str = "INSERT INTO upload_session
     (id, token, workspace_id, asked_by, created_by, api_key_id, purpose, prompt, metadata, limits,
-     max_files, transfer, retain_seconds, state, created_at, expires_at, redeem_by)
+     max_files, transfer, spec, retain_seconds, state, created_at, expires_at, redeem_by)
     VALUES (:id, :token, :workspace_id, :asked_by, :created_by, :api_key_id, :purpose, :prompt,
-     :metadata, :limits, :max_files, :transfer, :retain_seconds, 'pending', :created_at, :expires_at,
+     :metadata, :limits, :max_files, :transfer, :spec, :retain_seconds, 'pending', :created_at, :expires_at,
      :expires_at)
     RETURNING *";
 const BY_ID: &str = "SELECT * FROM upload_session WHERE id = ?1";
@@ -60,6 +61,7 @@ pub(super) fn create(
             ":api_key_id": by.api_key().map(Col), ":purpose": new.purpose, ":prompt": new.prompt,
             ":metadata": rows::to_json(&new.metadata)?, ":limits": rows::to_json(&new.limits)?,
             ":max_files": new.limits.max_files, ":transfer": new.transfer.as_str(), ":retain_seconds": new.retain_seconds,
+            ":spec": new.spec.as_ref().map(rows::to_json).transpose()?,
             ":created_at": Col(now), ":expires_at": Col(expires_at),
         },
         rows::session,
@@ -67,6 +69,9 @@ pub(super) fn create(
     let note = Note::new(by, Action::UploadCreated, session.id, session.workspace_id);
     let limits = json!({ "purpose": session.purpose, "max_files": session.limits.max_files });
     audit::note(db, &note.with(limits), now)?;
+    if session.spec.is_some() {
+        declared::index(db, &session)?;
+    }
     Ok(session)
 }
 
@@ -102,9 +107,16 @@ pub(super) fn view(
     which: SessionRef,
     now: Timestamp,
 ) -> Result<Option<SessionView>> {
-    let Some(mut session) = load(db, within, which)? else {
-        return Ok(None);
-    };
+    let session = load(db, within, which)?;
+    session.map(|session| view_of(db, session, now)).transpose()
+}
+
+/// The session of this row as it stands at `now`.
+pub(super) fn view_of(
+    db: &Connection,
+    mut session: UploadSession,
+    now: Timestamp,
+) -> Result<SessionView> {
     let stored = files::of_session(db, session.id)?;
     let claims = if session.state.is_open() {
         held_claims(db, session.id)?
@@ -120,11 +132,11 @@ pub(super) fn view(
     for event in session.overdue(tally, now) {
         session.state = session.state.after(event)?;
     }
-    Ok(Some(SessionView {
+    Ok(SessionView {
         session,
         media: stored,
         tally,
-    }))
+    })
 }
 
 fn tally(session: &UploadSession, live: usize, files: impl Iterator<Item = ScanStatus>) -> Tally {

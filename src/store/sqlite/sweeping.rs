@@ -31,7 +31,7 @@ const OLD: &str = "SELECT id FROM upload_session
     WHERE ended_at <= :before AND NOT EXISTS
         (SELECT 1 FROM claim WHERE claim.session_id = upload_session.id)
     ORDER BY ended_at LIMIT :most";
-const FORGET: &str = "DELETE FROM upload_session WHERE id = ?1";
+pub(super) const FORGET: &str = "DELETE FROM upload_session WHERE id = ?1";
 
 /// How many of each [`due`] lists.
 const LISTED: u32 = 1000;

@@ -369,15 +369,15 @@ fn order(
     let mut ordered = Vec::with_capacity(order.len());
     for (position, id) in (0..).zip(order) {
         let before = there.remove(id).ok_or(StoreError::OtherAttachments)?;
-        if before.position != position {
-            db.prepare_cached(PLACE)?.execute((Col(*id), position))?;
-            let after = Attachment { position, ..before };
-            let note = Note::new(by, Action::AttachmentChanged, after.id, workspace);
-            audit::note(db, &note.with(of(&after)), now)?;
-            ordered.push(after);
-        } else {
+        if before.position == position {
             ordered.push(before);
+            continue;
         }
+        db.prepare_cached(PLACE)?.execute((Col(*id), position))?;
+        let after = Attachment { position, ..before };
+        let note = Note::new(by, Action::AttachmentChanged, after.id, workspace);
+        audit::note(db, &note.with(of(&after)), now)?;
+        ordered.push(after);
     }
     Ok(ordered)
 }

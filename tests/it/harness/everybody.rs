@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use serde_json::json;
 
-use super::{Askfile, PNG, keys::ALL, secs, web::Link};
+use super::{Askfile, PNG, keys::ALL, rest::rest, secs, web::Link};
 
 /// What is there to be reached for.
 pub struct Things {
@@ -15,6 +16,8 @@ pub struct Things {
     pub handle: String,
     /// The media on post 7.
     pub attachment: String,
+    /// What is going to be sent by a program.
+    pub declared: String,
     /// The id of a key of the workspace.
     pub key: String,
 }
@@ -32,6 +35,14 @@ pub async fn things(askfile: &Askfile, key: &str, workspace: &str) -> Things {
     let attached = askfile.call_with(key, "attach_media", post).await;
     let attachment = attached["attachments"][0]["attachment_id"].as_str();
     let attachment = attachment.unwrap().to_owned();
+    let declared = json!({
+        "metadata": { "name": "A picture" },
+        "spec": { "contentType": "image/png", "filename": "a.png", "sizeBytes": 9 },
+    });
+    let path = format!("/v1/uploads?workspace_id={workspace}");
+    let declared = rest(Some(key), Method::POST, &path, &declared);
+    let declared = askfile.send(declared).await.json();
+    let declared = declared["metadata"]["id"].as_str().unwrap().to_owned();
     let of_it = format!("of {workspace}");
     askfile.key(&of_it, ALL, &[workspace]).await;
     let operator = askfile.service.operator("a test");
@@ -40,6 +51,7 @@ pub async fn things(askfile: &Askfile, key: &str, workspace: &str) -> Things {
     Things {
         handle,
         attachment,
+        declared,
         key: key.id.to_string(),
         workspace: workspace.to_owned(),
         uri: format!("askfile://{}/media/{media}", link.workspace_id),
@@ -60,6 +72,7 @@ pub fn unknown() -> Things {
         workspace: "st-nono".into(),
         handle: "md_nobodys".into(),
         attachment: "att_01M8380FXE820S658M8ND48WFJ".into(),
+        declared: "upl_01M8380FXE820S658M8ND48WFK".into(),
         key: "apikey_01M8380FXE820S658M8ND48WFJ".into(),
         link: Link::of(&link),
         media: media.into(),

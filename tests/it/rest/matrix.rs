@@ -56,6 +56,42 @@ const OPERATIONS: &[Operation] = &[
         },
     },
     Operation {
+        id: "createUpload",
+        need: UPLOAD,
+        ask: |things| {
+            let path = format!("/v1/uploads?workspace_id={}", things.workspace);
+            let body = json!({
+                "metadata": { "name": "A picture" },
+                "spec": { "contentType": "image/png", "filename": "a.png", "sizeBytes": 9 },
+            });
+            (Method::POST, path, body)
+        },
+    },
+    Operation {
+        id: "listUploads",
+        need: UPLOAD,
+        ask: |things| {
+            let path = format!("/v1/uploads?workspace_id={}", things.workspace);
+            (Method::GET, path, Value::Null)
+        },
+    },
+    Operation {
+        id: "getUpload",
+        need: None,
+        ask: |things| {
+            let path = format!("/v1/uploads/{}", things.declared);
+            (Method::GET, path, Value::Null)
+        },
+    },
+    Operation {
+        id: "deleteUpload",
+        need: UPLOAD,
+        ask: |things| {
+            let path = format!("/v1/uploads/{}", things.declared);
+            (Method::DELETE, path, Value::Null)
+        },
+    },
+    Operation {
         id: "listMedia",
         need: READ,
         ask: |things| {
