@@ -1,5 +1,5 @@
 //! Benchmarks on the real binary, each against something real in the same run. They print ratios;
-//! run them by hand with `tests/bench/run [download|images|keys|large|slow|s3|small|status|webhooks]`, on
+//! run them by hand with `tests/bench/run [download|images|keys|large|rest|slow|s3|small|status|webhooks]`, on
 //! a machine at rest.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
@@ -10,6 +10,7 @@ mod download;
 mod images;
 mod keys;
 mod large;
+mod rest;
 #[cfg(feature = "s3")]
 mod s3;
 mod server;
@@ -53,6 +54,9 @@ fn main() {
     }
     if runs("webhooks") {
         runtime.block_on(webhooks::run());
+    }
+    if runs("rest") {
+        runtime.block_on(rest::run());
     }
     if runs("images") {
         images::run();

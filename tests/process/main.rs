@@ -11,6 +11,8 @@ mod bodies;
 mod bucket;
 mod crashes;
 #[cfg(feature = "s3")]
+mod declared;
+#[cfg(feature = "s3")]
 mod direct;
 #[cfg(feature = "s3")]
 mod faults;
