@@ -3,6 +3,7 @@ answer against it."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,19 @@ def things(server: Server, authorization: dict[str, str]) -> dict[str, str]:
     made = http("POST", f"{server.url}/v1/links", b'{"max_files": 2}', ask).json
     media = http("POST", made["upload_url"], *form(Part(png()))).json
     shown = http("GET", f"{server.url}/v1/media/{media['media_id']}", headers=authorization).json
+    post = f"{server.url}/v1/targets/post/7/media"
+    what = json.dumps({"media_id": media["media_id"]}).encode()
+    attached = http("POST", post, what, ask).json["attachments"][0]
+    declared = {
+        "metadata": {"name": "A picture"},
+        "spec": {"contentType": "image/png", "filename": "a.png", "sizeBytes": 9},
+    }
+    declared = http("POST", f"{server.url}/v1/uploads", json.dumps(declared).encode(), ask).json
     return {
+        "id": declared["metadata"]["id"],
+        "target_type": attached["target_type"],
+        "target_id": attached["target_id"],
+        "attachment_id": attached["attachment_id"],
         "upload_id": made["upload_id"],
         "media_id": media["media_id"],
         "handle": shown["handles"]["media"],
