@@ -124,7 +124,11 @@ async fn webhook(State(posts): State<Posts>, headers: HeaderMap, body: Bytes) ->
     let attach = Some(json!({ "upload_id": upload }));
     let request = headers["webhook-id"].to_str().ok();
     // Where this fails, askfile tells it again later.
-    match posts.askfile.ask(Method::POST, &path, attach, request).await {
+    match posts
+        .askfile
+        .ask(Method::POST, &path, attach, request)
+        .await
+    {
         Ok(_) => StatusCode::NO_CONTENT,
         Err(status) => status,
     }

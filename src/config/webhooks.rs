@@ -264,6 +264,7 @@ mod tests {
                 Action::UploadCompleted,
                 Action::MediaBlocked,
                 Action::MediaAttached,
+                Action::MediaDetached,
                 Action::MediaDeleted,
             ]
         );

@@ -184,10 +184,11 @@ pub(super) fn taken(error: StoreError, what: &str, of: &str) -> Error {
     }
 }
 
-/// A name that can be shown.
+/// A name that can be shown. It is measured as it came, which is how a schema measures it.
 pub(super) fn checked_name(what: &str, name: &str) -> Result<String> {
+    let length = name.chars().count();
     let name = harmless_text(name).replace('\n', " ").trim().to_owned();
-    if !(1..=MOST_NAME).contains(&name.chars().count()) {
+    if length > MOST_NAME || name.is_empty() {
         return Err(Error::InvalidArgument(format!(
             "{what}: 1 to {MOST_NAME} characters."
         )));

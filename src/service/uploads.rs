@@ -169,7 +169,11 @@ impl Service {
         if request.query.labels.len() > MOST_LABELS {
             return Err(invalid("label: at most 32."));
         }
-        at_most("external_id", request.query.external_id.as_deref(), MOST_NAME)?;
+        at_most(
+            "external_id",
+            request.query.external_id.as_deref(),
+            MOST_NAME,
+        )?;
         let before = request.cursor.as_deref().map(|cursor| {
             let read = cursor.parse();
             read.map_err(|_| invalid("cursor: use next_cursor of the page before, as it is."))
