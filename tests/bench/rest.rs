@@ -34,7 +34,7 @@ pub async fn run() {
     drop(server);
 
     let (few, many) = (Table::of(FEW).await, Table::of(MANY).await);
-    let kinds: [(&str, fn(&Table) -> Vec<u8>); 5] = [
+    let kinds: [(&str, Ask); 5] = [
         ("create", |table| create(&table.server.address)),
         ("get", |table| table.get(&format!("/{}", table.id))),
         ("list", |table| table.get("?limit=20")),
@@ -98,6 +98,9 @@ async fn many_at_once(server: &Server) -> f64 {
     senders.join_all().await;
     UPLOADS as f64 / began.elapsed().as_secs_f64()
 }
+
+/// A request of a server.
+type Ask = fn(&Table) -> Vec<u8>;
 
 /// A server with so many declared uploads, and one of them.
 struct Table {
