@@ -85,8 +85,9 @@ def is_from_askfile(headers, body):
 
 def heard(event, webhook_id):
     """What askfile tells: once the files are there, they belong to their post."""
-    if event["type"] == "upload.completed":
-        post = event["data"]["metadata"]["external_id"]
+    post = event["data"].get("metadata", {}).get("external_id")
+    # Others may ask this askfile for files, too.
+    if event["type"] == "upload.completed" and post:
         upload = {"upload_id": event["data"]["upload_id"]}
         askfile("POST", f"targets/post/{post}/media", upload, request_id=webhook_id)
 

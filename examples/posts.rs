@@ -113,14 +113,15 @@ async fn webhook(State(posts): State<Posts>, headers: HeaderMap, body: Bytes) ->
         return StatusCode::UNAUTHORIZED;
     }
     let event: Value = serde_json::from_slice(&body).unwrap_or_default();
-    if event["type"] != "upload.completed" {
-        return StatusCode::NO_CONTENT;
-    }
     let (upload, post) = (
         &event["data"]["upload_id"],
         &event["data"]["metadata"]["external_id"],
     );
-    let path = format!("targets/post/{}/media", post.as_str().unwrap_or_default());
+    // Others may ask this askfile for files, too.
+    let (true, Some(post)) = (event["type"] == "upload.completed", post.as_str()) else {
+        return StatusCode::NO_CONTENT;
+    };
+    let path = format!("targets/post/{post}/media");
     let attach = Some(json!({ "upload_id": upload }));
     let request = headers["webhook-id"].to_str().ok();
     // Where this fails, askfile tells it again later.

@@ -80,7 +80,7 @@ impl Service {
             match attached.await {
                 Ok((attached, _)) => Ok(attached),
                 Err(error) => {
-                    service.unsend(&caller, media.upload_id).await;
+                    service.unsend(&caller, &media).await;
                     Err(error)
                 }
             }
@@ -89,10 +89,10 @@ impl Service {
     }
 
     /// Takes back what was sent.
-    async fn unsend(&self, caller: &Caller, id: UploadId) {
-        let deleted = self.declared.delete_session(id, caller.actor()).await;
-        let deleted = match deleted {
-            Ok(_) => self.delete_doomed().await.map(drop),
+    async fn unsend(&self, caller: &Caller, media: &Media) {
+        let (of, by) = (media.workspace_id, caller.actor());
+        let deleted = match self.store.delete_media(of, media.id, false, by).await {
+            Ok(()) => self.delete_doomed().await.map(drop),
             Err(error) => Err(error.into()),
         };
         if let Err(error) = deleted {

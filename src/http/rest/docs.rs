@@ -127,6 +127,10 @@ fn list(document: &Value, schema: &Value, within: &str, depth: usize, fields: &m
     let schema = resolved(document, schema);
     let required = schema["required"].as_array();
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        // What the server sets is nobody's to send.
+        if property["readOnly"] == true {
+            continue;
+        }
         let name_in_full = format!("{within}{name}");
         let description = [property, resolved(document, property)].map(|of| &of["description"]);
         let description = description.into_iter().find(|one| one.is_string());
@@ -199,7 +203,10 @@ fn kind(document: &Value, schema: &Value) -> String {
         Value::Array(all) => all.iter().map(text).find(|kind| *kind != "null"),
         one => one.as_str(),
     };
-    let kind = kinds.unwrap_or("any");
+    let kind = match kinds.unwrap_or("any") {
+        "string" if schema["format"] == "binary" => "file",
+        kind => kind,
+    };
     match (schema["minimum"].as_f64(), schema["maximum"].as_f64()) {
         (Some(least), Some(most)) => format!("{kind}, {least} to {most}"),
         (None, Some(most)) => format!("{kind}, at most {most}"),

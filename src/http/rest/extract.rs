@@ -91,6 +91,8 @@ pub(in crate::http) trait FileForm {
     const ABOUT: &'static str;
     /// The names of its texts, beside `description`.
     const TEXTS: &'static [&'static str];
+    /// What each of them is.
+    const ABOUT_TEXTS: &'static [&'static str];
 }
 
 /// A form, still to be read.
@@ -149,8 +151,16 @@ impl<T: JsonSchema, F: FileForm> OperationInput for JsonOrForm<T, F> {
             FILE.into(),
             json!({ "type": "string", "format": "binary", "description": F::ABOUT }),
         );
-        for text in [DESCRIPTION_FIELD].iter().chain(F::TEXTS) {
-            fields.insert((*text).into(), json!({ "type": "string" }));
+        let description = (
+            &DESCRIPTION_FIELD,
+            &"What is to be said of the file: up to 500 characters.",
+        );
+        let texts = F::TEXTS.iter().zip(F::ABOUT_TEXTS);
+        for (text, about) in std::iter::once(description).chain(texts) {
+            fields.insert(
+                (*text).into(),
+                json!({ "type": "string", "description": about }),
+            );
         }
         let schema = json_schema!({
             "type": "object", "properties": fields, "required": [FILE],

@@ -144,6 +144,10 @@ struct ForTarget;
 impl FileForm for ForTarget {
     const ABOUT: &'static str = "The file.";
     const TEXTS: &'static [&'static str] = &[ALT, POSITION];
+    const ABOUT_TEXTS: &'static [&'static str] = &[
+        "Text for those who do not see the picture.",
+        "Where among the target's files, counted from 0; what is there moves back.",
+    ];
 }
 
 async fn attach(

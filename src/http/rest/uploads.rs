@@ -61,6 +61,7 @@ pub(super) struct Picture;
 impl FileForm for Picture {
     const ABOUT: &'static str = "A JPEG, PNG or WebP picture of at most 25 MB.";
     const TEXTS: &'static [&'static str] = &[];
+    const ABOUT_TEXTS: &'static [&'static str] = &[];
 }
 
 fn describe_create(operation: TransformOperation<'_>) -> TransformOperation<'_> {
