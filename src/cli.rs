@@ -211,13 +211,24 @@ fn quieter(loaded: &Loaded, level: &str) -> Loaded {
 
 /// Tells whoever reads standard output. A program goes on where nobody does.
 fn say(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
+    let _ = tell(text);
+}
+
+/// The same, where it matters that it was told.
+fn tell(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
 }
 
 /// The same in JSON, for programs.
 fn say_json<T: serde::Serialize>(answer: &T) {
+    say(&in_json(answer));
+}
+
+fn in_json<T: serde::Serialize>(answer: &T) -> String {
     let text = serde_json::to_string_pretty(answer);
-    say(&text.expect("an answer is JSON"));
+    text.expect("an answer is JSON")
 }
 
 fn settings(flags: &Flags) -> Result<Loaded, String> {

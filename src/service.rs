@@ -349,6 +349,7 @@ impl From<StoreError> for Error {
                     .into(),
             ),
             StoreError::OverQuota(what) => Self::QuotaExceeded(what),
+            StoreError::Busy => Self::Busy { retry_after: 5 },
             StoreError::Taken => Self::Conflict("Another one has that name.".into()),
             StoreError::Illegal(_) => Self::Conflict("That is not possible at this point.".into()),
             StoreError::NewerSchema { .. } | StoreError::Database(_) => Self::internal(error),

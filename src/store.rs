@@ -322,6 +322,9 @@ pub enum StoreError {
         /// The newest that this program knows.
         known: i64,
     },
+    /// Another process holds the database.
+    #[error("another process holds the database")]
+    Busy,
     /// The database failed.
     #[error("the database did not do its work")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::{keys::sentence, open};
@@ -20,6 +20,7 @@ use crate::{
         audit::{Action, Actor, Entry},
         caller::Caller,
         ids::WorkspaceId,
+        principal::PrincipalKind,
     },
     error::Result,
     intake::filename::harmless_text,
@@ -36,7 +37,8 @@ pub struct Audit {
     /// What was done in this workspace: its alias or id [default: all]
     #[arg(long)]
     workspace: Option<String>,
-    /// What was done from then on: a time such as 2026-01-01T00:00:00Z, or how long ago, such as 7d
+    /// What was done from then on: a time such as 2026-01-01T00:00:00Z, a day, or how long ago, such
+    /// as 7d
     /// [default: from the beginning]
     #[arg(long, value_name = "TIME", value_parser = when)]
     since: Option<When>,
@@ -71,8 +73,19 @@ pub(super) fn when(text: &str) -> Result<When, String> {
     if let Ok(at) = text.parse() {
         return Ok(When::At(at));
     }
-    let ago = units::parse_duration(text).map(When::Ago);
-    ago.map_err(|_| "write a time such as 2026-01-01T00:00:00Z, or how long ago, such as 7d".into())
+    if let Ok(day) = text.parse::<Date>()
+        && let Ok(begins) = day.to_zoned(TimeZone::UTC)
+    {
+        return Ok(When::At(begins.timestamp()));
+    }
+    // A number alone would be seconds, which nobody means.
+    let is_number = text.bytes().all(|b| b.is_ascii_digit());
+    let ago = units::parse_duration(text).ok().filter(|_| !is_number);
+    ago.map(When::Ago).ok_or_else(|| {
+        "write a time such as 2026-01-01T00:00:00Z, a day such as 2026-01-01, or how long ago, such \
+         as 7d"
+            .into()
+    })
 }
 
 impl When {
@@ -183,9 +196,11 @@ impl Printer {
     fn line(&self, entry: &Entry) -> String {
         let alias = entry.workspace_id.and_then(|id| self.aliases.get(&id));
         let who = match &entry.actor {
-            Actor::Principal { name, .. } => name.as_str(),
-            Actor::Link => "whoever has the link",
-            Actor::System => "askfile itself",
+            // What anybody may choose is in quotes, so that it is not taken for what stands here without.
+            Actor::Principal { name, kind, .. } if *kind != PrincipalKind::System => quoted(name),
+            Actor::Principal { name, .. } => name.clone(),
+            Actor::Link => "whoever has the link".into(),
+            Actor::System => "askfile itself".into(),
         };
         let line = format!(
             "{}  {:9}  {who:20}  {}",
@@ -202,7 +217,7 @@ impl Printer {
 fn told(entry: &Entry) -> String {
     let (it, detail) = (entry.subject.as_str(), &entry.detail);
     let text = |name: &str| detail[name].as_str().unwrap_or_default();
-    let key = || format!("the key “{}” ({it})", text("name"));
+    let key = || format!("the key {} ({it})", quoted(text("name")));
     match entry.action {
         Action::UploadCreated => format!("made the link {it} for the purpose {}", text("purpose")),
         Action::UploadOpened => format!("opened the page of {it}"),
@@ -267,10 +282,15 @@ fn told(entry: &Entry) -> String {
     }
 }
 
+/// A name, of which nothing looks like what stands around it.
+fn quoted(name: &str) -> String {
+    format!("“{}”", name.replace(['“', '”'], "\""))
+}
+
 /// A workspace by its name and alias.
 fn called(names: &Value) -> String {
     let text = |name: &str| names[name].as_str().unwrap_or_default();
-    format!("“{}” ({})", text("name"), text("alias"))
+    format!("{} ({})", quoted(text("name")), text("alias"))
 }
 
 /// The quotas of a workspace.

@@ -1,11 +1,11 @@
 //! `askfile keys`: who may come in, in mode `keys`.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::{open, say, say_json, table::columns};
+use super::{in_json, open, say, say_json, table::columns, tell};
 use crate::{
     config::{DataFlags, Flags, Settings, units},
     domain::{
@@ -174,7 +174,13 @@ impl Create {
             expires_in: self.expires,
         };
         let (key, secret) = service.create_key(operator, request).await?;
-        show(&key, &secret, self.json, service.now());
+        if let Err(why) = show(&key, &secret, self.json, service.now()) {
+            // Nobody has it: it would live for nothing.
+            service.revoke_key(operator, &key.id.to_string()).await?;
+            return Err(Error::Unavailable(format!(
+                "The key could not be printed ({why}), so it was revoked."
+            )));
+        }
         Ok(())
     }
 }
@@ -184,7 +190,11 @@ impl Rotate {
         let (key, secret) = service
             .rotate_key(operator, &self.key, self.overlap)
             .await?;
-        show(&key, &secret, self.json, service.now());
+        show(&key, &secret, self.json, service.now()).map_err(|why| {
+            Error::Unavailable(format!(
+                "The new secret could not be printed ({why}): rotate the key once more."
+            ))
+        })?;
         if !self.json {
             let overlap = units::duration_text(self.overlap);
             eprintln!("The old secret opens for another {overlap}.");
@@ -194,12 +204,11 @@ impl Rotate {
 }
 
 /// The secret goes to standard output, alone; what it is for to standard error.
-fn show(key: &ApiKey, secret: &Secret, as_json: bool, now: Timestamp) {
+fn show(key: &ApiKey, secret: &Secret, as_json: bool, now: Timestamp) -> io::Result<()> {
     if as_json {
-        say_json(&NewKeyAnswer::new(key, secret, now));
-        return;
+        return tell(&in_json(&NewKeyAnswer::new(key, secret, now)));
     }
-    say(secret.reveal());
+    tell(secret.reveal())?;
     eprintln!(
         "This is the key of “{}”, shown this once: keep it now.\nIt may {} in {}{}.",
         key.name,
@@ -210,6 +219,7 @@ fn show(key: &ApiKey, secret: &Secret, as_json: bool, now: Timestamp) {
             None => String::new(),
         },
     );
+    Ok(())
 }
 
 impl List {

@@ -67,7 +67,7 @@ pub(super) async fn visit(
     let answered = async {
         let (parts, body) = request.into_parts();
         let visitor = if let Some(caller) = parts.extensions.get::<Caller>() {
-            Visitor::Principal(caller.principal.id)
+            Visitor::Principal(caller.principal.id, caller.actor().api_key())
         } else {
             let from = ClientAddress::of(&service, &parts.extensions, &parts.headers);
             Visitor::Address(from.0)

@@ -28,7 +28,7 @@ use rmcp::{
 };
 use tokio::time::Instant;
 
-use crate::domain::ids::PrincipalId;
+use crate::domain::ids::{ApiKeyId, PrincipalId};
 
 /// What part of all sessions one visitor may have.
 const SHARE: usize = 4;
@@ -38,10 +38,11 @@ tokio::task_local! {
     static VISIT: Visit;
 }
 
-/// Who visits: a principal, or in `open` mode an address.
+/// Who visits: a principal with a key, or in `open` mode an address. Keys of one principal may open
+/// different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Visitor {
-    Principal(PrincipalId),
+    Principal(PrincipalId, Option<ApiKeyId>),
     Address(IpAddr),
 }
 

@@ -132,6 +132,20 @@ impl Service {
             .ok_or(Error::NotFound)
     }
 
+    /// The caller, within one of its workspaces where it names one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for one that is not the caller's.
+    pub async fn within(&self, caller: &Caller, named: Option<&str>) -> Result<Caller> {
+        if named.is_none() {
+            return Ok(caller.clone());
+        }
+        Ok(Caller {
+            workspaces: [self.workspace_for(caller, named).await?].into(),
+            ..caller.clone()
+        })
+    }
+
     async fn several(&self, caller: &Caller) -> Result<Error> {
         let mut aliases = Vec::with_capacity(caller.workspaces.len());
         for id in caller.workspaces.iter() {

@@ -117,19 +117,15 @@ impl Service {
         Ok(url)
     }
 
-    /// Bytes of a file, for whoever this is: those of `range`. It is noted who reads from the first
-    /// byte on; what is asked for besides belongs to that.
+    /// Bytes of a file, for whoever this is: those of `range`.
     ///
     /// # Errors
     /// [`Error::ScanPending`], [`Error::ScanBlocked`]; [`Error::NotFound`] if it was deleted just now.
     pub async fn bytes(&self, media: &Media, range: Range<u64>, by: &Actor) -> Result<Bytes> {
         must_be_passed(media)?;
         let key = object_key(media.id, &media.stored.mime_type);
-        let is_start = range.start == 0;
         let bytes = self.objects.open(&key, range).await.map_err(unreadable)?;
-        if is_start {
-            self.note_read(media, by, "file").await;
-        }
+        self.note_read(media, by, "file").await;
         Ok(bytes)
     }
 

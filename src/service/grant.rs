@@ -102,16 +102,14 @@ impl Service {
         }
         let payer = Some(Payer::of(session, request.from));
         self.may_claim(&link.view, request.attempt, payer)?;
-        let is_declared = session.spec.is_some();
-        if is_declared
-            || session.transfer != Transfer::Direct
-            || request.spec.size_bytes > MOST_BYTES
-        {
-            return Err(Error::Conflict(
-                "This file is sent through the link itself: POST or PUT it there.".into(),
-            ));
+        let through_link = "This file is sent through the link itself: POST or PUT it there.";
+        if session.spec.is_some() || session.transfer != Transfer::Direct {
+            return Err(Error::Conflict(through_link.into()));
         }
         let spec = checked(request.spec, &session.limits)?;
+        if spec.size_bytes > MOST_BYTES {
+            return Err(Error::Conflict(through_link.into()));
+        }
         let lives = life(spec.size_bytes);
         self.begin_grant(session, spec, request.attempt, lives, payer)
             .await

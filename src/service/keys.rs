@@ -23,6 +23,10 @@ use crate::{
 
 /// Longest name of a key, a person or a workspace, in characters.
 const MOST_NAME: usize = 200;
+/// Shortest life of a key.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+/// Longest time that the secret before opens after a key got a new one.
+const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 86_400);
 
 /// Asks for a key.
 #[derive(Debug, Clone)]
@@ -54,7 +58,14 @@ impl Service {
         must(caller, Capability::Admin)?;
         let mut workspaces = Vec::with_capacity(request.workspaces.len());
         for named in &request.workspaces {
-            workspaces.push(self.administered(caller, named).await?.id);
+            let workspace = self.administered(caller, named).await?;
+            if workspace.archived_at.is_some() {
+                return Err(Error::Conflict(format!(
+                    "The workspace {} is archived: take it up again first.",
+                    workspace.alias
+                )));
+            }
+            workspaces.push(workspace.id);
         }
         if workspaces.is_empty() {
             workspaces.push(self.workspace_for(caller, None).await?);
@@ -63,10 +74,17 @@ impl Service {
             let email = email.map(|email| checked_email(&email)).transpose()?;
             Ok::<_, Error>((checked_name("for", &name)?, email))
         });
+        let person = person.transpose()?;
+        if let Some((_, Some(email))) = &person {
+            self.must_be_theirs(caller, email).await?;
+        }
+        if request.expires_in.is_some_and(|life| life < SHORTEST_LIFE) {
+            return Err(Error::InvalidArgument("expires: 1s at least.".into()));
+        }
         let secret = Secret::random();
         let new = NewKey {
             name: checked_name("name", &request.name)?,
-            person: person.transpose()?,
+            person,
             workspaces,
             capabilities: request.capabilities,
             secret: kept(&secret),
@@ -99,6 +117,9 @@ impl Service {
         named: &str,
         overlap: Duration,
     ) -> Result<(ApiKey, Secret)> {
+        if overlap > LONGEST_OVERLAP {
+            return Err(Error::InvalidArgument("overlap: at most 30d.".into()));
+        }
         let key = self.key(caller, named).await?;
         let secret = Secret::random();
         let (overlap, by) = (signed(overlap), caller.actor());
@@ -146,19 +167,51 @@ impl Service {
     async fn key(&self, caller: &Caller, named: &str) -> Result<ApiKey> {
         let now = self.clock.now();
         let mut keys = self.keys(caller).await?;
-        keys.retain(|key| {
-            let is_it = key.id.to_string() == named || key.name == named || key.prefix == named;
-            is_it && key.is_live(now)
-        });
-        // No two that live have one name; two prefixes that are the same are as rare as a guess.
-        keys.pop().ok_or(Error::NoSuchKey)
+        keys.retain(|key| key.is_live(now));
+        // What only its maker chooses comes last: a key may be named like another one's id.
+        let ways: [fn(&ApiKey) -> String; 3] = [
+            |key| key.id.to_string(),
+            |key| key.prefix.clone(),
+            |key| key.name.clone(),
+        ];
+        let found = ways
+            .iter()
+            .find_map(|way| keys.iter().find(|key| way(key) == named));
+        found.cloned().ok_or(Error::NoSuchKey)
+    }
+
+    /// Whoever administers some workspaces does not add to a person of others: what keys of one person
+    /// share would cross from one to the other.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`].
+    async fn must_be_theirs(&self, caller: &Caller, email: &str) -> Result<()> {
+        if is_operator(caller) {
+            return Ok(());
+        }
+        let keys = self.identities.keys().await?;
+        let mut of_person = keys.iter();
+        let is_elsewhere = |key: &ApiKey| {
+            key.principal.email.as_deref() == Some(email) && !administers(caller, key)
+        };
+        if of_person.any(is_elsewhere) {
+            return Err(Error::Conflict(
+                "The person of this address has keys elsewhere: leave the address out, or have \
+                 whoever runs this askfile make the key."
+                    .into(),
+            ));
+        }
+        Ok(())
     }
 }
 
-/// Who administers a part of a key's workspaces has no say over the key.
+/// Who administers a part of what a key opens has no say over the key.
 fn administers(caller: &Caller, key: &ApiKey) -> bool {
-    let mut workspaces = key.workspaces.iter();
-    is_operator(caller) || workspaces.all(|workspace| caller.reaches(workspace.id))
+    let open = key.workspaces.iter().filter(|of| of.archived_at.is_none());
+    let mut open = open
+        .map(|workspace| caller.reaches(workspace.id))
+        .peekable();
+    is_operator(caller) || (open.peek().is_some() && open.all(|is_reached| is_reached))
 }
 
 fn kept(secret: &Secret) -> NewSecret {

@@ -26,9 +26,14 @@ impl Service {
                 "Idempotency-Key: 1 to 255 visible ASCII characters, such as a UUID.".into(),
             ));
         }
+        // Keys of one principal may open different things.
+        let key = match caller.credential {
+            Some(credential) => format!("{} {key}", credential.api_key),
+            None => key.to_owned(),
+        };
         let key = RequestKey {
             principal: caller.principal.id,
-            key: key.to_owned(),
+            key,
         };
         match self.requests.begin(key.clone(), LEASE).await? {
             Begun::Running => Err(Error::Conflict(

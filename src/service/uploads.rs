@@ -62,7 +62,8 @@ pub struct Upload {
     pub account: AccountId,
     /// Who declared it.
     pub created_by: Arc<Principal>,
-    /// Where the file is put, and until when that can begin; `None` once it is not pending.
+    /// Where the file is put, and until when that can begin; `None` once it is not pending, and for who
+    /// may not send it.
     pub url: Option<(String, Timestamp)>,
 }
 
@@ -233,7 +234,11 @@ impl Service {
         let spec = session.spec.clone().ok_or(Error::NotFound)?;
         Ok(Upload {
             created_by: self.creator(caller, session.created_by).await?,
-            url: self.address(&session, &spec).await?,
+            url: match must(caller, Capability::AssetUpload) {
+                Ok(()) => self.address(&session, &spec).await?,
+                // Who may not send does not get where to.
+                Err(_) => None,
+            },
             account: self.account,
             spec,
             session,

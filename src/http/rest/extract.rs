@@ -12,10 +12,11 @@ use axum::{
     Json,
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{header, request::Parts},
+    response::{IntoResponse, Response},
 };
 use rmcp::model::JsonObject;
 use schemars::{JsonSchema, json_schema};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::Caller;
@@ -203,12 +204,28 @@ pub(in crate::http) async fn object(request: Request) -> Result<Arguments> {
 /// What stands behind the `?`.
 pub(in crate::http) struct Query<T>(pub T);
 
-impl<T: DeserializeOwned + JsonSchema + Any> FromRequestParts<Service> for Query<T> {
-    type Rejection = Error;
+/// A mistake that is not in the body.
+pub(in crate::http) struct InQuery(Error);
 
-    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self> {
-        let given = given(parts, &properties::<T>())?;
-        given.read().map(Self)
+/// Marks the answer to one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfQuery;
+
+impl IntoResponse for InQuery {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        response.extensions_mut().insert(OfQuery);
+        response
+    }
+}
+
+impl<T: DeserializeOwned + JsonSchema + Any> FromRequestParts<Service> for Query<T> {
+    type Rejection = InQuery;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self, InQuery> {
+        let given = given(parts, &properties::<T>());
+        let read = given.and_then(Arguments::read);
+        read.map(Self).map_err(InQuery)
     }
 }
 
@@ -220,6 +237,11 @@ impl<T: JsonSchema> OperationInput for Query<T> {
     }
 }
 
+/// Nothing is taken behind the `?`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Nothing {}
+
 /// What stands behind the `?`, of two kinds.
 pub(in crate::http) struct Queries<A, B>(pub A, pub B);
 
@@ -228,13 +250,13 @@ where
     A: DeserializeOwned + JsonSchema + Any,
     B: DeserializeOwned + JsonSchema + Any,
 {
-    type Rejection = Error;
+    type Rejection = InQuery;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self> {
+    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self, InQuery> {
         let mut known = properties::<A>();
         known.extend(properties::<B>());
-        let (a, b) = given(parts, &known)?.read_both()?;
-        Ok(Self(a, b))
+        let read = given(parts, &known).and_then(Arguments::read_both);
+        read.map(|(a, b)| Self(a, b)).map_err(InQuery)
     }
 }
 

@@ -16,6 +16,7 @@ use axum::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::extract::OfQuery;
 use crate::{
     error::{Error, ErrorKind},
     http::failure::Failed,
@@ -74,8 +75,10 @@ pub(in crate::http) async fn as_problem(request: Request, next: Next) -> Respons
     );
     let mut response = next.run(request).await;
     let failed = response.extensions_mut().remove::<Failed>();
+    let of_query = response.extensions_mut().remove::<OfQuery>().is_some();
+    let place = if is_read || of_query { "query" } else { "body" };
     match failed.filter(|_| is_ours) {
-        Some(Failed(error)) => told(&error, if is_read { "query" } else { "body" }, response),
+        Some(Failed(error)) => told(&error, place, response),
         None => response,
     }
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::{
-    extract::{Body, Named, Query, Who},
+    extract::{Body, Named, Nothing, Query, Who},
     openapi::{Created, or_events},
     routes::{Methods as _, Routes},
 };
@@ -66,6 +66,7 @@ fn describe_create(operation: TransformOperation<'_>) -> TransformOperation<'_> 
 async fn create(
     State(service): State<Service>,
     Who(caller): Who,
+    _: Query<Nothing>,
     Body(asked): Body<LinkArguments>,
 ) -> Result<Created<SessionAnswer>> {
     let session = service.create(&caller, asked.into()).await?;

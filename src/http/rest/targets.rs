@@ -131,8 +131,8 @@ fn describe_attach(operation: TransformOperation<'_>) -> TransformOperation<'_> 
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct OfForm {
-    /// Of a form: the workspace, by its id or alias. Leave it out for your own.
+struct AttachQuery {
+    /// The workspace, by its id or alias. Leave it out for that of the files, or for your own.
     workspace_id: Option<String>,
     /// Of a form: what the file is for, which decides what is accepted.
     purpose: Option<String>,
@@ -154,17 +154,20 @@ async fn attach(
     State(service): State<Service>,
     Who(caller): Who,
     Named(target): Named<Target>,
-    Query(of_form): Query<OfForm>,
+    Query(asked): Query<AttachQuery>,
     body: JsonOrForm<AttachArguments, ForTarget>,
 ) -> Result<Json<AttachAnswer>> {
     let target = target.into();
+    let caller = service
+        .within(&caller, asked.workspace_id.as_deref())
+        .await?;
     let (attached, status) = match body {
         JsonOrForm::Json(what) => service.attach(&caller, what.read(target)?).await?,
         JsonOrForm::Form(form, _) => {
             let request = SendRequest {
                 session: CreateRequest {
-                    workspace_id: of_form.workspace_id,
-                    purpose: of_form.purpose,
+                    workspace_id: asked.workspace_id,
+                    purpose: asked.purpose,
                     ..CreateRequest::default()
                 },
                 most_bytes: None,

@@ -42,7 +42,7 @@ fn describe_list(operation: TransformOperation<'_>) -> TransformOperation<'_> {
         .id("listWorkspaces")
         .tag("workspaces")
         .summary("The workspaces that the caller administers, the oldest first")
-        .description("Takes `admin`. Also those that are archived.")
+        .description("Takes `admin`. One that is archived is out of every key's reach.")
 }
 
 async fn list(
@@ -108,7 +108,8 @@ struct ChangeBody {
     name: Option<String>,
     /// Another short name.
     alias: Option<String>,
-    /// true: closes its links and lets no key in any more; its files stay. false: takes it up again.
+    /// true: closes its links and lets no key in any more; its files stay. false: takes it up again,
+    /// which whoever runs askfile can.
     archived: Option<bool>,
     /// Quotas of its own.
     #[serde(deserialize_with = "object")]
