@@ -1,6 +1,10 @@
 //! MCP over HTTP: whose a session is, how many there are, and bodies that do not end.
 
-use askfile::config::{Auth, Settings};
+use askfile::{
+    config::{Auth, Settings},
+    domain::capability::Capabilities,
+    service::keys::KeyRequest,
+};
 use axum::{
     body::Body,
     http::{Method, Request, header},
@@ -244,6 +248,32 @@ async fn a_session_is_to_others_as_if_it_did_not_exist() {
     let ended = ana.request(Method::DELETE, &anas, Body::empty());
     assert_eq!(askfile.send(ended).await.status, 202);
     assert!(!ana.has(&anas).await);
+}
+
+#[tokio::test]
+async fn a_session_is_its_keys_and_not_another_ones_of_the_same_person() {
+    let askfile = Askfile::start_with(with_keys).await;
+    let operator = askfile.service.operator("a test");
+    let mut clients = Vec::new();
+    for name in ["one", "two"] {
+        let request = KeyRequest {
+            name: name.into(),
+            person: Some(("Ana".into(), Some("ana@example.com".into()))),
+            workspaces: Vec::new(),
+            capabilities: Capabilities::ALL,
+            expires_in: None,
+        };
+        let made = askfile.service.create_key(&operator, request).await;
+        clients.push(Client {
+            askfile: &askfile,
+            authorization: format!("Bearer {}", made.unwrap().1.reveal()),
+        });
+    }
+    let session = clients[0].begin().await;
+    assert!(!clients[1].has(&session).await);
+    let end = clients[1].request(Method::DELETE, &session, Body::empty());
+    askfile.send(end).await;
+    assert!(clients[0].has(&session).await, "nobody else ends it");
 }
 
 #[tokio::test]
