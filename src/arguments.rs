@@ -124,6 +124,11 @@ fn must_be_known(arguments: &JsonObject, names: &[String]) -> Result<()> {
 
 /// JSON knows no integers: 3.0 is one, whoever wrote it.
 fn make_whole(value: &mut Value) {
+    match value {
+        Value::Object(object) => object.values_mut().for_each(make_whole),
+        Value::Array(list) => list.iter_mut().for_each(make_whole),
+        _ => {}
+    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -201,6 +206,10 @@ fn missing(why: &str) -> Option<&str> {
 /// A deserialiser's message without the names of Rust's types.
 fn plainly(why: &str) -> String {
     why.replace("expected u32", "expected a whole number")
+        .replace("expected usize", "expected a whole number")
+        .replace("invalid type: sequence", "invalid type: list")
+        .replace("invalid type: floating point", "invalid type: number")
+        .replace("unknown variant", "there is no")
         .replace("expected u64", "expected a whole number")
         .replace("expected f64", "expected a number")
         .replace("expected a sequence", "expected a list")

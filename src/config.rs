@@ -117,7 +117,8 @@ settings! {
     /// The purpose of an upload for which the agent names none.
     default_purpose: String = Text("PURPOSE"), "general";
 
-    /// Uploads that one address may start in a minute; 0 is no limit.
+    /// Uploads that one address may start in a minute, and files that one program may put that it
+    /// declared; 0 is no limit.
     rate_limit_uploads_per_minute: u32 = Number(0..=u32::MAX), "10";
 
     /// Wrong links, and apart from those wrong keys, that one address may try in a minute; right ones

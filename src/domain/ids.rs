@@ -48,8 +48,10 @@ macro_rules! prefixed_ulid {
             type Err = BadId;
 
             fn from_str(text: &str) -> Result<Self, BadId> {
+                // One thing has one spelling, and what is too large for an id is none.
+                let is_plain = |ulid: &str, read: &Ulid| read.to_string() == ulid;
                 text.strip_prefix(concat!($prefix, "_"))
-                    .and_then(|ulid| Ulid::from_string(ulid).ok())
+                    .and_then(|ulid| Ulid::from_string(ulid).ok().filter(|read| is_plain(ulid, read)))
                     .map(Self)
                     .ok_or(BadId(concat!($prefix, "_ and a ULID")))
             }

@@ -71,9 +71,10 @@ impl fmt::Debug for Staged {
 pub struct Texts(Arc<Mutex<BTreeMap<&'static str, String>>>);
 
 impl Texts {
-    fn put(&self, name: &'static str, text: String) {
+    /// Says whether it is the first of its name.
+    fn put(&self, name: &'static str, text: String) -> bool {
         let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        texts.insert(name, text);
+        texts.insert(name, text).is_none()
     }
 
     /// The text of a field, where the form had one.
@@ -348,8 +349,10 @@ impl Form {
             )));
         };
         let text = field.text().await.map_err(|error| malformed(&error))?;
-        texts.put(known, text);
-        Ok(())
+        if texts.put(known, text) {
+            return Ok(());
+        }
+        Err(Error::InvalidArgument(format!("{known}: give it once.")))
     }
 }
 

@@ -117,7 +117,7 @@ impl Service {
     /// # Errors
     /// [`Error::InvalidArgument`] if the purpose's media do not go on such targets;
     /// [`Error::MimeNotAllowed`] if such targets do not take one of them.
-    fn must_suit(&self, purpose: &str, media: &[Media], target: &Target) -> Result<()> {
+    pub(super) fn must_suit(&self, purpose: &str, media: &[Media], target: &Target) -> Result<()> {
         if let Some(purpose) = self.settings.purpose(purpose)
             && !purpose.target_types.is_empty()
             && !purpose.target_types.contains(&target.kind)

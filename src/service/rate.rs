@@ -51,7 +51,11 @@ impl Rates {
                 Counted::ToolCalls,
                 settings.rate_limit_tool_calls_per_minute,
             ),
-            sent: limit(Counted::Sent, SENT_PER_MINUTE),
+            // Whoever lifts the limit on uploads lifts this one.
+            sent: limit(
+                Counted::Sent,
+                SENT_PER_MINUTE * settings.rate_limit_uploads_per_minute.min(1),
+            ),
         }
     }
 

@@ -62,6 +62,10 @@ impl Service {
     ) -> Result<Vec<Attachment>> {
         must(caller, Capability::MediaAttach)?;
         check_target(&target)?;
+        // What can be told before the file comes is told before.
+        let purpose = request.session.purpose.as_deref();
+        let purpose = purpose.unwrap_or(&self.settings.default_purpose);
+        self.must_suit(purpose, &[], &target)?;
         let (service, caller) = (self.clone(), caller.clone());
         let sending = tokio::spawn(async move {
             let media = service.sent(&caller, request).await?;

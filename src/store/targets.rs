@@ -91,6 +91,6 @@ pub struct OneOfTarget {
 pub struct AttachmentChange {
     /// Text for those who do not see the picture.
     pub alt: Option<String>,
-    /// Where among the target's media. Where there is one already, that and those after it move back.
+    /// Its place among the target's media, counted from 0; beyond the end is the end.
     pub position: Option<u32>,
 }

@@ -162,6 +162,7 @@ every_store_keeps_its_promises! {
     }
     targets {
         what_comes_to_a_place_that_is_taken_moves_the_rest_back,
+        what_is_moved_stands_where_it_was_put,
         a_target_never_has_more_than_it_may,
         of_two_orders_at_once_one_wins_whole,
         the_time_that_a_media_is_kept_begins_anew_when_it_is_detached,

@@ -66,9 +66,19 @@ enum Step {
     Place(usize),
 }
 
+/// Where else than in the body something stands that a request names; the workspace of a link is in the
+/// body.
+const ELSEWHERE: [(&str, &str); 4] = [
+    ("Idempotency-Key", "header"),
+    ("target_type", "path"),
+    ("target_id", "path"),
+    ("workspace_id", "query"),
+];
+
 /// The layer over everything: below `/v1`, failures have this form, wherever they come from.
 pub(in crate::http) async fn as_problem(request: Request, next: Next) -> Response {
     let is_ours = request.uri().path().starts_with("/v1/");
+    let is_link = request.uri().path() == "/v1/links";
     let is_read = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::DELETE
@@ -78,7 +88,17 @@ pub(in crate::http) async fn as_problem(request: Request, next: Next) -> Respons
     let of_query = response.extensions_mut().remove::<OfQuery>().is_some();
     let place = if is_read || of_query { "query" } else { "body" };
     match failed.filter(|_| is_ours) {
-        Some(Failed(error)) => told(&error, place, response),
+        Some(Failed(error)) => {
+            let elsewhere = ELSEWHERE
+                .iter()
+                .find(|(name, _)| error.argument() == Some(name));
+            let elsewhere = elsewhere.filter(|(name, _)| !(is_link && *name == "workspace_id"));
+            told(
+                &error,
+                elsewhere.map_or(place, |(_, place)| *place),
+                response,
+            )
+        }
         None => response,
     }
 }
@@ -108,6 +128,10 @@ fn told(error: &Error, place: &str, response: Response) -> Response {
             hint: match error {
                 // The table speaks of links to agents.
                 Error::NotFound => "Check the address and the ids in it, and whose key this is.",
+                Error::Conflict(_) => "Look how it stands now, and decide anew.",
+                Error::PermissionDenied(_) | Error::ToolNotEnabled => {
+                    "Use a key that may, or have whoever runs this server allow it."
+                }
                 _ => row.hint,
             },
         };
@@ -148,7 +172,8 @@ impl OperationOutput for Error {
             (409, "Something stands in the way; the code says what."),
             (
                 429,
-                "Too many calls, or a quota is used up; `Retry-After` says when to come again.",
+                "Too many calls, or a quota is used up; `Retry-After` says when to come again, where \
+                 that is known.",
             ),
             (500, "Something went wrong in askfile."),
             (

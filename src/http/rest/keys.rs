@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    extract::{Body, Named, Who},
+    extract::{Body, Named, Nothing, Query, Who},
     openapi::{Created, Items},
     repeat::TellOnce,
     routes::{Methods as _, Routes},
@@ -56,7 +56,11 @@ fn describe_list(operation: TransformOperation<'_>) -> TransformOperation<'_> {
         .description("Takes `admin`. Also those that have ended or were revoked.")
 }
 
-async fn list(State(service): State<Service>, Who(caller): Who) -> Result<Json<Items<KeyAnswer>>> {
+async fn list(
+    State(service): State<Service>,
+    Who(caller): Who,
+    _: Query<Nothing>,
+) -> Result<Json<Items<KeyAnswer>>> {
     let (keys, now) = (service.keys(&caller).await?, service.now());
     Ok(Json(
         keys.iter().map(|key| KeyAnswer::new(key, now)).collect(),
@@ -106,6 +110,7 @@ fn describe_create(operation: TransformOperation<'_>) -> TransformOperation<'_> 
 async fn create(
     State(service): State<Service>,
     Who(caller): Who,
+    _: Query<Nothing>,
     Body(asked): Body<CreateBody>,
 ) -> Result<TellOnce<Created<NewKeyAnswer>>> {
     let capabilities = asked.capabilities.map(Capabilities::from_iter);
@@ -156,6 +161,7 @@ async fn change(
     State(service): State<Service>,
     Who(caller): Who,
     Named(which): Named<Which>,
+    _: Query<Nothing>,
     Body(asked): Body<ChangeBody>,
 ) -> Result<Json<KeyAnswer>> {
     let ChangeBody {
@@ -194,6 +200,7 @@ async fn rotate(
     State(service): State<Service>,
     Who(caller): Who,
     Named(which): Named<Which>,
+    _: Query<Nothing>,
     Body(asked): Body<RotateBody>,
 ) -> Result<TellOnce<Json<NewKeyAnswer>>> {
     let overlap = asked.overlap_seconds.unwrap_or(OVERLAP);
@@ -220,6 +227,7 @@ async fn revoke(
     State(service): State<Service>,
     Who(caller): Who,
     Named(which): Named<Which>,
+    _: Query<Nothing>,
 ) -> Result<Json<KeyAnswer>> {
     let (key, _) = service.revoke_key(&caller, &which.key_id).await?;
     Ok(Json(KeyAnswer::new(&key, service.now())))

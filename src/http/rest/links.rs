@@ -159,6 +159,7 @@ async fn cancel(
     State(service): State<Service>,
     Who(caller): Who,
     Named(link): Named<Link>,
+    _: Query<Nothing>,
 ) -> Result<Json<StatusAnswer>> {
     let view = service.cancel(&caller, link.session()?).await?;
     Ok(Json(service.status_answer(&view)))

@@ -19,7 +19,7 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::docs;
 use crate::http::page::html_response;
@@ -115,5 +115,26 @@ pub(super) async fn page() -> Response {
 fn described() -> Value {
     let mut document = OpenApi::default();
     let _ = super::all(ApiRouter::new()).finish_api_with(&mut document, describe);
-    serde_json::to_value(document).expect("the document is JSON")
+    let mut document = serde_json::to_value(document).expect("the document is JSON");
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    for (_, post) in paths.filter_map(|(path, methods)| Some((path, methods.get_mut("post")?))) {
+        let parameters = post.as_object_mut().map(|post| {
+            post.entry("parameters")
+                .or_insert_with(|| Value::Array(Vec::new()))
+        });
+        if let Some(Value::Array(parameters)) = parameters {
+            parameters.push(idempotency_key());
+        }
+    }
+    document
+}
+
+/// What every POST takes, by a layer around them all.
+fn idempotency_key() -> Value {
+    json!({
+        "in": "header",
+        "name": "Idempotency-Key",
+        "description": "Done once, however often it is sent with this key: for 24 hours.",
+        "schema": { "type": "string", "pattern": "^[!-~]{1,255}$" },
+    })
 }

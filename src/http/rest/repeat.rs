@@ -79,7 +79,12 @@ pub(super) async fn once(State(service): State<Service>, request: Request, next:
     }
     let answered = match key(request.headers()) {
         Ok(None) => return next.run(request).await,
-        Ok(Some(key)) => answer(&service, &key, request, next).await,
+        Ok(Some(key)) => {
+            // In a task of its own: who hangs up and asks again is to find what was done.
+            let answer = async move { answer(&service, &key, request, next).await };
+            let answered = tokio::spawn(answer).await;
+            answered.map_err(Error::internal).flatten()
+        }
         Err(error) => Err(error),
     };
     answered.unwrap_or_else(IntoResponse::into_response)
@@ -144,7 +149,7 @@ fn replay(reply: Reply) -> Result<Response> {
     Ok((status, headers, body).into_response())
 }
 
-/// Answers for the first time, and keeps the answer.
+/// Answers for the first time, and keeps the answer. Of what was refused, the key is given back.
 async fn first(
     service: &Service,
     key: RequestKey,
@@ -152,10 +157,6 @@ async fn first(
     request: Request,
     next: Next,
 ) -> Response {
-    let held = Held {
-        service: service.clone(),
-        key: Some(key.clone()),
-    };
     let taker = Arc::new(Mutex::new(taker));
     let (parts, body) = request.into_parts();
     let watched = Arc::clone(&taker);
@@ -178,6 +179,9 @@ async fn first(
         }
     };
     if !response.status().is_success() {
+        if let Err(error) = service.give_back_request(key).await {
+            error.log();
+        }
         return response;
     }
     let is_secret = response.extensions().get::<ToldOnce>().is_some();
@@ -195,35 +199,9 @@ async fn first(
         .unwrap_or_else(PoisonError::into_inner)
         .clone()
         .finish();
-    match service.finish_request(key, fingerprint, reply).await {
-        Ok(()) => held.keep(),
+    if let Err(error) = service.finish_request(key, fingerprint, reply).await {
         // It is done: that it can be done once more is the smaller evil.
-        Err(error) => error.log(),
+        error.log();
     }
     Response::from_parts(parts, Body::from(body))
-}
-
-/// A key that was taken. Unless an answer is kept for it, it is given back, also where the caller hangs
-/// up.
-struct Held {
-    service: Service,
-    key: Option<RequestKey>,
-}
-
-impl Held {
-    fn keep(mut self) {
-        self.key = None;
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let Some(key) = self.key.take() else { return };
-        let service = self.service.clone();
-        tokio::spawn(async move {
-            if let Err(error) = service.give_back_request(key).await {
-                error.log();
-            }
-        });
-    }
 }

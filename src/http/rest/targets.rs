@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    extract::{Body, FileForm, JsonOrForm, Named, Query, Who},
+    extract::{Body, FileForm, JsonOrForm, Named, Nothing, Query, Who},
     routes::{Methods as _, Routes},
 };
 use crate::{
@@ -231,7 +231,7 @@ struct Change {
     /// Text for those who do not see the picture.
     #[schemars(length(max = 2000))]
     alt: Option<String>,
-    /// Where among the target's files, counted from 0; what is there moves back.
+    /// Its place among the target's files, counted from 0; beyond the end is the end.
     #[schemars(range(max = 1_000_000))]
     position: Option<u32>,
 }
@@ -248,6 +248,7 @@ async fn change(
     State(service): State<Service>,
     Who(caller): Who,
     Named(which): Named<OnTarget>,
+    _: Query<Nothing>,
     Body(Change { alt, position }): Body<Change>,
 ) -> Result<Json<ChangedAnswer>> {
     let (target, id) = which.named()?;
@@ -271,6 +272,7 @@ async fn detach(
     State(service): State<Service>,
     Who(caller): Who,
     Named(which): Named<OnTarget>,
+    _: Query<Nothing>,
 ) -> Result<Json<DetachAnswer>> {
     let (target, id) = which.named()?;
     let detached = service.detach(&caller, target, id).await?;

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    extract::{FileForm, JsonOrForm, Named, Queries, Query, Who},
+    extract::{FileForm, JsonOrForm, Named, Nothing, Queries, Query, Who},
     openapi::{Created, Items},
     routes::{Methods as _, Routes},
 };
@@ -71,9 +71,12 @@ fn describe_create(operation: TransformOperation<'_>) -> TransformOperation<'_> 
         .summary("Send a file")
         .description(
             "In JSON: say what will be sent, then `PUT` it to `info.uploadUrl` with exactly that \
-             `Content-Type` and length. What nothing gets is deleted after a day. As a form: a \
-             picture in the field `file`, answered once it is stored and found clean; 60 a minute \
-             for one caller. Takes `asset:upload`.",
+             `Content-Type` and length: askfile answers 201 with the file's facts, or 202 while it is \
+             still checked; 422 `SPEC_MISMATCH` for anything else, which changes nothing; a bucket \
+             answers as buckets do. As many a minute as the setting `rate_limit_uploads_per_minute` \
+             says. What nothing gets is deleted after a day. As a form: a picture in the field \
+             `file`, answered once it is stored and found clean; 60 a minute for one caller, those \
+             to targets among them. Takes `asset:upload`.",
         )
         .response::<201, Json<UploadAnswer>>()
         .response::<200, Json<PictureAnswer>>()
@@ -124,12 +127,17 @@ fn describe_show(operation: TransformOperation<'_>) -> TransformOperation<'_> {
         .id("getUpload")
         .tag("uploads")
         .summary("See how an upload stands")
+        .description(
+            "Which file came of it, and why the last `PUT` was refused, is told by \
+             `/v1/links/{id}`. `uploadUrl` takes `asset:upload`.",
+        )
 }
 
 async fn show(
     State(service): State<Service>,
     Who(caller): Who,
     Named(upload): Named<Upload>,
+    _: Query<Nothing>,
 ) -> Result<Json<UploadAnswer>> {
     let upload = service.declared(&caller, upload.id()?).await?;
     Ok(Json(upload.into()))
@@ -150,6 +158,7 @@ async fn delete(
     State(service): State<Service>,
     Who(caller): Who,
     Named(upload): Named<Upload>,
+    _: Query<Nothing>,
 ) -> Result<Json<UploadAnswer>> {
     let upload = service.delete_upload(&caller, upload.id()?).await?;
     Ok(Json(upload.into()))

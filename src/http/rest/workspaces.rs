@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    extract::{Body, Named, Who},
+    extract::{Body, Named, Nothing, Query, Who},
     openapi::{Created, Items},
     routes::{Methods as _, Routes},
 };
@@ -48,6 +48,7 @@ fn describe_list(operation: TransformOperation<'_>) -> TransformOperation<'_> {
 async fn list(
     State(service): State<Service>,
     Who(caller): Who,
+    _: Query<Nothing>,
 ) -> Result<Json<Items<WorkspaceAnswer>>> {
     let all = service.workspaces(&caller).await?;
     Ok(Json(all.iter().map(WorkspaceAnswer::from).collect()))
@@ -75,6 +76,7 @@ fn describe_create(operation: TransformOperation<'_>) -> TransformOperation<'_> 
 async fn create(
     State(service): State<Service>,
     Who(caller): Who,
+    _: Query<Nothing>,
     Body(asked): Body<CreateBody>,
 ) -> Result<Created<WorkspaceAnswer>> {
     let alias = asked.alias.as_deref();
@@ -94,6 +96,7 @@ async fn show(
     State(service): State<Service>,
     Who(caller): Who,
     Named(which): Named<Which>,
+    _: Query<Nothing>,
 ) -> Result<Json<UsageAnswer>> {
     let used = service.usage(&caller, &which.workspace_id).await?;
     Ok(Json((&used).into()))
@@ -174,6 +177,7 @@ async fn change(
     State(service): State<Service>,
     Who(caller): Who,
     Named(which): Named<Which>,
+    _: Query<Nothing>,
     Body(asked): Body<ChangeBody>,
 ) -> Result<Json<UsageAnswer>> {
     // By its id from here on: the alias may change.

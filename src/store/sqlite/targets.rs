@@ -40,7 +40,7 @@ const SUM: &str = "SELECT count(*), coalesce(max(position) + 1, 0) FROM attachme
     WHERE workspace_id = :workspace_id AND target_type = :target_type AND target_id = :target_id";
 const IS_TAKEN: &str = "SELECT 1 FROM attachment
     WHERE workspace_id = :workspace_id AND target_type = :target_type AND target_id = :target_id
-        AND position >= :first AND position < :first + :count AND id IS NOT :id";
+        AND position >= :first AND position < :first + :count";
 const MOVE_BACK: &str = "UPDATE attachment SET position = position + :count
     WHERE workspace_id = :workspace_id AND target_type = :target_type AND target_id = :target_id
         AND position >= :first";
@@ -119,10 +119,13 @@ pub(super) fn consume(
             attach_all(db, workspace, &media, wanted, now)
         }
         (State::Consumed, Some(by)) if *by == wanted.target => {
-            Ok(attached(db, &media, &wanted.target)?
-                .into_iter()
-                .flatten()
-                .collect())
+            let left = attached(db, &media, &wanted.target)?;
+            let left: Vec<_> = left.into_iter().flatten().collect();
+            if left.is_empty() {
+                // They were taken off it since.
+                return Err(StoreError::AlreadyConsumed(by.clone()));
+            }
+            Ok(left)
         }
         (State::Consumed, Some(by)) => Err(StoreError::AlreadyConsumed(by.clone())),
         (state, _) if state.is_open() => Err(StoreError::NotReady),
@@ -221,25 +224,24 @@ fn make_room(
     }
     match wanted.position {
         Some(first) => {
-            move_back(db, workspace, target, first, new, None)?;
+            move_back(db, workspace, target, first, new)?;
             Ok(first)
         }
         None => Ok(next),
     }
 }
 
-/// Makes so many positions free, where they are taken by others than this one.
+/// Makes so many positions free, where they are taken.
 fn move_back(
     db: &Connection,
     workspace: WorkspaceId,
     target: &Target,
     first: u32,
     count: u32,
-    but: Option<AttachmentId>,
 ) -> Result<()> {
     let is_taken = db.prepare_cached(IS_TAKEN)?.exists(named_params! {
         ":workspace_id": Col(workspace), ":target_type": target.kind, ":target_id": target.id,
-        ":first": first, ":count": count, ":id": but.map(Col),
+        ":first": first, ":count": count,
     })?;
     if is_taken {
         db.prepare_cached(MOVE_BACK)?.execute(named_params! {
@@ -326,17 +328,16 @@ fn change(
     now: Timestamp,
 ) -> Result<Attachment> {
     let (before, workspace) = find(db, which)?;
-    let after = Attachment {
-        alt: change.alt.clone().or_else(|| before.alt.clone()),
-        position: change.position.unwrap_or(before.position),
+    let alt = change.alt.clone().or_else(|| before.alt.clone());
+    let mut after = Attachment {
+        alt,
         ..before.clone()
     };
+    if let Some(place) = change.position {
+        after.position = moved(db, workspace, &after, place)?;
+    }
     if after == before {
         return Ok(before);
-    }
-    if after.position != before.position {
-        let (target, first) = (&after.target, after.position);
-        move_back(db, workspace, target, first, 1, Some(after.id))?;
     }
     db.prepare_cached(CHANGE)?.execute(named_params! {
         ":id": Col(after.id), ":alt": after.alt, ":position": after.position,
@@ -344,6 +345,33 @@ fn change(
     let note = Note::new(by, Action::AttachmentChanged, after.id, workspace);
     audit::note(db, &note.with(of(&after)), now)?;
     Ok(after)
+}
+
+/// Puts the others around this place, or the end, and says which it is.
+fn moved(db: &Connection, workspace: WorkspaceId, moving: &Attachment, place: u32) -> Result<u32> {
+    let mut others = all(db, workspace, &moving.target)?;
+    others.retain(|other| other.id != moving.id);
+    let place = place.min(u32::try_from(others.len()).unwrap_or(u32::MAX));
+    for (n, other) in (0..).zip(&others) {
+        let position = if n < place { n } else { n + 1 };
+        if position != other.position {
+            db.prepare_cached(PLACE)?
+                .execute((Col(other.id), position))?;
+        }
+    }
+    Ok(place)
+}
+
+/// All that a target has, in its order.
+fn all(db: &Connection, workspace: WorkspaceId, target: &Target) -> Result<Vec<Attachment>> {
+    let mut query = db.prepare_cached(ALL)?;
+    let found = query.query_map(
+        named_params! {
+            ":workspace_id": Col(workspace), ":target_type": target.kind, ":target_id": target.id,
+        },
+        rows::attachment,
+    )?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 fn order(
@@ -354,15 +382,8 @@ fn order(
     by: &Actor,
     now: Timestamp,
 ) -> Result<Vec<Attachment>> {
-    let mut all = db.prepare_cached(ALL)?;
-    let found = all.query_map(
-        named_params! {
-            ":workspace_id": Col(workspace), ":target_type": target.kind, ":target_id": target.id,
-        },
-        rows::attachment,
-    )?;
-    let by_id = |found: rusqlite::Result<Attachment>| found.map(|found| (found.id, found));
-    let mut there = found.map(by_id).collect::<Result<HashMap<_, _>, _>>()?;
+    let there = all(db, workspace, target)?;
+    let mut there: HashMap<_, _> = there.into_iter().map(|found| (found.id, found)).collect();
     if order.len() != there.len() {
         return Err(StoreError::OtherAttachments);
     }

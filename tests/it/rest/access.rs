@@ -296,6 +296,27 @@ async fn what_stands_behind_the_question_mark_is_heeded_or_refused() {
     let link = "/v1/links?workspace_id=st-one";
     let refused = asked(&askfile, &key, POST, link, json!({})).await;
     assert_eq!(refused.mistake().0, ["query", "workspace_id"]);
+    for (method, path) in [
+        (GET, "/v1/keys?limit=1"),
+        (GET, "/v1/workspaces?cursor=x"),
+        (GET, "/v1/uploads/upl_x?wait=5"),
+        (Method::DELETE, "/v1/links/upl_x?dry_run=true"),
+        (
+            Method::DELETE,
+            "/v1/targets/post/7/media/att_x?dry_run=true",
+        ),
+    ] {
+        let refused = asked(&askfile, &key, method, path, Value::Null).await;
+        assert_eq!(refused.mistake().0[0], "query", "{path}");
+    }
+    let body = json!({
+        "metadata": { "name": "A picture" },
+        "spec": { "contentType": "image/png", "filename": "a.png", "sizeBytes": 9 },
+    });
+    let which = asked(&askfile, &key, POST, "/v1/uploads", body).await;
+    assert_eq!(which.mistake().0, ["query", "workspace_id"]);
+    let which = asked(&askfile, &key, POST, "/v1/links", json!({})).await;
+    assert_eq!(which.mistake().0, ["body", "workspace_id"]);
     let in_one = json!({ "workspace_id": "st-one" });
     let made = askfile.call_with(&key, "upload_create", in_one).await;
     let media = askfile.put(&Link::of(&made), PNG).await;

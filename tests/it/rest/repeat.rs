@@ -49,6 +49,43 @@ async fn the_same_request_again_is_answered_as_before_for_a_day() {
 }
 
 #[tokio::test]
+async fn who_hangs_up_and_asks_again_finds_what_was_done() {
+    let askfile = Askfile::start().await;
+    for n in 0..20 {
+        let key = format!("k{n}");
+        let request = rest(None, Method::POST, "/v1/links", &json!({}));
+        let asked_first = askfile.open(request.with("idempotency-key", &key));
+        // As long as it takes to send it, or nothing at all.
+        let patience = std::time::Duration::from_micros(n * 100);
+        let _ = tokio::time::timeout(patience, asked_first).await;
+        // While the first is still being answered, the second is told so.
+        let mut again = asked(&askfile, &key, json!({})).await;
+        for _ in 0..1_000 {
+            if again.status != 409 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            again = asked(&askfile, &key, json!({})).await;
+        }
+        assert_eq!(again.status, 201, "{again:?}");
+        let made = usize::try_from(n).unwrap() + 1;
+        assert_eq!(links(&askfile), made, "each is made once");
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_may_be_put_right_at_once() {
+    let askfile = Askfile::start().await;
+    for n in 0..20 {
+        let key = format!("k{n}");
+        let wrong = asked(&askfile, &key, json!({ "max_files": 99 })).await;
+        assert_eq!(wrong.status, 422);
+        let right = asked(&askfile, &key, json!({ "max_files": 1 })).await;
+        assert_eq!(right.status, 201, "{right:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_key_for_another_request_is_a_conflict() {
     let askfile = Askfile::start().await;
     asked(&askfile, "k", json!({ "prompt": "x" })).await;

@@ -103,6 +103,7 @@ async fn the_files_of_a_target_are_listed_a_page_at_a_time() {
         .rest(GET, "/v1/targets/Post/7/media", Value::Null)
         .await;
     assert!(wrong.mistake().1.contains("a-z"), "{wrong:?}");
+    assert_eq!(wrong.mistake().0, ["path", "target_type"]);
 }
 
 #[tokio::test]
@@ -166,6 +167,9 @@ async fn what_is_detached_is_still_there_and_stays_consumed() {
     assert_eq!(detached["media_id"], media["media_id"]);
     assert!(askfile.texts().await.is_empty());
     assert_eq!(askfile.status(&link).await["status"], "consumed");
+    let again = json!({ "upload_id": link.upload_id });
+    let again = askfile.rest(POST, POST_7, again).await;
+    assert_eq!(again.problem(), (409, "ALREADY_CONSUMED".into()));
     let of_media = format!("/v1/media/{}", media["media_id"].as_str().unwrap());
     askfile.done(GET, &of_media, Value::Null).await;
     askfile.clock.advance(secs(101));

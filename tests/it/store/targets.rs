@@ -53,22 +53,35 @@ pub async fn what_comes_to_a_place_that_is_taken_moves_the_rest_back(bench: Benc
     // A place that is free moves nobody.
     let d = at(Some(7)).await;
     assert_eq!(bench.on_post_7().await, [(c, 0), (a, 1), (b, 2), (d, 7)]);
-    let change = AttachmentChange {
-        position: Some(1),
-        alt: None,
+}
+
+pub async fn what_is_moved_stands_where_it_was_put(bench: Bench) {
+    let mut ids = Vec::new();
+    for position in [None, None, None, Some(9)] {
+        let one = bench.attached(position, Room::default()).await.unwrap();
+        ids.push(one.id);
+    }
+    let [a, b, c, d] = ids[..] else { panic!() };
+    let place = async |id, position| {
+        let change = AttachmentChange {
+            position: Some(position),
+            alt: None,
+        };
+        let moved = bench
+            .store
+            .change_attachment(bench.one(id), change, somebody());
+        let moved = moved.await.unwrap().position;
+        let all = bench.on_post_7().await;
+        let places: Vec<u32> = all.iter().map(|(_, place)| *place).collect();
+        assert_eq!(places, [0, 1, 2, 3]);
+        assert_eq!(all[moved as usize].0, id);
+        all.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
     };
-    let moved = bench
-        .store
-        .change_attachment(bench.one(d), change.clone(), somebody());
-    assert_eq!(moved.await.unwrap().position, 1);
-    let order = [(c, 0), (d, 1), (a, 2), (b, 3)];
-    assert_eq!(bench.on_post_7().await, order);
-    // One that is there already does not push itself.
-    let moved = bench
-        .store
-        .change_attachment(bench.one(d), change, somebody());
-    assert_eq!(moved.await.unwrap().position, 1);
-    assert_eq!(bench.on_post_7().await, order);
+    assert_eq!(place(a, 2).await, [b, c, a, d]);
+    assert_eq!(place(d, 3).await, [b, c, a, d]);
+    assert_eq!(place(d, 0).await, [d, b, c, a]);
+    assert_eq!(place(b, 1).await, [d, b, c, a]);
+    assert_eq!(place(d, 99).await, [b, c, a, d]);
 }
 
 pub async fn a_target_never_has_more_than_it_may(bench: Bench) {
