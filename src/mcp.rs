@@ -36,7 +36,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    config::Auth,
     domain::{caller::Caller, capability::Capability},
     error::Error,
     service::{Service, must},
@@ -99,7 +98,7 @@ impl Tools {
         if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
             return Ok(caller.clone());
         }
-        if !self.is_local && self.service.settings().auth != Auth::Open {
+        if !self.is_local && !self.service.settings().auth.is_open() {
             return Err(Error::Unauthenticated("This askfile wants a key."));
         }
         let info = context.meta.client_info().or_else(|| {
