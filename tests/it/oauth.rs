@@ -42,28 +42,31 @@ impl Provider {
             asked: Arc::default(),
         };
         let routes = Router::new()
-            .route("/.well-known/openid-configuration", get(Self::metadata))
-            .route("/keys", get(Self::keys))
+            .route(
+                "/.well-known/openid-configuration",
+                get(async |State(it): State<Self>| Json(it.metadata())),
+            )
+            .route("/keys", get(async |State(it): State<Self>| Json(it.keys())))
             .with_state(provider.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         provider
     }
 
-    async fn metadata(State(it): State<Self>) -> Json<Value> {
-        Json(json!({ "issuer": it.url, "jwks_uri": format!("{}keys", it.url) }))
+    fn metadata(&self) -> Value {
+        json!({ "issuer": self.url, "jwks_uri": format!("{}keys", self.url) })
     }
 
-    async fn keys(State(it): State<Self>) -> Json<JwkSet> {
-        it.asked.fetch_add(1, Ordering::Relaxed);
-        let seeds = it.seeds.lock().unwrap().clone();
+    fn keys(&self) -> JwkSet {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let seeds = self.seeds.lock().unwrap().clone();
         let keys = seeds.into_iter().map(|seed| {
             let mut key = Jwk::from_encoding_key(&key(seed), Algorithm::EdDSA).unwrap();
             key.common.key_id = Some(name(seed));
             key
         });
-        Json(JwkSet {
+        JwkSet {
             keys: keys.collect(),
-        })
+        }
     }
 
     /// How often its keys were asked for.
@@ -78,27 +81,27 @@ impl Provider {
 
     /// A token about Ana that is valid for an hour, but for these claims.
     fn token(&self, askfile: &Askfile, but: Value) -> String {
-        self.signed(1, &self.claims(askfile, but))
+        signed(1, &self.claims(askfile, but))
     }
 
-    fn claims(&self, askfile: &Askfile, but: Value) -> Value {
+    fn claims(&self, askfile: &Askfile, mut but: Value) -> Value {
         let now = askfile.service.now().as_second();
         let mut claims = json!({
             "iss": self.url, "aud": format!("{PUBLIC_URL}/mcp"), "sub": "ana-1", "name": "Ana",
             "email": "ana@example.com", "iat": now, "exp": now + 3_600,
             "scope": "openid asset:upload media:read",
         });
-        for (name, value) in but.as_object().unwrap() {
-            claims[name] = value.clone();
+        for (name, value) in but.as_object_mut().unwrap() {
+            claims[name] = value.take();
         }
         claims
     }
+}
 
-    fn signed(&self, seed: u8, claims: &Value) -> String {
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.kid = Some(name(seed));
-        encode(&header, claims, &key(seed)).unwrap()
-    }
+fn signed(seed: u8, claims: &Value) -> String {
+    let mut header = Header::new(Algorithm::EdDSA);
+    header.kid = Some(name(seed));
+    encode(&header, claims, &key(seed)).unwrap()
 }
 
 fn name(seed: u8) -> String {
@@ -211,7 +214,7 @@ async fn only_what_the_issuer_signed_for_us_and_for_now_opens_anything() {
 async fn a_token_that_somebody_made_themselves_opens_nothing() {
     let (askfile, provider) = with_provider().await;
     let claims = provider.claims(&askfile, json!({}));
-    let right = provider.signed(1, &claims);
+    let right = signed(1, &claims);
     let [head, body, signature] = right.split('.').collect::<Vec<_>>()[..] else {
         panic!("{right}");
     };
@@ -262,10 +265,10 @@ async fn a_token_that_somebody_made_themselves_opens_nothing() {
 async fn the_issuer_changes_its_keys_while_we_run() {
     let (askfile, provider) = with_provider().await;
     let claims = provider.claims(&askfile, json!({ "exp": 4_000_000_000_u64 }));
-    let old = provider.signed(1, &claims);
+    let old = signed(1, &claims);
     assert_eq!(askfile.with(&old).await.status, 200);
     provider.rotate(2);
-    let new = provider.signed(2, &claims);
+    let new = signed(2, &claims);
     assert_eq!(askfile.with(&new).await.status, 200, "its key is fetched");
     assert_eq!(provider.asked(), 2);
     assert_eq!(
@@ -288,25 +291,16 @@ async fn a_flood_of_unknown_keys_does_not_become_a_flood_of_questions() {
     assert_eq!(askfile.with(&good).await.status, 200);
     let claims = provider.claims(&askfile, json!({}));
     for seed in 10..60 {
-        assert_eq!(
-            askfile.with(&provider.signed(seed, &claims)).await.status,
-            401
-        );
+        assert_eq!(askfile.with(&signed(seed, &claims)).await.status, 401);
     }
     assert_eq!(provider.asked(), 2, "once for the first, then it rests");
     askfile.clock.advance(secs(10));
     for seed in 60..70 {
-        assert_eq!(
-            askfile.with(&provider.signed(seed, &claims)).await.status,
-            401
-        );
+        assert_eq!(askfile.with(&signed(seed, &claims)).await.status, 401);
     }
     assert_eq!(provider.asked(), 3);
     askfile.clock.advance(secs(10));
-    assert_eq!(
-        askfile.with(&provider.signed(70, &claims)).await.status,
-        401
-    );
+    assert_eq!(askfile.with(&signed(70, &claims)).await.status, 401);
     assert_eq!(provider.asked(), 3, "the pause grows");
     let other = provider.token(&askfile, json!({ "sub": "bo" }));
     assert_eq!(
