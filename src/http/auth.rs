@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{address::ClientAddress, resource};
+use super::address::ClientAddress;
 use crate::{
     domain::api_key::Secret,
     error::{Error, Result},
@@ -82,7 +82,7 @@ fn challenge(service: &Service, error: &Error) -> String {
         parts.push("error=\"invalid_token\"".into());
     }
     if service.settings().auth.oauth {
-        let metadata = resource::metadata_url(service);
+        let metadata = service.resource_metadata_url();
         parts.push(format!("resource_metadata=\"{metadata}\""));
     }
     format!("Bearer {}", parts.join(", "))

@@ -14,13 +14,7 @@ use crate::{
     service::Service,
 };
 
-/// Where it stands for a resource at `/mcp`: the path comes after the well-known one.
-pub(super) fn metadata_url(service: &Service) -> String {
-    let public = service.public_url();
-    format!("{public}/.well-known/oauth-protected-resource/mcp")
-}
-
-/// `GET` of that, and of the same without `/mcp`, where clients look that do not know better.
+/// `GET` of [`Service::resource_metadata_url`], and of the same without `/mcp`, where clients look that do not know better.
 pub(super) async fn metadata(State(service): State<Service>) -> Result<impl IntoResponse> {
     let settings = service.settings();
     let issuer = settings.oauth_issuer.as_ref();

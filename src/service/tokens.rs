@@ -33,6 +33,16 @@ impl Service {
         self.settings.oauth_audience.clone().unwrap_or_else(own)
     }
 
+    /// Where clients learn how to come by a token (RFC 9728): for a resource at `/mcp`, that path comes
+    /// after the well-known one.
+    #[must_use]
+    pub fn resource_metadata_url(&self) -> String {
+        format!(
+            "{}/.well-known/oauth-protected-resource/mcp",
+            self.public_url()
+        )
+    }
+
     /// Lets in whoever shows a token that the issuer made for us.
     ///
     /// # Errors

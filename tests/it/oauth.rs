@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::harness::{
     Askfile, PUBLIC_URL,
-    keys::ALL,
+    keys::{ALL, message},
     mins,
     rest::rest,
     secs,
@@ -159,7 +159,29 @@ async fn a_token_acts_for_its_person_within_its_scopes() {
     let tools = askfile.tools_of(&token).await;
     assert!(tools.contains(&"upload_create".to_owned()));
     assert!(!tools.contains(&"media_delete".to_owned()), "{tools:?}");
+    let listed = message(&askfile.rpc(Some(&token), "tools/list", json!({})).await);
+    for tool in listed["result"]["tools"].as_array().unwrap() {
+        let schemes = tool["_meta"]["securitySchemes"].as_array().unwrap();
+        assert_eq!((schemes.len(), &schemes[0]["type"]), (1, &json!("oauth2")));
+        let scopes = match tool["name"].as_str().unwrap() {
+            "upload_status" => json!([]),
+            "media_list" | "media_get" => json!(["media:read"]),
+            _ => json!(["asset:upload"]),
+        };
+        assert_eq!(schemes[0]["scopes"], scopes, "{tool}");
+    }
     let narrow = provider.token(&askfile, json!({ "scope": "api://askfile/media:read" }));
+    let call = json!({ "name": "upload_create", "arguments": {} });
+    let mut refused = message(&askfile.rpc(Some(&narrow), "tools/call", call).await);
+    let challenge = refused["result"]["_meta"]["mcp/www_authenticate"][0].take();
+    let challenge = challenge.as_str().unwrap();
+    for part in [
+        "Bearer resource_metadata=\"http",
+        "error=\"insufficient_scope\"",
+        "scope=\"asset:upload\"",
+    ] {
+        assert!(challenge.contains(part), "{challenge}");
+    }
     let refused = askfile.call_with(&narrow, "upload_create", json!({})).await;
     assert_eq!(refused["code"], "TOOL_NOT_ENABLED");
     assert_eq!(askfile.with(&narrow).await.status, 200);
