@@ -67,7 +67,8 @@ impl Service {
     fn is_taken(&self, found: &Identified) -> bool {
         let auth = self.settings.auth;
         match found.checked_at {
-            None => auth.keys,
+            // In `open` mode nobody is asked for one, so whoever asks here means it.
+            None => auth.keys || auth.is_open(),
             Some(at) => auth.oauth && self.clock.now().duration_since(at) < CHECKED_FOR,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use askfile::config::Auth;
+use askfile::{config::Auth, domain::capability::Capabilities, service::keys::KeyRequest};
 use axum::{Json, Router, extract::State, http::Method, routing::get};
 use jiff::SignedDuration;
 use jsonwebtoken::{
@@ -457,4 +457,28 @@ async fn what_has_ended_is_forgotten() {
         askfile.count("SELECT count(*) FROM access_token_workspace"),
         0
     );
+}
+
+#[tokio::test]
+async fn a_person_of_the_provider_is_not_whoever_has_a_key_with_that_address() {
+    let (askfile, provider) = with_provider().await;
+    let token = provider.token(&askfile, json!({}));
+    assert_eq!(askfile.with(&token).await.status, 200);
+    let operator = askfile.service.operator("a test");
+    let request = KeyRequest {
+        name: "hers".into(),
+        person: Some(("Another Ana".into(), Some("ana@example.com".into()))),
+        workspaces: Vec::new(),
+        capabilities: Capabilities::ALL,
+        expires_in: None,
+    };
+    askfile
+        .service
+        .create_key(&operator, request)
+        .await
+        .unwrap();
+    let people = askfile.count("SELECT count(*) FROM principal WHERE email = 'ana@example.com'");
+    assert_eq!(people, 2, "an address is what anybody may claim to have");
+    let named = askfile.count("SELECT count(*) FROM principal WHERE name = 'Ana'");
+    assert_eq!(named, 1);
 }

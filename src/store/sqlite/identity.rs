@@ -34,7 +34,7 @@ use crate::{
 const SYSTEM: &str = "SELECT * FROM principal WHERE is_system = 1";
 const ACCOUNT: &str = "SELECT id FROM account";
 const MAKE_ACCOUNT: &str = "INSERT INTO account (id, is_own) VALUES (?1, 1)";
-const BY_EMAIL: &str = "SELECT * FROM principal WHERE email = ?1";
+const BY_EMAIL: &str = "SELECT * FROM principal WHERE email = ?1 AND issuer IS NULL";
 const MAKE_PRINCIPAL: &str = "INSERT INTO principal (id, kind, name, email, is_system, created_at)
     VALUES (:id, :kind, :name, :email, :is_system, :now) RETURNING *";
 const RENAME_PRINCIPAL: &str = "UPDATE principal SET name = ?2 WHERE id = ?1 RETURNING *";
