@@ -26,9 +26,9 @@ pub use self::{
 };
 use self::{
     forms::{
-        Address, Allowed, Folder, Form, Format, InWorkspace, Keys, KindSize, Limit, MimeTypes,
-        Mode, Most, Networks, Number, Objects, PageAddress, PublicUrl, Scanner, Size, StoreReach,
-        Switch, Text, Way, Within,
+        Address, Allowed, Folder, Form, Format, InWorkspace, Issuer, Keys, KindSize, Limit,
+        MimeTypes, Mode, Most, Networks, Number, Objects, PageAddress, PublicUrl, Scanner, Size,
+        StoreReach, Switch, Text, TextOr, Way, Within,
     },
     layers::{Given, Values},
     purposes::Purposes,
@@ -174,8 +174,20 @@ settings! {
     link_keys: Vec<String> = Keys, "auto";
 
     /// Who is let in over HTTP: `open`, everybody on this machine, as its owner; `keys`, whoever
-    /// shows a key of `askfile keys create`.
+    /// shows a key of `askfile keys create`; `oauth`, whoever shows a token of `oauth.issuer`; or
+    /// both, as `keys, oauth`.
     auth: Auth = Mode, "open";
+
+    /// Address of the identity provider whose tokens are taken, such as `https://id.example.com`;
+    /// `none`: there is none.
+    oauth_issuer as "oauth.issuer": Option<String> = Issuer, "none";
+
+    /// For whom its tokens must be made, their audience; `auto` is `/mcp` below `public_url`.
+    oauth_audience as "oauth.audience": Option<String> = TextOr("AUDIENCE", "auto"), "auto";
+
+    /// The claim of a token that names its workspaces, by id or alias; `none`: every token works in
+    /// `workspace`.
+    oauth_workspace_claim as "oauth.workspace_claim": Option<String> = TextOr("CLAIM", "none"), "none";
 
     /// What callers without a key may do, in `open` mode and over stdio; `none`: nothing but look how
     /// their uploads stand.
@@ -196,13 +208,32 @@ settings! {
     log_format: LogFormat = Format, "text";
 }
 
-/// Who is let in over HTTP.
+/// Who is let in over HTTP; if nobody is named, everybody on this machine, as its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Auth {
+pub struct Auth {
+    /// Whoever shows a key of ours.
+    pub keys: bool,
+    /// Whoever shows a token of the operator's identity provider.
+    pub oauth: bool,
+}
+
+impl Auth {
     /// Everybody on this machine, as its owner.
-    Open,
+    pub const OPEN: Self = Self {
+        keys: false,
+        oauth: false,
+    };
     /// Whoever shows a key.
-    Keys,
+    pub const KEYS: Self = Self {
+        keys: true,
+        ..Self::OPEN
+    };
+
+    /// Whether nobody is asked who they are.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        self == Self::OPEN
+    }
 }
 
 /// How logs look.

@@ -17,6 +17,7 @@ mod mcp;
 mod page;
 mod range;
 mod receive;
+mod resource;
 mod rest;
 pub mod serve;
 mod sessions;
@@ -84,6 +85,14 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
         .route("/m/{workspace}/{handle}", get(download::follow_handle))
         .route("/downloads/{workspace}/{media}", get(download::download))
         .route("/previews/{workspace}/{media}", get(download::preview))
+        .route(
+            "/.well-known/oauth-protected-resource",
+            get(resource::metadata),
+        )
+        .route(
+            "/.well-known/oauth-protected-resource/mcp",
+            get(resource::metadata),
+        )
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .fallback(failure::unknown_route)

@@ -90,6 +90,7 @@ pub mod intake;
 pub mod link;
 pub mod mcp;
 pub mod notify;
+pub mod oauth;
 pub mod objects;
 pub mod qr;
 pub mod service;

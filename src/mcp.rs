@@ -27,7 +27,7 @@ use rmcp::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
         Implementation, ListResourceTemplatesResult, ListToolsResult, MetaObject,
         PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-        ServerCapabilities, ServerConfig, SubscriptionFilter,
+        ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
     tool_handler,
@@ -36,7 +36,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    config::Auth,
     domain::{caller::Caller, capability::Capability},
     error::Error,
     service::{Service, must},
@@ -99,7 +98,7 @@ impl Tools {
         if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
             return Ok(caller.clone());
         }
-        if !self.is_local && self.service.settings().auth != Auth::Open {
+        if !self.is_local && !self.service.settings().auth.is_open() {
             return Err(Error::Unauthenticated("This askfile wants a key."));
         }
         let info = context.meta.client_info().or_else(|| {
@@ -120,10 +119,52 @@ impl Tools {
             self.service.charge_call(&caller)
         });
         if let Err(error) = may {
-            return error.into_call_tool_result();
+            return Ok(self.refused(&request.name, &error).into());
         }
         let call = ToolCallContext::new(self, request, context);
         ROUTER.call(call).await
+    }
+}
+
+/// Tools whose callers come by tokens.
+impl Tools {
+    fn takes_tokens(&self) -> bool {
+        !self.is_local && self.service.settings().auth.oauth
+    }
+
+    /// A refusal, with how to come by a token that may: clients offer to connect anew then.
+    fn refused(&self, tool: &str, error: &Error) -> CallToolResult {
+        error.log();
+        let mut result = CallToolResult::structured_error(error.body());
+        let is_of_scope = matches!(error, Error::ToolNotEnabled | Error::PermissionDenied(_));
+        if is_of_scope && self.takes_tokens() {
+            let scope = needed(tool).map_or("", Capability::as_str);
+            let challenge = format!(
+                "Bearer resource_metadata=\"{}\", error=\"insufficient_scope\", \
+                 error_description=\"{error}\", scope=\"{scope}\"",
+                self.service.resource_metadata_url()
+            );
+            let mut meta = MetaObject::default();
+            meta.insert("mcp/www_authenticate".into(), json!([challenge]));
+            result.meta = Some(meta);
+        }
+        result
+    }
+
+    /// Tells what token each of these takes, where clients look for it.
+    fn with_schemes(&self, tools: &mut [Tool]) {
+        if !self.takes_tokens() {
+            return;
+        }
+        for tool in tools {
+            let scopes: Vec<_> = needed(&tool.name)
+                .map(Capability::as_str)
+                .into_iter()
+                .collect();
+            let schemes = json!([{ "type": "oauth2", "scopes": scopes }]);
+            let meta = tool.meta.get_or_insert_default();
+            meta.insert("securitySchemes".into(), schemes);
+        }
     }
 }
 
@@ -142,8 +183,12 @@ const NEEDED: [(&str, Capability); 7] = [
 /// # Errors
 /// [`Error::ToolNotEnabled`] or [`Error::PermissionDenied`] for a tool that this caller may not use.
 fn may_use(tool: &str, caller: &Caller) -> Result<(), Error> {
-    let needed = NEEDED.iter().find(|(name, _)| *name == tool);
-    needed.map_or(Ok(()), |(_, need)| must(caller, *need))
+    needed(tool).map_or(Ok(()), |need| must(caller, need))
+}
+
+fn needed(tool: &str) -> Option<Capability> {
+    let found = NEEDED.iter().find(|(name, _)| *name == tool);
+    found.map(|(_, need)| *need)
 }
 
 #[tool_handler(router = ROUTER)]
@@ -169,6 +214,7 @@ impl ServerHandler for Tools {
         let caller = caller.map_err(|error| refusal(&error))?;
         let mut tools = ROUTER.list_all();
         tools.retain(|tool| may_use(&tool.name, &caller).is_ok());
+        self.with_schemes(&mut tools);
         let mut listed = ListToolsResult::with_all_items(tools);
         let version = context.protocol_version();
         if version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {

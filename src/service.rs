@@ -23,6 +23,7 @@ mod send;
 mod status;
 mod sweep;
 pub mod targets;
+mod tokens;
 pub mod uploads;
 mod verify;
 mod webhooks;
@@ -62,6 +63,7 @@ use crate::{
     host::PublicUrl,
     link::KeyRing,
     notify::Waiters,
+    oauth::Issuer,
     objects::Objects,
     store::{
         StoreError, UploadStore, audit::AuditStore, declared::DeclaredStore,
@@ -101,6 +103,8 @@ pub struct Parts {
     closing: CancellationToken,
     /// Whoever posts webhooks.
     telling: TaskTracker,
+    /// Whose tokens are taken.
+    issuer: Option<Issuer>,
     /// The installation itself, as a principal.
     system: Arc<Principal>,
     /// The workspace of callers without a key.
@@ -171,6 +175,12 @@ impl Service {
         let home = home(&*identities, settings.workspace.as_ref()).await?;
         let system = Arc::new(identities.system_principal().await?);
         let account = identities.account().await?;
+        let issuer = settings
+            .oauth_issuer
+            .as_deref()
+            .filter(|_| settings.auth.oauth);
+        let issuer = issuer.map(Issuer::new).transpose();
+        let issuer = issuer.map_err(Error::internal)?;
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
             flows: Flows::default(),
@@ -196,6 +206,7 @@ impl Service {
             objects,
             clock,
             account,
+            issuer,
             system,
             home,
         })))

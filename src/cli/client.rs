@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{network::local_url, say};
 use crate::{
-    config::{Auth, Flags, KEY_VARIABLE, Loaded, Origin, Setting, Settings, TABLE},
+    config::{Flags, KEY_VARIABLE, Loaded, Origin, Setting, Settings, TABLE},
     http,
 };
 
@@ -285,7 +285,7 @@ impl<'a> Askfile<'a> {
 
     /// Whether callers over HTTP show a key.
     fn wants_key(&self) -> bool {
-        self.settings.auth == Auth::Keys
+        self.settings.auth.keys
     }
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::network::{lan_ip, local_url, reached_at};
 use crate::{
     app,
-    config::{Auth, Settings},
+    config::Settings,
     host::{Notice, PublicUrl, Served, Turn},
     http,
     service::Service,
@@ -250,7 +250,7 @@ pub(super) async fn start(
 /// # Errors
 /// If everybody in the network would be taken for the owner.
 pub(super) fn must_not_be_exposed(settings: &Settings) -> Result<(), String> {
-    if settings.listen.ip().is_loopback() || settings.auth != Auth::Open {
+    if settings.listen.ip().is_loopback() || !settings.auth.is_open() {
         return Ok(());
     }
     if settings.i_know_this_is_open {

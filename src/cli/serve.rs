@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app,
-    config::{Auth, Settings},
+    config::Settings,
     host::{Notice, Turn},
     http,
     objects::Place,
@@ -73,12 +73,13 @@ fn greeting(service: &Service, listen: SocketAddr) -> String {
              be taken\n           for its owner; --auth keys opens it to who has a key\n"
         );
     }
-    let (key, header) = match settings.auth {
-        Auth::Open => ("", ""),
-        Auth::Keys => (
+    let (key, header) = if settings.auth.is_open() {
+        ("", "")
+    } else {
+        (
             "  keys     askfile keys create --name NAME\n",
             "--header \"Authorization: Bearer $ASKFILE_KEY\" ",
-        ),
+        )
     };
     format!(
         "{first}  MCP      {mcp}\n{key}\

@@ -4,7 +4,7 @@ mod access;
 mod amounts;
 mod places;
 
-pub use access::{Allowed, InWorkspace, Mode};
+pub use access::{Allowed, InWorkspace, Issuer, Mode, TextOr};
 pub use amounts::{KindSize, Limit, Most, Number, Size, Within};
 pub use places::{Address, Folder, Networks, Objects, PageAddress, PublicUrl, Scanner, StoreReach};
 

@@ -111,6 +111,15 @@ pub fn load(
         values.problems.push(problem);
     }
 
+    if let Some(given) = values.in_force.get("auth")
+        && let Some(settings) = &settings
+        && settings.auth.oauth
+        && settings.oauth_issuer.is_none()
+    {
+        let problem = given.problem("needs `oauth.issuer`, the provider whose tokens are taken");
+        values.problems.push(problem);
+    }
+
     let problems = values.problems;
     match settings {
         Some(settings) if problems.is_empty() => {

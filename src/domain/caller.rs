@@ -29,9 +29,9 @@ pub struct Caller {
 /// What somebody came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Credential {
-    /// Its key.
-    pub api_key: ApiKeyId,
-    /// The secret that was shown.
+    /// The key of ours that it is, if it is one.
+    pub api_key: Option<ApiKeyId>,
+    /// What was shown.
     pub secret: SecretHash,
 }
 
@@ -54,7 +54,7 @@ impl Caller {
             id: self.principal.id,
             kind: self.principal.kind,
             name: name.clone(),
-            api_key: self.credential.map(|credential| credential.api_key),
+            api_key: self.credential.and_then(|credential| credential.api_key),
         }
     }
 }

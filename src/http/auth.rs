@@ -9,7 +9,6 @@ use axum::{
 
 use super::address::ClientAddress;
 use crate::{
-    config::Auth,
     domain::api_key::Secret,
     error::{Error, Result},
     service::Service,
@@ -23,7 +22,7 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if service.settings().auth == Auth::Open {
+    if service.settings().auth.is_open() {
         return next.run(request).await;
     }
     let identified = match key(request.headers()) {
@@ -42,13 +41,14 @@ pub(super) async fn authenticate(
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) => refused(error),
+        Err(error) => refused(&service, error),
     }
 }
 
+const MISSING: &str = "This askfile wants a key: send it as `Authorization: Bearer …`.";
+
 /// The one key that a request shows.
 fn key(headers: &HeaderMap) -> Result<Secret> {
-    const MISSING: &str = "This askfile wants a key: send it as `Authorization: Bearer …`.";
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(one), None) = (given.next(), given.next()) else {
         return Err(Error::Unauthenticated(MISSING));
@@ -62,12 +62,28 @@ fn key(headers: &HeaderMap) -> Result<Secret> {
         .ok_or(Error::Unauthenticated(MISSING))
 }
 
-fn refused(error: Error) -> Response {
+/// Says what is wanted, and where tokens are had (RFC 6750, RFC 9728).
+fn refused(service: &Service, error: Error) -> Response {
+    let challenge = challenge(service, &error);
     let mut response = error.into_response();
-    if response.status() == StatusCode::UNAUTHORIZED {
-        let challenge = HeaderValue::from_static("Bearer realm=\"askfile\"");
-        let headers = response.headers_mut();
-        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Ok(challenge) = HeaderValue::from_str(&challenge)
+    {
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
     }
     response
+}
+
+fn challenge(service: &Service, error: &Error) -> String {
+    let mut parts = vec!["realm=\"askfile\"".to_owned()];
+    if !matches!(error, Error::Unauthenticated(MISSING)) {
+        parts.push("error=\"invalid_token\"".into());
+    }
+    if service.settings().auth.oauth {
+        let metadata = service.resource_metadata_url();
+        parts.push(format!("resource_metadata=\"{metadata}\""));
+    }
+    format!("Bearer {}", parts.join(", "))
 }

@@ -18,7 +18,7 @@ use axum::{
 
 use super::failure::{assets_from, failed};
 use crate::{
-    config::{Auth, Settings},
+    config::Settings,
     error::{Error, Result},
     service::Service,
 };
@@ -145,7 +145,10 @@ fn zone(path: &str) -> Zone {
         .any(|start| path.starts_with(start))
     {
         Zone::Link
-    } else if path.starts_with("/assets/") || matches!(path, "/healthz" | "/readyz") {
+    } else if path.starts_with("/assets/")
+        || path.starts_with("/.well-known/")
+        || matches!(path, "/healthz" | "/readyz")
+    {
         Zone::Public
     } else {
         Zone::Operations
@@ -201,7 +204,7 @@ pub fn is_links_only(settings: &Settings, public_url: &str) -> bool {
 
 /// Whether everybody is taken for the owner, and that is not known to be meant.
 fn is_unlocked(settings: &Settings) -> bool {
-    settings.auth == Auth::Open && !settings.i_know_this_is_open
+    settings.auth.is_open() && !settings.i_know_this_is_open
 }
 
 /// The layer.

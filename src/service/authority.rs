@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Service, status::LOOK_AGAIN};
+use super::{Service, status::LOOK_AGAIN, tokens::CHECKED_FOR};
 use crate::{
     domain::{
         api_key::Secret,
@@ -15,6 +15,7 @@ use crate::{
         workspace::WorkspaceRef,
     },
     error::{Error, Result},
+    store::identity::Identified,
 };
 
 /// How exactly it is known when a key was last used.
@@ -44,23 +45,39 @@ impl Service {
         }
     }
 
-    /// Whose key this is.
+    /// Whose key or token this is.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for one that opens nothing, whatever the reason.
-    pub async fn identify(&self, key: &Secret) -> Result<Caller> {
-        let found = self.identities.identify(key.hash()).await?;
+    /// [`Error::Unauthenticated`] for one that opens nothing, whatever the reason;
+    /// [`Error::Unavailable`] while the issuer of tokens cannot be asked for its keys.
+    pub async fn identify(&self, shown: &Secret) -> Result<Caller> {
+        let found = self.identities.identify(shown.hash()).await?;
+        let found = found.filter(|found| self.is_taken(found));
+        if let Some(found) = found {
+            self.note_use(&found.caller, found.last_used_at);
+            return Ok(found.caller);
+        }
+        self.admit_token(shown).await?;
+        let found = self.identities.identify(shown.hash()).await?;
         let found = found.ok_or(Error::Unauthenticated(UNKNOWN_KEY))?;
-        self.note_use(&found.caller, found.last_used_at);
         Ok(found.caller)
+    }
+
+    /// Whether the settings let such a credential in, and it need not be checked anew.
+    fn is_taken(&self, found: &Identified) -> bool {
+        let auth = self.settings.auth;
+        match found.checked_at {
+            // In `open` mode nobody is asked for one, so whoever asks here means it.
+            None => auth.keys || auth.is_open(),
+            Some(at) => auth.oauth && self.clock.now().duration_since(at) < CHECKED_FOR,
+        }
     }
 
     /// Once a minute at most, and nobody waits for it.
     fn note_use(&self, caller: &Caller, last_used_at: Option<Timestamp>) {
         let rest = last_used_at.map(|last| self.clock.now().duration_since(last));
-        let (Some(credential), true) =
-            (caller.credential, rest.is_none_or(|rest| rest >= USE_NOTED))
-        else {
+        let of_key = caller.credential.filter(|of| of.api_key.is_some());
+        let (Some(credential), true) = (of_key, rest.is_none_or(|rest| rest >= USE_NOTED)) else {
             return;
         };
         let service = self.clone();
@@ -160,7 +177,8 @@ impl Service {
     }
 }
 
-const UNKNOWN_KEY: &str = "This key is not known here: it is wrong, has ended or was revoked.";
+pub(super) const UNKNOWN_KEY: &str =
+    "This key is not known here: it is wrong, has ended or was revoked.";
 
 /// # Errors
 /// [`Error::ToolNotEnabled`] or [`Error::PermissionDenied`] without this capability.

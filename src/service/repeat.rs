@@ -27,8 +27,8 @@ impl Service {
             ));
         }
         // Keys of one principal may open different things.
-        let key = match caller.credential {
-            Some(credential) => format!("{} {key}", credential.api_key),
+        let key = match caller.actor().api_key() {
+            Some(api_key) => format!("{api_key} {key}"),
             None => key.to_owned(),
         };
         let key = RequestKey {

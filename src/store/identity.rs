@@ -124,6 +124,12 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
 
     /// Remembers that this secret was used now.
     async fn note_use(&self, secret: SecretHash) -> Result<()>;
+
+    /// Lets whoever shows this token act until it ends, as the person whom its issuer names in it.
+    async fn admit(&self, token: NewToken) -> Result<()>;
+
+    /// Forgets tokens that have ended, at most so many; says how many.
+    async fn forget_tokens(&self, most: u32) -> Result<u32>;
 }
 
 /// Whom a secret belongs to.
@@ -133,6 +139,8 @@ pub struct Identified {
     pub caller: Caller,
     /// When the secret was last used, as far as it was noted.
     pub last_used_at: Option<Timestamp>,
+    /// When it was last seen that its issuer made it, if that is not us.
+    pub checked_at: Option<Timestamp>,
 }
 
 /// A key to be made.
@@ -159,4 +167,25 @@ pub struct NewSecret {
     pub hash: SecretHash,
     /// To recognise it by.
     pub prefix: String,
+}
+
+/// A token that was checked.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// To find it by.
+    pub hash: SecretHash,
+    /// Who made it.
+    pub issuer: String,
+    /// Whom it is about, by the issuer's name for them.
+    pub subject: String,
+    /// What people call them.
+    pub name: String,
+    /// Where they are reached.
+    pub email: Option<String>,
+    /// Where it may be used.
+    pub workspaces: Vec<WorkspaceId>,
+    /// What it may do there.
+    pub capabilities: Capabilities,
+    /// When it ends.
+    pub expires_at: Timestamp,
 }

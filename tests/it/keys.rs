@@ -427,7 +427,7 @@ async fn it_is_known_to_the_minute_when_a_key_was_used() {
 #[tokio::test]
 async fn with_keys_a_public_name_may_lead_to_the_tools() {
     let askfile = Askfile::start_with(|settings| {
-        settings.auth = askfile::config::Auth::Keys;
+        settings.auth = askfile::config::Auth::KEYS;
         settings.public_url = Some("https://files.example.com".into());
     });
     let askfile = askfile.await;

@@ -23,6 +23,7 @@ mod links;
 mod listing;
 mod matrix;
 mod media;
+mod oauth;
 mod pages;
 mod quota;
 mod rate;

@@ -158,8 +158,12 @@ const ROUTES: [(&str, Method, &str, Lock); 21] = {
         ("/docs", GET, "/docs", None),
     ]
 };
-/// Beside those above: answers as `/healthz` does.
-const READY: &str = "/readyz";
+/// Beside those above, for everybody: answers as `/healthz` does, and where tokens are taken.
+const OTHERS: [&str; 3] = [
+    "/readyz",
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
+];
 
 #[tokio::test]
 async fn every_tool_is_in_the_table() {
@@ -254,7 +258,7 @@ fn every_route_is_in_the_table() {
             }
         }
     }
-    let known: BTreeSet<&str> = ROUTES.iter().map(|route| route.0).chain([READY]).collect();
+    let known: BTreeSet<&str> = ROUTES.iter().map(|route| route.0).chain(OTHERS).collect();
     assert_eq!(there, known);
 }
 
@@ -298,7 +302,7 @@ async fn in_open_mode_a_key_is_neither_asked_for_nor_looked_at() {
     let askfile = Askfile::with_keys().await;
     let revoked = Keys::make(&askfile).await.revoked;
     let open = askfile
-        .neighbour_with(|settings| settings.auth = Auth::Open)
+        .neighbour_with(|settings| settings.auth = Auth::OPEN)
         .await;
     for key in [None, Some(revoked.as_str())] {
         let listed = open.rpc(key, "tools/list", json!({})).await;

@@ -133,7 +133,7 @@ impl<'a> Client<'a> {
 }
 
 fn with_keys(settings: &mut Settings) {
-    settings.auth = Auth::Keys;
+    settings.auth = Auth::KEYS;
     settings.max_mcp_sessions = 8;
 }
 

@@ -1,34 +1,92 @@
 //! Who may.
 
-use super::Form;
+use super::{Form, PublicUrl};
 use crate::{
     config::Auth,
     domain::{capability::Capabilities, workspace::WorkspaceRef},
+    http::is_on_this_machine,
 };
 
-/// `open` or `keys`.
+/// `open`, or who is let in, with commas between.
 pub struct Mode;
 
 impl Form for Mode {
     type Value = Auth;
 
     fn placeholder(&self) -> &'static str {
-        "open|keys"
+        "MODES"
     }
 
     fn read(&self, text: &str) -> Result<Auth, String> {
-        match text {
-            "open" => Ok(Auth::Open),
-            "keys" => Ok(Auth::Keys),
-            _ => Err("is neither `open` nor `keys`".to_owned()),
+        if text == "open" {
+            return Ok(Auth::OPEN);
         }
+        let mut words = text.split(',').map(str::trim);
+        words.try_fold(Auth::OPEN, |auth, word| match word {
+            "keys" => Ok(Auth { keys: true, ..auth }),
+            "oauth" => Ok(Auth {
+                oauth: true,
+                ..auth
+            }),
+            _ => Err("is neither `open` nor of `keys` and `oauth`".to_owned()),
+        })
     }
 
     fn show(&self, auth: &Auth) -> String {
-        match auth {
-            Auth::Open => "open".to_owned(),
-            Auth::Keys => "keys".to_owned(),
+        let words = [("keys", auth.keys), ("oauth", auth.oauth)];
+        let words: Vec<_> = words
+            .into_iter()
+            .filter_map(|(word, is_on)| is_on.then_some(word))
+            .collect();
+        if words.is_empty() {
+            return "open".to_owned();
         }
+        words.join(", ")
+    }
+}
+
+/// The address of an identity provider, as it writes it itself; `none`: there is none.
+pub struct Issuer;
+
+impl Form for Issuer {
+    type Value = Option<String>;
+
+    fn placeholder(&self) -> &'static str {
+        "URL"
+    }
+
+    fn read(&self, text: &str) -> Result<Option<String>, String> {
+        // Its name is compared as it is: a slash at its end may be part of it.
+        let Some(url) = PublicUrl.read(text)? else {
+            return Ok(None);
+        };
+        if !url.starts_with("https://") && !is_on_this_machine(&url) {
+            return Err("is not https, so who is on the way could make tokens".to_owned());
+        }
+        Ok(Some(text.to_owned()))
+    }
+
+    fn show(&self, issuer: &Option<String>) -> String {
+        issuer.clone().unwrap_or_else(|| "none".to_owned())
+    }
+}
+
+/// A text, or this word for none.
+pub struct TextOr(pub &'static str, pub &'static str);
+
+impl Form for TextOr {
+    type Value = Option<String>;
+
+    fn placeholder(&self) -> &'static str {
+        self.0
+    }
+
+    fn read(&self, text: &str) -> Result<Option<String>, String> {
+        Ok((text != self.1).then(|| text.to_owned()))
+    }
+
+    fn show(&self, text: &Option<String>) -> String {
+        text.clone().unwrap_or_else(|| self.1.to_owned())
     }
 }
 
@@ -91,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_read_is_shown_as_it_was_written() {
-        for mode in ["open", "keys"] {
+        for mode in ["open", "keys", "oauth", "keys, oauth"] {
             assert_eq!(Mode.show(&Mode.read(mode).unwrap()), mode);
         }
         for allowed in ["none", "asset:upload, media:read"] {
@@ -104,8 +162,30 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_is_kept_as_it_writes_itself() {
+        for right in [
+            "none",
+            "https://id.example.com",
+            "https://id.example.com/",
+            "https://id.example.com/realms/one/",
+            "http://127.0.0.1:3000",
+        ] {
+            assert_eq!(Issuer.show(&Issuer.read(right).unwrap()), right);
+        }
+        for wrong in [
+            "id.example.com",
+            "http://id.example.com",
+            "https://id.example.com/?a",
+        ] {
+            assert!(Issuer.read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_wrong_word_is_named() {
-        assert!(Mode.read("closed").is_err());
+        for wrong in ["closed", "", "open, keys", "keys,"] {
+            assert!(Mode.read(wrong).is_err(), "{wrong}");
+        }
         let problem = Allowed.read("media:read, fly").unwrap_err();
         assert!(problem.contains("`fly` is no capability"), "{problem}");
         assert!(InWorkspace.read("mine").is_err());

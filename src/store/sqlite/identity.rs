@@ -26,7 +26,7 @@ use crate::{
     store::{
         Result,
         audit::Note,
-        identity::{Identified, IdentityStore, NewKey, NewSecret},
+        identity::{Identified, IdentityStore, NewKey, NewSecret, NewToken},
         later,
     },
 };
@@ -34,7 +34,7 @@ use crate::{
 const SYSTEM: &str = "SELECT * FROM principal WHERE is_system = 1";
 const ACCOUNT: &str = "SELECT id FROM account";
 const MAKE_ACCOUNT: &str = "INSERT INTO account (id, is_own) VALUES (?1, 1)";
-const BY_EMAIL: &str = "SELECT * FROM principal WHERE email = ?1";
+const BY_EMAIL: &str = "SELECT * FROM principal WHERE email = ?1 AND issuer IS NULL";
 const MAKE_PRINCIPAL: &str = "INSERT INTO principal (id, kind, name, email, is_system, created_at)
     VALUES (:id, :kind, :name, :email, :is_system, :now) RETURNING *";
 const RENAME_PRINCIPAL: &str = "UPDATE principal SET name = ?2 WHERE id = ?1 RETURNING *";
@@ -64,9 +64,33 @@ const OPEN_WITH_KEY: &str = "SELECT id FROM upload_session
     WHERE api_key_id = ?1 AND state IN ('pending', 'receiving', 'checking')";
 const ALLOW: &str = "UPDATE api_key SET capabilities = :capabilities WHERE id = :id RETURNING *";
 
+const BY_SUBJECT: &str = "UPDATE principal SET name = :name, email = :email
+    WHERE issuer = :issuer AND subject = :subject RETURNING id";
+const MAKE_SUBJECT: &str =
+    "INSERT INTO principal (id, kind, name, email, issuer, subject, created_at)
+    VALUES (:id, 'user', :name, :email, :issuer, :subject, :now)";
+const ADMIT: &str = "INSERT OR REPLACE INTO access_token 
+    (sha256, principal_id, capabilities, checked_at, expires_at)
+    VALUES (:sha256, :principal_id, :capabilities, :now, :expires_at)";
+const ADMIT_INTO: &str = "INSERT OR IGNORE INTO access_token_workspace VALUES (?1, ?2)";
+const LET_OUT: &str = "DELETE FROM access_token_workspace WHERE sha256 = ?1";
+const FORGET_TOKENS: &str = "DELETE FROM access_token WHERE sha256 IN
+    (SELECT sha256 FROM access_token WHERE expires_at <= ?1 LIMIT ?2)";
+
 /// A row for each workspace, and one at the least.
+const IDENTIFY_TOKEN: &str = "SELECT NULL AS api_key_id, capabilities, NULL AS last_used_at,
+        NULL AS secret_expires_at, access_token.expires_at, checked_at,
+        principal.id, kind, principal.name, email, workspace.id AS workspace_id
+    FROM access_token
+    JOIN principal ON principal.id = access_token.principal_id
+    LEFT JOIN access_token_workspace ON access_token_workspace.sha256 = access_token.sha256
+    LEFT JOIN workspace
+        ON workspace.id = access_token_workspace.workspace_id AND archived_at IS NULL
+    WHERE access_token.sha256 = :sha256";
+
+/// The same of a key.
 const IDENTIFY: &str = "SELECT api_key.id AS api_key_id, capabilities, last_used_at,
-        api_key_secret.expires_at AS secret_expires_at, api_key.expires_at,
+        api_key_secret.expires_at AS secret_expires_at, api_key.expires_at, NULL AS checked_at,
         principal.id, kind, principal.name, email, workspace.id AS workspace_id
     FROM api_key_secret
     JOIN api_key ON api_key.id = api_key_secret.api_key_id
@@ -237,7 +261,10 @@ impl IdentityStore for SqliteStore {
 
     async fn identify(&self, secret: SecretHash) -> Result<Option<Identified>> {
         self.with_reader(|reader, now| {
-            let known = reader.known(secret, |db| known(db, secret))?;
+            let known = reader.known(secret, |db| {
+                let by_key = known(db, IDENTIFY, secret)?;
+                by_key.map_or_else(|| known(db, IDENTIFY_TOKEN, secret), |key| Ok(Some(key)))
+            })?;
             let live = known.filter(|known| known.expires_at.is_none_or(|end| now < end));
             Ok(live.map(|known| known.identified.clone()))
         })
@@ -248,6 +275,20 @@ impl IdentityStore for SqliteStore {
             db.prepare_cached(NOTE_USE)?
                 .execute(named_params! { ":sha256": secret.0, ":now": Col(now) })?;
             Ok(())
+        })
+        .await
+    }
+
+    async fn admit(&self, token: NewToken) -> Result<()> {
+        self.write(move |db, now| admit(db, &token, now)).await
+    }
+
+    async fn forget_tokens(&self, most: u32) -> Result<u32> {
+        self.write(move |db, now| {
+            let forgotten = db
+                .prepare_cached(FORGET_TOKENS)?
+                .execute((Col(now), most))?;
+            Ok(u32::try_from(forgotten).unwrap_or(u32::MAX))
         })
         .await
     }
@@ -466,6 +507,36 @@ fn add_secret(db: &Connection, id: ApiKeyId, secret: &NewSecret, now: Timestamp)
     Ok(())
 }
 
+fn admit(db: &Connection, token: &NewToken, now: Timestamp) -> Result<()> {
+    let who = named_params! {
+        ":issuer": token.issuer, ":subject": token.subject, ":name": token.name,
+        ":email": token.email,
+    };
+    let mut known = db.prepare_cached(BY_SUBJECT)?;
+    let known = known.query_row(who, |row| get(row, "id")).optional()?;
+    let principal = if let Some(principal) = known {
+        principal
+    } else {
+        let id = PrincipalId::new(now);
+        db.prepare_cached(MAKE_SUBJECT)?.execute(named_params! {
+            ":id": Col(id), ":name": token.name, ":email": token.email,
+            ":issuer": token.issuer, ":subject": token.subject, ":now": Col(now),
+        })?;
+        id
+    };
+    db.prepare_cached(LET_OUT)?.execute([token.hash.0])?;
+    db.prepare_cached(ADMIT)?.execute(named_params! {
+        ":sha256": token.hash.0, ":principal_id": Col(principal),
+        ":capabilities": token.capabilities.to_string(), ":now": Col(now),
+        ":expires_at": Col(token.expires_at),
+    })?;
+    let mut into = db.prepare_cached(ADMIT_INTO)?;
+    for workspace in &token.workspaces {
+        into.execute((token.hash.0, Col(*workspace)))?;
+    }
+    Ok(())
+}
+
 /// Whom a secret belongs to that was not revoked.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -473,15 +544,16 @@ pub(super) struct Known {
     expires_at: Option<Timestamp>,
 }
 
-fn known(db: &Connection, secret: SecretHash) -> Result<Option<Known>> {
-    let mut query = db.prepare_cached(IDENTIFY)?;
+fn known(db: &Connection, by: &str, secret: SecretHash) -> Result<Option<Known>> {
+    let mut query = db.prepare_cached(by)?;
     let mut rows = query.query(named_params! { ":sha256": secret.0 })?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
     let principal = principal(row)?;
-    let api_key = get(row, "api_key_id")?;
+    let api_key = get_opt(row, "api_key_id")?;
     let (capabilities, last_used_at) = (get(row, "capabilities")?, get_opt(row, "last_used_at")?);
+    let checked_at = get_opt(row, "checked_at")?;
     let ends = [
         get_opt::<Timestamp>(row, "secret_expires_at")?,
         get_opt(row, "expires_at")?,
@@ -501,6 +573,7 @@ fn known(db: &Connection, secret: SecretHash) -> Result<Option<Known>> {
         identified: Identified {
             caller,
             last_used_at,
+            checked_at,
         },
         expires_at: ends.into_iter().flatten().min(),
     }))

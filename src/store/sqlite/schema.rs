@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0010_outbox.sql"),
     include_str!("0011_targets.sql"),
     include_str!("0012_declared.sql"),
+    include_str!("0013_oauth.sql"),
 ];
 
 /// The newest version.

@@ -26,7 +26,7 @@ async fn the_log_is_asked_by_time_actor_and_action() {
     let actor = |actor: &str| asked(&|of| of.actor = Some(actor.into()));
     let since = |seconds| asked(&|of| of.start = Start::At(at(seconds)));
     let principal = ana.principal.id.to_string();
-    let key = ana.credential.unwrap().api_key.to_string();
+    let key = ana.credential.unwrap().api_key.unwrap().to_string();
     for (asked, expected) in [
         (since(1), &[created, uploaded, completed][..]),
         (since(2), &[uploaded, completed]),

@@ -24,7 +24,7 @@ pub const ALL: &str = "asset:upload, media:read, media:attach, media:delete";
 impl Askfile {
     /// One that asks for keys.
     pub async fn with_keys() -> Self {
-        Self::start_with(|settings| settings.auth = Auth::Keys).await
+        Self::start_with(|settings| settings.auth = Auth::KEYS).await
     }
 
     /// Makes a key; gives its secret.

@@ -304,7 +304,7 @@ async fn what_is_listed_is_the_callers_own() {
     let refused = askfile.send(refused).await;
     assert_eq!(refused.problem(), (403, "PERMISSION_DENIED".into()));
     let open = askfile
-        .neighbour_with(|settings| settings.auth = askfile::config::Auth::Open)
+        .neighbour_with(|settings| settings.auth = askfile::config::Auth::OPEN)
         .await;
     let refused = open.rest(Method::GET, "/v1/keys", Value::Null).await;
     assert_eq!(

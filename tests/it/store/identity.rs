@@ -58,7 +58,10 @@ pub async fn a_key_is_found_by_its_secret(bench: Bench) {
     assert_eq!(*found.caller.workspaces, [bench.workspace.id]);
     assert_eq!(found.caller.capabilities, Capabilities::AGENT);
     let credential = found.caller.credential.unwrap();
-    assert_eq!((credential.api_key, found.last_used_at), (made.id, None));
+    assert_eq!(
+        (credential.api_key, found.last_used_at),
+        (Some(made.id), None)
+    );
     assert!(!bench.opens(&Secret::random()).await);
     bench.store.note_use(secret.hash()).await.unwrap();
     let found = bench.store.identify(secret.hash()).await.unwrap().unwrap();
