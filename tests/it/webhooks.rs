@@ -171,6 +171,28 @@ async fn the_life_of_an_upload_is_told_in_order() {
 }
 
 #[tokio::test]
+async fn what_is_taken_off_a_target_is_told_with_the_target() {
+    let askfile = telling(vec![endpoint("shop", "media.detached")]).await;
+    let link = askfile.link().await;
+    let media = askfile.put(&link, PNG).await;
+    askfile.attach(&link, "7").await;
+    let path = "/v1/targets/post/7/media";
+    let listed = askfile.done(Method::GET, path, Value::Null).await;
+    let attachment = listed["items"][0]["attachment_id"].as_str().unwrap();
+    let path = format!("{path}/{attachment}");
+    askfile.done(Method::DELETE, &path, Value::Null).await;
+    let events = askfile.queued_for("shop").await;
+    assert_eq!(told(&events), [("media.detached", 1)]);
+    let data = &events[0]["data"];
+    assert_eq!(data["upload_id"], link.upload_id.as_str());
+    assert_eq!(
+        (&data["media_id"], &data["target_type"], &data["target_id"]),
+        (&media["media_id"], &json!("post"), &json!("7"))
+    );
+    assert_eq!(data["media"]["sha256"], media["sha256"]);
+}
+
+#[tokio::test]
 async fn every_end_says_why() {
     let askfile = telling(vec![endpoint("shop", "*")]).await;
     let declined = askfile.link().await;
