@@ -74,14 +74,14 @@ impl Tools {
         }
         if arguments.wait_seconds == 0.0 {
             let answer = Waited {
-                status: self.service.status_answer(&view),
+                status: self.service.status_for(&caller, &view),
                 waited_seconds: None,
             };
             return Ok(AnswerBeside(answer, resources::links(&context, &view)));
         }
         let wanted = Duration::from_secs_f64(arguments.wait_seconds);
         let waited = self.wait(&context, &caller, view, wanted, None).await?;
-        let mut status = self.service.status_answer(&waited.view);
+        let mut status = self.service.status_for(&caller, &waited.view);
         status.next_action = waited.next_action(status.next_action);
         let links = resources::links(&context, &waited.view);
         let answer = Waited {

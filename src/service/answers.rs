@@ -21,10 +21,12 @@ pub use self::{
     },
     upload::{PictureAnswer, UploadAnswer, UploadStatus},
 };
-use super::Service;
+use super::{Service, authority::must};
 use crate::{
     config::units::{duration_text, size_text},
     domain::{
+        caller::Caller,
+        capability::Capability,
         media::Media,
         mime::{HEIC, Kind},
         purpose::MediaHandles,
@@ -243,6 +245,18 @@ impl Service {
             result: has_result.then(|| result(&view.media)),
             suggestions: (session.state == State::Completed).then(|| self.suggestions(view)),
         }
+    }
+
+    /// The same for this caller: the calls that are suggested may have addresses of files in them, which
+    /// are for who asked for the files or may read them.
+    #[must_use]
+    pub fn status_for(&self, caller: &Caller, view: &SessionView) -> StatusAnswer {
+        let mut answer = self.status_answer(view);
+        let either = [Capability::AssetUpload, Capability::MediaRead];
+        if either.iter().all(|may| must(caller, *may).is_err()) {
+            answer.suggestions = None;
+        }
+        answer
     }
 
     /// The exact next calls.

@@ -125,7 +125,7 @@ async fn show(
     if accepts(&headers, "text/event-stream") {
         let watch = service.watch_own(&caller, which).await?;
         let tell = move |progress: Progress| LinkEvent {
-            status: service.status_answer(&progress.view),
+            status: service.status_for(&caller, &progress.view),
             received_bytes: progress.received_bytes,
             size_bytes: progress.size_bytes,
         };
@@ -144,7 +144,7 @@ async fn show(
         }
     }
     service.settled().await?;
-    Ok(Json(service.status_answer(&view)).into_response())
+    Ok(Json(service.status_for(&caller, &view)).into_response())
 }
 
 fn describe_cancel(operation: TransformOperation<'_>) -> TransformOperation<'_> {
@@ -162,5 +162,5 @@ async fn cancel(
     _: Query<Nothing>,
 ) -> Result<Json<StatusAnswer>> {
     let view = service.cancel(&caller, link.session()?).await?;
-    Ok(Json(service.status_answer(&view)))
+    Ok(Json(service.status_for(&caller, &view)))
 }

@@ -288,6 +288,28 @@ async fn who_may_not_send_is_not_told_where_to() {
 }
 
 #[tokio::test]
+async fn who_may_only_look_gets_no_address_of_a_file() {
+    let askfile = Askfile::with_keys().await;
+    askfile.workspace("st-one").await;
+    let key = askfile.key("one", "asset:upload", &["st-one"]).await;
+    let nothing = askfile.key("nothing", "", &["st-one"]).await;
+    let study = json!({ "purpose": "study_media" });
+    let made = askfile.call_with(&key, "upload_create", study).await;
+    let link = Link::of(&made);
+    askfile.put(&link, PNG).await;
+    let path = format!("/v1/links/{}", link.upload_id);
+    let look = json!({ "upload_id": link.upload_id });
+    let of = async |key: &str| {
+        let over_rest = asked(&askfile, key, GET, &path, Value::Null).await.json();
+        let by_tool = askfile.call_with(key, "upload_status", look.clone()).await;
+        assert_eq!(over_rest["status"], "completed");
+        [over_rest, by_tool].map(|told| told.to_string().contains("/m/"))
+    };
+    assert_eq!(of(&key).await, [true, true]);
+    assert_eq!(of(&nothing).await, [false, false]);
+}
+
+#[tokio::test]
 async fn what_stands_behind_the_question_mark_is_heeded_or_refused() {
     let askfile = Askfile::with_keys().await;
     askfile.workspace("st-one").await;
