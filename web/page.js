@@ -289,7 +289,8 @@ function refresh() {
   submit.disabled = isSending || (!ready && rows.length > 0);
   submit.textContent = isSending ? say("busy") : ready > 1 ? say("send-many", { n: ready }) : say("send");
   submit.hidden = note.hidden = isIdle && (isChecking || stored() > 0);
-  const isFull = stored() + Math.max(told.checking, are("checking")) >= maxFiles;
+  // The events may lag behind the answers: one file must not be counted as checked and as sent.
+  const isFull = Math.max(told.stored + told.checking, are("sent", "checking")) >= maxFiles;
   for (const way of form.querySelectorAll(".drop, .camera")) way.hidden = isFull;
   if (!done) return;
   find(".progress", form).textContent = say("count", { n: stored(), max: maxFiles });

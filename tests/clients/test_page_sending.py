@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from contextlib import suppress
@@ -60,6 +61,28 @@ def test_three_files_of_which_one_is_refused_and_replaced(server: Server, browse
     assert "b.png" not in browse(link.url).page.content()
     names = [media["original_filename"] for media in server.status(link)["result"]["media"]]
     assert sorted(names) == ["a.png", "b.png", "c.png"]
+
+
+def test_events_that_lag_behind_do_not_hide_the_place_for_the_next_file(
+    server: Server, browse: Open
+) -> None:
+    link = server.ask(max_files=2)
+    tab = browse(link.url)
+    files = {"stored": 0, "receiving": 0, "checking": 1, "max": 2}
+    told = {"status": "pending", "files": files, "media": []}
+    # As they stood a moment before the file was there.
+    stream = f"retry: 50\ndata: {json.dumps(told)}\n\n"
+    tab.page.route("**/events?*", lambda route: route.fulfill(
+        content_type="text/event-stream", body=stream
+    ))
+    tab.page.reload()
+    with tab.page.expect_response(lambda answer: answer.request.method == "POST"):
+        tab.choose(("a.png", png()))
+        tab.button("Send").click()
+    expect(tab.row("a.png")).to_contain_text("sent")
+    with tab.page.expect_request("**/events?*"):
+        expect(tab.page.locator(".drop")).to_be_visible()
+    expect(tab.page.locator(".drop")).to_be_visible()
 
 
 def test_fewer_files_than_asked_for_are_done_by_a_button(server: Server, browse: Open) -> None:
