@@ -83,6 +83,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod error;
+mod fetch;
 mod hook;
 pub mod host;
 pub mod http;

@@ -129,7 +129,7 @@ impl Tools {
 /// Tools whose callers come by tokens.
 impl Tools {
     fn takes_tokens(&self) -> bool {
-        !self.is_local && self.service.settings().auth.oauth
+        !self.is_local && self.service.settings().auth.takes_tokens()
     }
 
     /// A refusal, with how to come by a token that may: clients offer to connect anew then.

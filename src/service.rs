@@ -14,8 +14,10 @@ mod grant;
 pub mod keys;
 mod link;
 pub mod media;
+pub mod oauth;
 mod preview;
 mod progress;
+mod provider;
 mod rate;
 mod receive;
 mod repeat;
@@ -23,7 +25,6 @@ mod send;
 mod status;
 mod sweep;
 pub mod targets;
-mod tokens;
 pub mod uploads;
 mod verify;
 mod webhooks;
@@ -63,11 +64,11 @@ use crate::{
     host::PublicUrl,
     link::KeyRing,
     notify::Waiters,
-    oauth::Issuer,
+    oauth::{Documents, Issuer},
     objects::Objects,
     store::{
         StoreError, UploadStore, audit::AuditStore, declared::DeclaredStore,
-        identity::IdentityStore, requests::RequestStore, targets::TargetStore,
+        identity::IdentityStore, oauth::OAuthStore, requests::RequestStore, targets::TargetStore,
         webhooks::WebhookStore,
     },
 };
@@ -83,6 +84,7 @@ pub struct Parts {
     public_url: PublicUrl,
     store: Arc<dyn UploadStore>,
     identities: Arc<dyn IdentityStore>,
+    oauth: Arc<dyn OAuthStore>,
     audit: Arc<dyn AuditStore>,
     requests: Arc<dyn RequestStore>,
     targets: Arc<dyn TargetStore>,
@@ -105,6 +107,8 @@ pub struct Parts {
     telling: TaskTracker,
     /// Whose tokens are taken.
     issuer: Option<Issuer>,
+    /// What clients say of themselves that are let in here.
+    documents: Option<Documents>,
     /// The installation itself, as a principal.
     system: Arc<Principal>,
     /// The workspace of callers without a key.
@@ -131,6 +135,8 @@ pub struct Foundations {
     pub store: Arc<dyn UploadStore>,
     /// Where it is remembered who may.
     pub identities: Arc<dyn IdentityStore>,
+    /// Where it is remembered what clients were granted.
+    pub oauth: Arc<dyn OAuthStore>,
     /// Where it is remembered who did what.
     pub audit: Arc<dyn AuditStore>,
     /// Where it is remembered what was answered to requests with a key of their own.
@@ -161,6 +167,7 @@ impl Service {
             public_url,
             store,
             identities,
+            oauth,
             audit,
             requests,
             targets,
@@ -181,6 +188,11 @@ impl Service {
             .filter(|_| settings.auth.oauth);
         let issuer = issuer.map(Issuer::new).transpose();
         let issuer = issuer.map_err(Error::internal)?;
+        let documents = settings
+            .auth
+            .builtin
+            .then(|| Documents::new(&settings.oauth_private_documents));
+        let documents = documents.transpose().map_err(Error::internal)?;
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
             flows: Flows::default(),
@@ -198,6 +210,7 @@ impl Service {
             public_url,
             store,
             identities,
+            oauth,
             audit,
             requests,
             targets,
@@ -207,6 +220,7 @@ impl Service {
             clock,
             account,
             issuer,
+            documents,
             system,
             home,
         })))

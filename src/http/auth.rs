@@ -81,7 +81,7 @@ fn challenge(service: &Service, error: &Error) -> String {
     if !matches!(error, Error::Unauthenticated(MISSING)) {
         parts.push("error=\"invalid_token\"".into());
     }
-    if service.settings().auth.oauth {
+    if service.settings().auth.takes_tokens() {
         let metadata = service.resource_metadata_url();
         parts.push(format!("resource_metadata=\"{metadata}\""));
     }

@@ -324,6 +324,13 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("request.html", include_str!("../../web/request.html")),
         ("message.html", include_str!("../../web/message.html")),
         ("docs.html", include_str!("../../web/docs.html")),
+        ("sign-in.html", include_str!("../../web/sign-in.html")),
+        ("consent.html", include_str!("../../web/consent.html")),
+        ("connected.html", include_str!("../../web/connected.html")),
+        (
+            "turned-back.html",
+            include_str!("../../web/turned-back.html"),
+        ),
     ] {
         templates
             .add_template(name, source)

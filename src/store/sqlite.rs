@@ -11,6 +11,7 @@ mod grants;
 mod identity;
 mod inventory;
 mod listing;
+mod oauth;
 mod quota;
 mod readers;
 mod requests;
