@@ -26,17 +26,17 @@ const REGISTER: &str = "/oauth/register";
 const REVOKE: &str = "/oauth/revoke";
 
 pub(super) fn routes(service: &Service) -> Router<Service> {
-    let resource = get(metadata::resource);
-    let server = get(metadata::server);
+    let resource = get(metadata::resource).options(asked_before);
+    let server = get(metadata::server).options(asked_before);
     let metadata = Router::new()
         .route("/.well-known/oauth-protected-resource", resource.clone())
         .route("/.well-known/oauth-protected-resource/mcp", resource)
         .route("/.well-known/oauth-authorization-server", server.clone())
         .route("/.well-known/oauth-authorization-server/{*path}", server);
     let clients = Router::new()
-        .route(TOKEN, post(token::token))
-        .route(REGISTER, post(token::register))
-        .route(REVOKE, post(token::revoke));
+        .route(TOKEN, post(token::token).options(asked_before))
+        .route(REGISTER, post(token::register).options(asked_before))
+        .route(REVOKE, post(token::revoke).options(asked_before));
     // Clients that run in a browser come from anywhere. Nothing here acts by a cookie.
     let from_anywhere = CorsLayer::new()
         .allow_origin(Any)
@@ -46,6 +46,11 @@ pub(super) fn routes(service: &Service) -> Router<Service> {
     let builtin = clients.layer(from_anywhere.clone()).merge(people);
     let builtin = builtin.layer(middleware::from_fn_with_state(service.clone(), where_on));
     metadata.layer(from_anywhere).merge(builtin)
+}
+
+/// Browsers ask first whether they may ask; the layer over it answers them.
+async fn asked_before() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 /// The layer over what there is in mode `builtin` alone.

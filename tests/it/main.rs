@@ -5,6 +5,7 @@
 mod arguments;
 mod attach;
 mod audit;
+mod builtin;
 mod checks;
 mod downloads;
 mod events;

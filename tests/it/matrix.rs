@@ -159,10 +159,16 @@ const ROUTES: [(&str, Method, &str, Lock); 21] = {
     ]
 };
 /// Beside those above, for everybody: answers as `/healthz` does, and where tokens are taken.
-const OTHERS: [&str; 3] = [
+const OTHERS: [&str; 9] = [
     "/readyz",
     "/.well-known/oauth-protected-resource",
     "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-authorization-server/{*path}",
+    "/oauth/authorize",
+    "/oauth/token",
+    "/oauth/register",
+    "/oauth/revoke",
 ];
 
 #[tokio::test]
@@ -248,12 +254,17 @@ fn every_route_is_in_the_table() {
     let sources = [
         include_str!("../../src/http.rs"),
         include_str!("../../src/http/mcp.rs"),
+        include_str!("../../src/http/oauth.rs"),
         include_str!("../../src/http/rest.rs"),
     ];
     let mut there = BTreeSet::new();
     for source in sources {
         for call in [".route(", ".nest_service("] {
             for rest in source.split(call).skip(1) {
+                // By its text, or by the name of a constant.
+                let name = rest.split([',', ')']).next().unwrap().trim();
+                let constant = format!("const {name}: &str = ");
+                let rest = source.split(&constant).nth(1).unwrap_or(rest);
                 there.insert(rest.split('"').nth(1).unwrap());
             }
         }
