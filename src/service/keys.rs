@@ -167,12 +167,11 @@ impl Service {
         caller: &Caller,
         named: Option<&str>,
     ) -> Result<Workspace> {
-        let workspace = match named {
-            Some(named) => self.administered(caller, named).await?,
-            None => {
-                let only = self.workspace_for(caller, None).await?;
-                self.administered(caller, &only.to_string()).await?
-            }
+        let workspace = if let Some(named) = named {
+            self.administered(caller, named).await?
+        } else {
+            let only = self.workspace_for(caller, None).await?;
+            self.administered(caller, &only.to_string()).await?
         };
         if workspace.archived_at.is_some() {
             return Err(Error::Conflict(format!(

@@ -18,7 +18,10 @@ pub use self::{
     tokens::{GivenTokens, TokenRequest},
 };
 use super::Service;
-use crate::{domain::capability::Capabilities, oauth::Failure};
+use crate::{
+    domain::capability::{Capabilities, Capability},
+    oauth::Failure,
+};
 
 impl Service {
     /// Whether clients are let in here.
@@ -41,6 +44,6 @@ impl Service {
 /// Scopes, as they are written in OAuth.
 #[must_use]
 pub fn scope_text(capabilities: Capabilities) -> String {
-    let words: Vec<_> = capabilities.iter().map(|one| one.as_str()).collect();
+    let words: Vec<_> = capabilities.iter().map(Capability::as_str).collect();
     words.join(" ")
 }

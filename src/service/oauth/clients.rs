@@ -76,12 +76,11 @@ impl Service {
             });
         };
         let now = self.clock.now();
-        let found = match documents.seen(id, now) {
-            Some(seen) => seen,
-            None => {
-                self.rates.clients.charge(from)?;
-                documents.fetch(id, now).await
-            }
+        let found = if let Some(seen) = documents.seen(id, now) {
+            seen
+        } else {
+            self.rates.clients.charge(from)?;
+            documents.fetch(id, now).await
         };
         let client = found.map_err(|why| Failure::refused("invalid_client", why))?;
         let name = shown_name(Some(&client.name));

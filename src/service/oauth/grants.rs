@@ -33,25 +33,21 @@ impl Service {
         let now = self.clock.now();
         let mut grants = self.client_grants(caller).await?;
         grants.retain(|grant| grant.key.is_live(now));
-        let by_id = grants
-            .iter()
-            .find(|grant| grant.key.id.to_string() == named);
-        let found = match by_id {
-            Some(found) => found.clone(),
-            None => {
-                grants.retain(|grant| grant.key.name == named || grant.client_id == named);
-                match grants.as_slice() {
-                    [] => return Err(Error::NotFound),
-                    [only] => only.clone(),
-                    several => {
-                        let ids = several.iter().map(|grant| grant.key.id.to_string());
-                        let ids: Vec<_> = ids.collect();
-                        let why = format!("{} of that name: name one by its id.", ids.join(", "));
-                        return Err(Error::Conflict(why));
-                    }
-                }
-            }
-        };
+        let is_it = |grant: &ClientGrant| grant.key.id.to_string() == named;
+        if grants.iter().any(is_it) {
+            grants.retain(is_it);
+        } else {
+            grants.retain(|grant| grant.key.name == named || grant.client_id == named);
+        }
+        if grants.len() > 1 {
+            let ids: Vec<_> = grants
+                .iter()
+                .map(|grant| grant.key.id.to_string())
+                .collect();
+            let why = format!("{} of that name: name one by its id.", ids.join(", "));
+            return Err(Error::Conflict(why));
+        }
+        let found = grants.pop().ok_or(Error::NotFound)?;
         let revoked = self.identities.revoke_key(found.key.id, caller.actor());
         let closed = revoked.await.map_err(gone)?;
         tracing::info!(grant.id = %found.key.id, links.closed = closed, "a grant was revoked");

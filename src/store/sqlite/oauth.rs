@@ -131,7 +131,8 @@ impl OAuthStore for SqliteStore {
         let (redeemed, ended) = self
             .write(move |db, now| redeem(db, &shown, &tokens, now))
             .await?;
-        self.told(redeemed, ended.as_deref())
+        self.tell_of(ended.as_deref());
+        Ok(redeemed)
     }
 
     async fn refresh(
@@ -143,7 +144,8 @@ impl OAuthStore for SqliteStore {
         let (redeemed, ended) = self
             .write(move |db, now| refresh(db, shown, &client_id, &tokens, now))
             .await?;
-        self.told(redeemed, ended.as_deref())
+        self.tell_of(ended.as_deref());
+        Ok(redeemed)
     }
 
     async fn end_token(&self, shown: SecretHash, client_id: String) -> Result<()> {
@@ -189,11 +191,10 @@ impl OAuthStore for SqliteStore {
 
 impl SqliteStore {
     /// Where a grant was ended, tells of the sessions that ended with it.
-    fn told(&self, redeemed: Redeemed, ended: Option<&[UploadId]>) -> Result<Redeemed> {
+    fn tell_of(&self, ended: Option<&[UploadId]>) {
         if let Some(ended) = ended {
             self.access_changed(ended);
         }
-        Ok(redeemed)
     }
 }
 
