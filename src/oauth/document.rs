@@ -49,6 +49,9 @@ struct Document {
     client_name: Option<String>,
     redirect_uris: Vec<String>,
     token_endpoint_auth_method: Option<String>,
+    /// The ways that it has, of which it takes one that the server names.
+    #[serde(default)]
+    token_endpoint_auth_methods_supported: Vec<String>,
     client_secret: Option<IgnoredAny>,
 }
 
@@ -142,8 +145,13 @@ fn client(client_id: &str, host: String, body: &[u8]) -> Result<Client, String> 
     if read.client_secret.is_some() {
         return Err("has a secret in it".into());
     }
-    let method = read.token_endpoint_auth_method.as_deref();
-    if method.is_some_and(|method| method != "none") {
+    let wanted = read.token_endpoint_auth_method.iter();
+    let mut ways = read
+        .token_endpoint_auth_methods_supported
+        .iter()
+        .chain(wanted)
+        .peekable();
+    if ways.peek().is_some() && !ways.any(|way| way == "none") {
         return Err("wants a way to prove itself that is not offered here; `none` is".into());
     }
     check_redirects(&read.redirect_uris).map_err(|why| {
@@ -178,6 +186,19 @@ mod tests {
         assert_eq!(chat.redirect_uris, ["https://chat.example/back"]);
         let nameless = text.replace(r#""client_name":"Chat","#, "");
         assert_eq!(read(&nameless).unwrap().name, "chat.example");
+    }
+
+    #[test]
+    fn a_client_that_can_prove_itself_but_need_not_is_taken_without() {
+        // What ChatGPT says of itself.
+        let text = format!(
+            r#"{{"client_id":"{ID}","client_name":"ChatGPT","redirect_uris":["https://chat.example/back"],
+                "token_endpoint_auth_method":"private_key_jwt","token_endpoint_auth_signing_alg":"RS256",
+                "token_endpoint_auth_methods_supported":["none","private_key_jwt"],
+                "jwks_uri":"https://chat.example/jwks.json"}}"#
+        );
+        assert!(read(&text).is_ok());
+        assert!(read(&text.replace(r#""none","#, "")).is_err());
     }
 
     #[test]

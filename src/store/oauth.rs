@@ -160,6 +160,8 @@ pub struct NewTokens {
     pub refresh: SecretHash,
     /// How long the grant lives if it is not used for that.
     pub lives_for: SignedDuration,
+    /// How long a refresh token that was shown may be shown again.
+    pub leeway: SignedDuration,
 }
 
 /// What came of a code or a refresh token.

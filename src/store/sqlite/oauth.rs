@@ -58,7 +58,8 @@ const CODE_USED: &str = "UPDATE authorization_code SET used_at = ?2 WHERE sha256
 
 const REFRESH: &str = "SELECT api_key_id, client_id, used_at, refresh_token.expires_at, revoked_at
     FROM refresh_token JOIN api_key ON api_key.id = api_key_id WHERE sha256 = ?1";
-const REFRESH_USED: &str = "UPDATE refresh_token SET used_at = ?2 WHERE sha256 = ?1";
+const REFRESH_USED: &str = "UPDATE refresh_token
+    SET used_at = coalesce(used_at, ?2) WHERE sha256 = ?1";
 const KEEP_REFRESH: &str = "INSERT INTO refresh_token (sha256, api_key_id, expires_at)
     VALUES (:sha256, :key, :end)";
 
@@ -342,7 +343,7 @@ fn redeem(
     if code.client_id != shown.client_id {
         return Ok(UNKNOWN);
     }
-    if code.was_used {
+    if code.used_at.is_some() {
         return replayed(db, code.key, "a code was shown twice", now);
     }
     if !is_theirs || !code.is_live(now) {
@@ -365,7 +366,8 @@ fn refresh(
     let Some(token) = found.filter(|token| token.client_id == client_id) else {
         return Ok(UNKNOWN);
     };
-    if token.was_used {
+    let is_late = |used| later(used, tokens.leeway) <= now;
+    if token.used_at.is_some_and(is_late) {
         return replayed(db, token.key, "a refresh token was shown twice", now);
     }
     if !token.is_live(now) {
@@ -381,7 +383,7 @@ struct Once {
     key: ApiKeyId,
     client_id: String,
     expires_at: Timestamp,
-    was_used: bool,
+    used_at: Option<Timestamp>,
     is_revoked: bool,
 }
 
@@ -390,7 +392,7 @@ fn once(row: &Row<'_>) -> rusqlite::Result<Once> {
         key: get(row, "api_key_id")?,
         client_id: row.get("client_id")?,
         expires_at: get(row, "expires_at")?,
-        was_used: get_opt::<Timestamp>(row, "used_at")?.is_some(),
+        used_at: get_opt(row, "used_at")?,
         is_revoked: get_opt::<Timestamp>(row, "revoked_at")?.is_some(),
     })
 }

@@ -53,11 +53,24 @@ async fn of_many_who_show_one_code_at_once_one_gets_tokens() {
     let given: Vec<_> = all.iter().filter(|answer| answer.status == 200).collect();
     assert_eq!(given.len(), 1);
     assert!(!askfile.opens(&tokens(given[0]).0).await);
+}
+
+#[tokio::test]
+async fn requests_that_refresh_at_once_are_no_theft() {
+    let askfile = Askfile::builtin().await;
     let (client, _, refresh) = askfile.connect().await;
-    let all = join_all((0..20).map(|_| askfile.refresh(&client, &refresh))).await;
-    let given: Vec<_> = all.iter().filter(|answer| answer.status == 200).collect();
-    assert_eq!(given.len(), 1);
-    assert!(!askfile.opens(&tokens(given[0]).0).await);
+    let all = join_all((0..5).map(|_| askfile.refresh(&client, &refresh))).await;
+    for given in &all {
+        assert!(askfile.opens(&tokens(given).0).await);
+    }
+    askfile.clock.advance(secs(29));
+    let (last, _) = tokens(&askfile.refresh(&client, &refresh).await);
+    askfile.clock.advance(secs(1));
+    assert_eq!(
+        refused(&askfile.refresh(&client, &refresh).await),
+        "invalid_grant"
+    );
+    assert!(!askfile.opens(&last).await, "half a minute later it is one");
 }
 
 #[tokio::test]
@@ -151,6 +164,7 @@ async fn a_refresh_token_that_is_shown_twice_ends_the_grant() {
         "invalid_grant"
     );
     let (next, second) = tokens(&askfile.refresh(&client, &first).await);
+    askfile.clock.advance(secs(30));
     assert_eq!(
         refused(&askfile.refresh(&other, &first).await),
         "invalid_grant"

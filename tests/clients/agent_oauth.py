@@ -1,0 +1,221 @@
+"""Agents that people let in, by the OAuth clients of the SDKs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import queue
+import subprocess
+import threading
+from abc import ABC, abstractmethod
+from concurrent.futures import Future
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import parse_qsl
+
+from anyio import Event
+from anyio.from_thread import start_blocking_portal
+from mcp import Client
+from mcp.client.auth import OAuthClientProvider
+from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+from mcp.shared.auth import (
+    AuthorizationCodeResult,
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthToken,
+)
+
+from agent_typescript import SCRIPTS
+from askfile import node_folder, until
+from wire import PATIENCE
+
+
+class LetInNoMore(Exception):
+    """The agent wants a person to let it in anew."""
+
+
+class OAuthAgent(ABC):
+    """What the stories ask of an SDK."""
+
+    def __enter__(self) -> OAuthAgent:
+        return self
+
+    @abstractmethod
+    def __exit__(self, *_: object) -> None: ...
+
+    @abstractmethod
+    def begin(self) -> str:
+        """Tries to connect, and gives the address to which it leads a person."""
+
+    @abstractmethod
+    def finish(self, answer: str) -> None:
+        """Connects, with the query of the address that the person was led back to."""
+
+    @abstractmethod
+    def call(self, *tools: str) -> list[dict[str, Any]]:
+        """Calls these tools at the same time.
+
+        Raises `LetInNoMore`.
+        """
+
+    @property
+    @abstractmethod
+    def client(self) -> dict[str, Any]:
+        """As what it is known to the server."""
+
+    @property
+    @abstractmethod
+    def tokens(self) -> dict[str, Any]:
+        """What it was given last."""
+
+    @abstractmethod
+    def expect_expiry(self) -> None:
+        """Waits until it believes that its token has expired, where it has an opinion."""
+
+
+class TypeScriptOAuthAgent(OAuthAgent):
+    def __init__(self, script: str, url: str, redirect: str, document: str | None) -> None:
+        self._process = subprocess.Popen(
+            ["node", SCRIPTS / script],
+            env=os.environ | {"ASKFILE_TEST_NODE": str(node_folder())},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read).start()
+        self._say(url=url, redirect=redirect, document=document)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        try:
+            self._process.wait(PATIENCE)
+        finally:
+            self._process.kill()
+
+    def begin(self) -> str:
+        self._say(do="connect")
+        return self._hear()["leadsTo"]
+
+    def finish(self, answer: str) -> None:
+        self._do("finish", answer=answer)
+        self._do("connect")
+
+    def call(self, *tools: str) -> list[dict[str, Any]]:
+        return [result["structuredContent"] for result in self._do("call", tools=tools)]
+
+    @property
+    def client(self) -> dict[str, Any]:
+        return self._do("kept")["client"]
+
+    @property
+    def tokens(self) -> dict[str, Any]:
+        return self._do("kept")["tokens"]
+
+    def expect_expiry(self) -> None:
+        """It has none: it waits for the server to refuse the token."""
+
+    def _do(self, what: str, **more: Any) -> Any:
+        self._say(do=what, **more)
+        heard = self._hear()
+        if heard.get("leadsTo"):
+            raise LetInNoMore(heard["leadsTo"])
+        assert "error" not in heard, heard
+        return heard["result"]
+
+    def _say(self, **command: Any) -> None:
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+
+    def _hear(self) -> dict[str, Any]:
+        return json.loads(self._lines.get(timeout=PATIENCE))
+
+    def _read(self) -> None:
+        for line in self._process.stdout:
+            self._lines.put(line)
+
+
+class Memory:
+    """What a client keeps, in memory."""
+
+    tokens: OAuthToken | None = None
+    client: OAuthClientInformationFull | None = None
+
+    async def get_tokens(self) -> OAuthToken | None:
+        return self.tokens
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        self.tokens = tokens
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        return self.client
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        self.client = client_info
+
+
+class PythonOAuthAgent(OAuthAgent):
+    def __init__(self, url: str, redirect: str, document: str | None) -> None:
+        self._url = url
+        self._memory = Memory()
+        self._leads_to: Future[str] = Future()
+        self._answer: Future[str] = Future()
+        self._connected: Future[Client] = Future()
+        own = OAuthClientMetadata(client_name="An SDK", redirect_uris=[redirect])
+        self._provider = OAuthClientProvider(
+            url, own, self._memory, self._lead, self._take, client_metadata_url=document
+        )
+        self._stack = ExitStack()
+        self._portal = self._stack.enter_context(start_blocking_portal())
+        self._is_over = self._portal.call(Event)
+        self._stack.callback(self._portal.call, self._is_over.set)
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    async def _lead(self, url: str) -> None:
+        if self._leads_to.done():
+            raise LetInNoMore(url)
+        self._leads_to.set_result(url)
+
+    async def _take(self) -> AuthorizationCodeResult:
+        brought = dict(parse_qsl(await asyncio.wrap_future(self._answer)))
+        return AuthorizationCodeResult.model_validate(brought)
+
+    async def _live(self) -> None:
+        http = create_mcp_http_client(auth=self._provider)
+        async with Client(streamable_http_client(self._url, http_client=http)) as client:
+            self._connected.set_result(client)
+            await self._is_over.wait()
+
+    def begin(self) -> str:
+        self._portal.start_task_soon(self._live)
+        return self._leads_to.result(PATIENCE)
+
+    def finish(self, answer: str) -> None:
+        self._answer.set_result(answer)
+        self._connected.result(PATIENCE)
+
+    def call(self, *tools: str) -> list[dict[str, Any]]:
+        return self._portal.start_task_soon(self._call, tools).result(PATIENCE)
+
+    async def _call(self, tools: tuple[str, ...]) -> list[dict[str, Any]]:
+        client = self._connected.result(0)
+        return await asyncio.gather(*(self._one(client, tool) for tool in tools))
+
+    @staticmethod
+    async def _one(client: Client, tool: str) -> dict[str, Any]:
+        return (await client.call_tool(tool, {})).structured_content
+
+    @property
+    def client(self) -> dict[str, Any]:
+        return self._memory.client.model_dump(exclude_none=True, mode="json")
+
+    @property
+    def tokens(self) -> dict[str, Any]:
+        return self._memory.tokens.model_dump()
+
+    def expect_expiry(self) -> None:
+        context = self._provider.context
+        until("the client knows that its token expired", lambda: not context.is_token_valid())
