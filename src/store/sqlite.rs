@@ -12,6 +12,8 @@ mod identity;
 mod inventory;
 mod listing;
 mod oauth;
+#[cfg(test)]
+mod plan;
 mod quota;
 mod readers;
 mod requests;

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from anyio import Event
 from anyio.from_thread import start_blocking_portal
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
 from mcp.shared.auth import (
@@ -159,6 +159,7 @@ class PythonOAuthAgent(OAuthAgent):
     def __init__(self, url: str, redirect: str, document: str | None) -> None:
         self._url = url
         self._memory = Memory()
+        self._leads = 0
         self._leads_to: Future[str] = Future()
         self._answer: Future[str] = Future()
         self._connected: Future[Client] = Future()
@@ -175,7 +176,8 @@ class PythonOAuthAgent(OAuthAgent):
         self._stack.close()
 
     async def _lead(self, url: str) -> None:
-        if self._leads_to.done():
+        self._leads += 1
+        if self._leads > 1:
             raise LetInNoMore(url)
         self._leads_to.set_result(url)
 
@@ -198,7 +200,13 @@ class PythonOAuthAgent(OAuthAgent):
         self._connected.result(PATIENCE)
 
     def call(self, *tools: str) -> list[dict[str, Any]]:
-        return self._portal.start_task_soon(self._call, tools).result(PATIENCE)
+        try:
+            return self._portal.start_task_soon(self._call, tools).result(PATIENCE)
+        except MCPError as error:
+            # All that the caller is told is that the connection is closed.
+            if self._leads > 1:
+                raise LetInNoMore from error
+            raise
 
     async def _call(self, tools: tuple[str, ...]) -> list[dict[str, Any]]:
         client = self._connected.result(0)

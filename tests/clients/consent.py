@@ -3,8 +3,11 @@ led back to, and a document that says what they are."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import queue
+import secrets
 import ssl
 import subprocess
 import threading
@@ -12,12 +15,11 @@ from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from askfile import Server, run
 from wire import PATIENCE, Answer, http
 
-SCOPE = "asset:upload media:read media:attach media:delete"
 EMPTY = ("text/html", b"<!doctype html><title>Back</title>")
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -39,11 +41,6 @@ def grants(folder: Path, *options: str) -> list[dict[str, Any]]:
 def post(server: Server, path: str, **fields: str) -> Answer:
     """A form that a client sends."""
     return http("POST", f"{server.url}/oauth/{path}", urlencode(fields).encode(), FORM)
-
-
-def revoke(server: Server, token: str, client: str) -> None:
-    """As RFC 7009 has it."""
-    assert post(server, "revoke", token=token, client_id=client).status == 200
 
 
 class Site:
@@ -79,7 +76,7 @@ class Site:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         if certificate:
             self.url = f"https://localhost:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()
@@ -122,3 +119,69 @@ def make_certificate(folder: Path) -> Path:
     command += ["-keyout", str(path.with_suffix(".key")), "-out", str(path)]
     subprocess.run(command, check=True, capture_output=True)
     return path
+
+
+class Screen(HTMLParser):
+    """A page as a browser without scripts understands it, and what it would send from there."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.status = answer.status
+        self.heading = self.alert = ""
+        self.hidden: dict[str, str] = {}
+        self.links: list[str] = []
+        self.leads_to: str | None = None
+        """Where it goes on by itself."""
+        self._inside: list[str] = []
+        assert answer.is_html, answer
+        self.feed(answer.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "h1" or given.get("role") == "alert":
+            self._inside.append(tag)
+        elif tag == "input" and given.get("type") == "hidden":
+            self.hidden[given["name"]] = given["value"]
+        elif tag == "a":
+            self.links.append(given["href"])
+        elif tag == "meta" and given.get("http-equiv") == "refresh":
+            self.leads_to = given["content"].removeprefix("0; url=")
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._inside and self._inside[-1] == tag:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == ["h1"]:
+            self.heading += data
+        elif self._inside:
+            self.alert += data
+
+
+class Visit:
+    """A browser without scripts, on its way through the pages."""
+
+    def __init__(self, server: Server, **request: str) -> None:
+        self._url = f"{server.url}/oauth/authorize?{urlencode(request)}"
+        self._own = {"origin": server.url, "accept": "text/html"} | FORM
+        self.screen = self._see(http("GET", self._url, headers={"accept": "text/html"}))
+
+    def send(self, **typed: str) -> Screen:
+        """Sends the form of the page, with what was typed into it."""
+        body = urlencode(self.screen.hidden | typed).encode()
+        self.screen = self._see(http("POST", self._url, body, self._own))
+        return self.screen
+
+    def _see(self, answer: Answer) -> Screen:
+        if cookie := answer.headers.get("set-cookie"):
+            self._own["cookie"] = cookie.partition(";")[0]
+        return Screen(answer)
+
+
+class Pkce:
+    """What a client proves with that it is the one which asked (RFC 7636)."""
+
+    def __init__(self) -> None:
+        self.verifier = secrets.token_urlsafe(48)
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        self.challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")

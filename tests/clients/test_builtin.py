@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import re
+import secrets
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import expect
 
 from agent_oauth import LetInNoMore, OAuthAgent, PythonOAuthAgent, TypeScriptOAuthAgent
-from askfile import Server, run, until
+from askfile import Server, message_of, run, until
 from browser import Open
-from consent import Documents, WayBack, grants, make_certificate, post, sign_in_code
+from consent import (
+    FORM,
+    Documents,
+    Pkce,
+    Visit,
+    WayBack,
+    grants,
+    make_certificate,
+    post,
+    sign_in_code,
+)
 from wire import http
 
 SHORT = {"oauth_access_token_ttl": "2s"}
@@ -25,6 +38,12 @@ def flags() -> list[str]:
 
 
 @pytest.fixture
+def settings(documents: Documents) -> dict[str, str]:
+    """Such that the test's own documents are fetched; that site must be there before the server."""
+    return {"oauth_private_documents": "127.0.0.0/8"}
+
+
+@pytest.fixture
 def way_back() -> Iterator[WayBack]:
     way_back = WayBack()
     yield way_back
@@ -33,10 +52,8 @@ def way_back() -> Iterator[WayBack]:
 
 @pytest.fixture
 def documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Documents]:
-    """Must come before the server, which trusts it."""
     certificate = make_certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    monkeypatch.setenv("ASKFILE_TEST", "1")
     documents = Documents(certificate)
     yield documents
     documents.close()
@@ -97,7 +114,12 @@ def test_an_sdk_is_let_in_and_stays_until_the_operator_ends_it(
 
 
 def test_an_sdk_shows_a_document_instead_of_registering(
-    make: Make, documents: Documents, tmp_path: Path, browse: Open, way_back: WayBack
+    make: Make,
+    server: Server,
+    documents: Documents,
+    browse: Open,
+    way_back: WayBack,
+    tmp_path: Path,
 ) -> None:
     document = documents.put(
         "/agent.json",
@@ -105,24 +127,155 @@ def test_an_sdk_shows_a_document_instead_of_registering(
         redirect_uris=["http://127.0.0.1/callback"],
         token_endpoint_auth_method="none",
     )
-    allow = {"oauth_private_documents": "127.0.0.0/8"}
-    server = Server(tmp_path, "--auth", "keys, builtin", **allow)
-    try:
-        with make(server.mcp_url, way_back.address, document) as agent:
-            url = let_in(agent, sign_in_code(tmp_path), server, browse, way_back)
-            assert dict(parse_qsl(urlsplit(url).query))["client_id"] == document
-            assert documents.seen.get_nowait() == "/agent.json"
-            [created] = agent.call("upload_create")
-            assert created["ok"] is True
-            [grant] = grants(tmp_path)
-            assert (grant["client_id"], grant["name"]) == (document, "An SDK with a document")
+    with make(server.mcp_url, way_back.address, document) as agent:
+        url = let_in(agent, sign_in_code(tmp_path), server, browse, way_back)
+        assert dict(parse_qsl(urlsplit(url).query))["client_id"] == document
+        assert documents.seen.get_nowait() == "/agent.json"
+        [created] = agent.call("upload_create")
+        assert created["ok"] is True
+        [grant] = grants(tmp_path)
+        assert (grant["client_id"], grant["name"]) == (document, "An SDK with a document")
 
-            tokens = agent.tokens
-            ended = post(server, "revoke", token=tokens["refresh_token"], client_id=document)
-            assert ended.status == 200
-            assert is_refused(server, tokens["access_token"])
-            with pytest.raises(LetInNoMore):
-                agent.call("media_list")
-    finally:
-        print(server.output)  # Shown if the test fails.
-        server.stop()
+        tokens = agent.tokens
+        ended = post(server, "revoke", token=tokens["refresh_token"], client_id=document)
+        assert ended.status == 200
+        assert is_refused(server, tokens["access_token"])
+        with pytest.raises(LetInNoMore):
+            agent.call("media_list")
+
+
+CHATGPT = {
+    "client_uri": "https://chatgpt.com/",
+    "client_name": "ChatGPT",
+    "grant_types": ["authorization_code", "refresh_token"],
+    "response_types": ["code"],
+    "token_endpoint_auth_method": "private_key_jwt",
+    "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+    "token_endpoint_auth_signing_alg": "RS256",
+    "jwks_uri": "https://chatgpt.com/oauth/jwks.json",
+}
+"""Its document, as it was in August 2026, but for the two addresses in it."""
+
+SCOPE = "asset:upload media:read media:attach media:delete"
+
+
+def discover(server: Server) -> tuple[str, dict[str, Any]]:
+    """The resource and the authorization server, found as hosted clients do: by a refused call."""
+    refused = server.rpc("tools/list", {})
+    assert refused.status == 401
+    challenge = refused.headers["www-authenticate"]
+    (found,) = re.findall(r'^Bearer .*resource_metadata="([^"]+)"', challenge)
+    resource = http("GET", found).json
+    assert resource["scopes_supported"] == SCOPE.split()
+    (issuer,) = resource["authorization_servers"]
+    metadata = http("GET", f"{issuer}/.well-known/oauth-authorization-server").json
+    assert metadata["issuer"] == issuer == server.url
+    assert metadata["code_challenge_methods_supported"] == ["S256"]
+    assert metadata["token_endpoint_auth_methods_supported"] == ["none"]
+    assert metadata["client_id_metadata_document_supported"] is True
+    assert metadata["authorization_response_iss_parameter_supported"] is True
+    return resource["resource"], metadata
+
+
+def connect(server: Server, client_id: str, redirect: str, code: str) -> dict[str, Any]:
+    """What a hosted client and its user's browser send, from the first request to the tokens."""
+    resource, metadata = discover(server)
+    pkce, state = Pkce(), secrets.token_urlsafe()
+    visit = Visit(
+        server,
+        response_type="code",
+        client_id=client_id,
+        redirect_uri=redirect,
+        scope=SCOPE,
+        state=state,
+        resource=resource,
+        code_challenge=pkce.challenge,
+        code_challenge_method="S256",
+    )
+    assert visit.screen.status == 200
+    assert visit.send(code=code).status == 200
+    done = visit.send()
+    assert (done.status, done.links) == (200, [done.leads_to])
+    address, _, query = done.leads_to.partition("?")
+    answer = dict(parse_qsl(query))
+    assert (address, answer["state"], answer["iss"]) == (redirect, state, server.url)
+    assert set(answer) == {"code", "state", "iss"}
+    given = http(
+        "POST",
+        metadata["token_endpoint"],
+        urlencode(
+            {
+                "grant_type": "authorization_code",
+                "code": answer["code"],
+                "client_id": client_id,
+                "redirect_uri": redirect,
+                "code_verifier": pkce.verifier,
+                "resource": resource,
+            }
+        ).encode(),
+        FORM,
+    )
+    assert given.status == 200, given
+    assert given.headers["cache-control"] == "no-store"
+    tokens = given.json
+    assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 3600)
+    assert set(tokens["scope"].split()) == set(SCOPE.split())
+    return tokens
+
+
+def rpc(server: Server, token: str, method: str, **params: Any) -> Any:
+    answer = server.rpc(method, params, {"authorization": f"Bearer {token}"})
+    assert answer.status == 200, answer
+    return message_of(answer)["result"]
+
+
+@pytest.mark.parametrize(
+    ("path", "redirect"),
+    [
+        ("/oauth/IbUR3zxyNQ16/client.json", "https://chatgpt.com/connector/oauth/IbUR3zxyNQ16"),
+        ("/oauth/client.json", "https://chatgpt.com/connector_platform_oauth_redirect"),
+    ],
+)
+def test_chatgpt_connects(
+    server: Server, documents: Documents, tmp_path: Path, path: str, redirect: str
+) -> None:
+    client_id = documents.put(path, redirect_uris=[redirect], **CHATGPT)
+    tokens = connect(server, client_id, redirect, sign_in_code(tmp_path))
+    token = tokens["access_token"]
+    tools = {tool["name"]: tool for tool in rpc(server, token, "tools/list")["tools"]}
+    (scheme,) = tools["upload_create"]["_meta"]["securitySchemes"]
+    assert scheme == {"type": "oauth2", "scopes": ["asset:upload"]}
+    created = rpc(server, token, "tools/call", name="upload_create", arguments={})
+    assert created["structuredContent"]["ok"] is True
+    fields = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    again = post(server, "token", client_id=client_id, resource=server.mcp_url, **fields)
+    assert again.status == 200 and again.json["access_token"] != token
+    (grant,) = grants(tmp_path)
+    assert (grant["name"], grant["client_id"]) == ("ChatGPT", client_id)
+
+
+def test_claude_connects(server: Server, tmp_path: Path) -> None:
+    redirect = "https://claude.ai/api/mcp/auth_callback"
+    _, metadata = discover(server)
+    own = {
+        "client_name": "Claude",
+        "redirect_uris": [redirect],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+        "scope": SCOPE,
+    }
+    as_json = {"content-type": "application/json"}
+    endpoint = metadata["registration_endpoint"]
+    registered = http("POST", endpoint, json.dumps(own).encode(), as_json)
+    assert registered.status == 201
+    assert registered.json["token_endpoint_auth_method"] == "none"
+    assert "client_secret" not in registered.json
+    client_id = registered.json["client_id"]
+    tokens = connect(server, client_id, redirect, sign_in_code(tmp_path))
+    created = rpc(server, tokens["access_token"], "tools/call", name="upload_create", arguments={})
+    assert created["structuredContent"]["ok"] is True
+    ended = post(server, "revoke", token=tokens["refresh_token"], client_id=client_id)
+    assert ended.status == 200
+    assert is_refused(server, tokens["access_token"])
+    assert grants(tmp_path) == []

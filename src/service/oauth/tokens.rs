@@ -14,10 +14,10 @@ use crate::{
 /// How long a grant lives that its client does not use.
 const GRANT_LIVES: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How long a refresh token that was shown may be shown again. Clients whose token has just ended ask
-/// for the next one by each of their requests at once, and none of them is a thief: the official SDKs
-/// do.
-const REFRESH_LEEWAY: SignedDuration = SignedDuration::from_secs(30);
+/// How long a refresh token that was shown may be shown again. Where a token has just ended, the official
+/// SDKs ask for the next one by each of their requests at once, and programs that share a token by each
+/// process; a minute lies between some of them, and none is a thief.
+const REFRESH_LEEWAY: SignedDuration = SignedDuration::from_mins(2);
 
 /// Asks for tokens.
 #[derive(Debug)]

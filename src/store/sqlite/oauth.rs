@@ -450,3 +450,24 @@ fn end_token(
     };
     identity::revoke(db, key, None, &by, now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::plan::go_by_index;
+
+    #[test]
+    fn what_is_over_is_found_by_index() {
+        const UNUSED: &str = "oauth_client_unused (created_at<?)";
+        let [sign_ins, codes, refreshes, accesses] = FORGET;
+        go_by_index(&[
+            (FORGET_CLIENTS, UNUSED),
+            (sign_ins, "sign_in_end (expires_at<?)"),
+            (codes, "authorization_code_end (expires_at<?)"),
+            (refreshes, "refresh_token_end (expires_at<?)"),
+            (accesses, "api_key_secret_end (expires_at<?)"),
+            (TICKET, "ticket_sha256=?"),
+            (ACCESS, "PRIMARY KEY (sha256=?)"),
+        ]);
+    }
+}
