@@ -9,7 +9,7 @@ import queue
 import subprocess
 import threading
 from abc import ABC, abstractmethod
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import parse_qsl
@@ -27,7 +27,7 @@ from mcp.shared.auth import (
 )
 
 from agent_typescript import SCRIPTS
-from askfile import node_folder, until
+from askfile import Found, node_folder, until
 from wire import PATIENCE
 
 
@@ -192,12 +192,19 @@ class PythonOAuthAgent(OAuthAgent):
             await self._is_over.wait()
 
     def begin(self) -> str:
-        self._portal.start_task_soon(self._live)
-        return self._leads_to.result(PATIENCE)
+        self._life = self._portal.start_task_soon(self._live)
+        return self._unless_it_ends(self._leads_to)
 
     def finish(self, answer: str) -> None:
         self._answer.set_result(answer)
-        self._connected.result(PATIENCE)
+        self._unless_it_ends(self._connected)
+
+    def _unless_it_ends(self, wanted: Future[Found]) -> Found:
+        """What is waited for; if the connection ends before, why."""
+        wait([wanted, self._life], PATIENCE, FIRST_COMPLETED)
+        if not wanted.done():
+            self._life.result(0)
+        return wanted.result(0)
 
     def call(self, *tools: str) -> list[dict[str, Any]]:
         try:

@@ -43,6 +43,38 @@ def post(server: Server, path: str, **fields: str) -> Answer:
     return http("POST", f"{server.url}/oauth/{path}", urlencode(fields).encode(), FORM)
 
 
+def register(server: Server, name: str, *redirects: str) -> str:
+    """Registers a client, and gives its id."""
+    body = json.dumps({"client_name": name, "redirect_uris": redirects}).encode()
+    endpoint = f"{server.url}/oauth/register"
+    answer = http("POST", endpoint, body, {"content-type": "application/json"})
+    assert answer.status == 201, answer
+    return answer.json["client_id"]
+
+
+class Pkce:
+    """What a client proves with that it is the one which asked (RFC 7636)."""
+
+    def __init__(self) -> None:
+        self.verifier = secrets.token_urlsafe(48)
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        self.challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def address(server: Server, client_id: str, redirect: str, **other: str) -> str:
+    """Where a client leads a person, with nothing wrong but for what is given as `other`."""
+    request = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect,
+        "state": "a state",
+        "code_challenge": Pkce().challenge,
+        "code_challenge_method": "S256",
+        "resource": server.mcp_url,
+    }
+    return f"{server.url}/oauth/authorize?{urlencode(request | other)}"
+
+
 class Site:
     """A web server of the test's own, on a thread."""
 
@@ -161,10 +193,11 @@ class Screen(HTMLParser):
 class Visit:
     """A browser without scripts, on its way through the pages."""
 
-    def __init__(self, server: Server, **request: str) -> None:
-        self._url = f"{server.url}/oauth/authorize?{urlencode(request)}"
-        self._own = {"origin": server.url, "accept": "text/html"} | FORM
-        self.screen = self._see(http("GET", self._url, headers={"accept": "text/html"}))
+    def __init__(self, url: str) -> None:
+        self._url = url
+        site = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        self._own = {"origin": site, "accept": "text/html"} | FORM
+        self.screen = self._see(http("GET", url, headers={"accept": "text/html"}))
 
     def send(self, **typed: str) -> Screen:
         """Sends the form of the page, with what was typed into it."""
@@ -176,12 +209,3 @@ class Visit:
         if cookie := answer.headers.get("set-cookie"):
             self._own["cookie"] = cookie.partition(";")[0]
         return Screen(answer)
-
-
-class Pkce:
-    """What a client proves with that it is the one which asked (RFC 7636)."""
-
-    def __init__(self) -> None:
-        self.verifier = secrets.token_urlsafe(48)
-        digest = hashlib.sha256(self.verifier.encode()).digest()
-        self.challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")

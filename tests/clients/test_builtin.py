@@ -22,6 +22,7 @@ from consent import (
     Pkce,
     Visit,
     WayBack,
+    address,
     grants,
     make_certificate,
     post,
@@ -182,39 +183,33 @@ def connect(server: Server, client_id: str, redirect: str, code: str) -> dict[st
     resource, metadata = discover(server)
     pkce, state = Pkce(), secrets.token_urlsafe()
     visit = Visit(
-        server,
-        response_type="code",
-        client_id=client_id,
-        redirect_uri=redirect,
-        scope=SCOPE,
-        state=state,
-        resource=resource,
-        code_challenge=pkce.challenge,
-        code_challenge_method="S256",
+        address(
+            server,
+            client_id,
+            redirect,
+            scope=SCOPE,
+            state=state,
+            resource=resource,
+            code_challenge=pkce.challenge,
+        )
     )
     assert visit.screen.status == 200
     assert visit.send(code=code).status == 200
     done = visit.send()
     assert (done.status, done.links) == (200, [done.leads_to])
-    address, _, query = done.leads_to.partition("?")
+    to, _, query = done.leads_to.partition("?")
     answer = dict(parse_qsl(query))
-    assert (address, answer["state"], answer["iss"]) == (redirect, state, server.url)
+    assert (to, answer["state"], answer["iss"]) == (redirect, state, server.url)
     assert set(answer) == {"code", "state", "iss"}
-    given = http(
-        "POST",
-        metadata["token_endpoint"],
-        urlencode(
-            {
-                "grant_type": "authorization_code",
-                "code": answer["code"],
-                "client_id": client_id,
-                "redirect_uri": redirect,
-                "code_verifier": pkce.verifier,
-                "resource": resource,
-            }
-        ).encode(),
-        FORM,
-    )
+    asked = {
+        "grant_type": "authorization_code",
+        "code": answer["code"],
+        "client_id": client_id,
+        "redirect_uri": redirect,
+        "code_verifier": pkce.verifier,
+        "resource": resource,
+    }
+    given = http("POST", metadata["token_endpoint"], urlencode(asked).encode(), FORM)
     assert given.status == 200, given
     assert given.headers["cache-control"] == "no-store"
     tokens = given.json

@@ -25,7 +25,7 @@ use crate::{
         address::ClientAddress,
         body::whole,
         failure::{failure_page, with_waiting},
-        page::{Problem, html_response, render},
+        page::{Outcome, Problem, html_response, render},
     },
     service::{
         Service,
@@ -126,7 +126,8 @@ fn cookie(headers: &HeaderMap) -> Option<String> {
         .filter_map(|cookies| cookies.to_str().ok())
         .flat_map(|cookies| cookies.split(';'));
     let found = pairs.find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
-    let is_ours = |value: &&str| value.len() == COOKIE_LETTERS;
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric();
+    let is_ours = |value: &&str| value.len() == COOKIE_LETTERS && value.bytes().all(is_letter);
     found.filter(is_ours).map(str::to_owned)
 }
 
@@ -212,6 +213,12 @@ fn connected_page(request: &AuthorizationRequest, to: &str) -> Response {
 
 fn turned_page(turned: Turned) -> Response {
     match turned {
+        Turned::Away(Error::InvalidArgument(why)) => {
+            tracing::info!(why, "a request to be let in was refused");
+            let (message, next) = (why.as_str(), "Go back to the program and begin anew there.");
+            let html = Outcome::Failed { message, next }.html(ASSETS);
+            html_response(StatusCode::BAD_REQUEST, html)
+        }
         Turned::Away(error) => failure_page(&error, ASSETS),
         Turned::Back { client, why, to } => {
             tracing::info!(client.id, why, "a client's request was refused");

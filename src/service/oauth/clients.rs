@@ -18,6 +18,8 @@ use crate::{
 const MOST_UNUSED: u32 = 1_000;
 /// Longest name of a client, in characters.
 const MOST_NAME: usize = 80;
+const UNKNOWN: &str = "This client is not known here, or was forgotten because nobody let it in for a \
+                       day: have it connect anew.";
 /// What a client is called that does not say.
 const NAMELESS: &str = "A program without a name";
 
@@ -64,16 +66,23 @@ impl Service {
         Ok(Registered { client, at })
     }
 
+    /// A client that was forgotten, or is another server's, registers itself anew once it is told.
+    ///
+    /// # Errors
+    /// `invalid_client`.
+    pub(super) async fn must_be_known(&self, id: &str) -> Result<(), Failure> {
+        if Documents::is_one(id) || self.oauth.client(id).await?.is_some() {
+            return Ok(());
+        }
+        Err(Failure::refused("invalid_client", UNKNOWN))
+    }
+
     /// The client of this name.
     pub(super) async fn client(&self, id: &str, from: IpAddr) -> Result<Client, Failure> {
         let documents = self.documents.as_ref().filter(|_| Documents::is_one(id));
         let Some(documents) = documents else {
             let known = self.oauth.client(id).await?;
-            return known.ok_or_else(|| {
-                let why = "This client is not known here, or was forgotten because nobody let it in \
-                           for a day: have it connect anew.";
-                Failure::refused("invalid_client", why)
-            });
+            return known.ok_or_else(|| Failure::refused("invalid_client", UNKNOWN));
         };
         let now = self.clock.now();
         let found = if let Some(seen) = documents.seen(id, now) {

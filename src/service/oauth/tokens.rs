@@ -55,6 +55,7 @@ impl Service {
             self.must_be_for_us(resource)?;
         }
         let client_id = needed(form, "client_id")?.to_owned();
+        self.must_be_known(&client_id).await?;
         let lives = self.settings.oauth_access_token_ttl;
         let (access, refresh) = (Secret::random(), Secret::random());
         let tokens = NewTokens {

@@ -156,7 +156,7 @@ async fn a_document_on_a_private_address_is_not_fetched() {
     for host in ["127.0.0.1", "localhost", "[::ffff:7f00:1]"] {
         let client = format!("https://{host}:{port}/client.json");
         let page = askfile.send(get(&at(&ask(&client, &[])))).await;
-        assert_eq!(page.status, 422, "{host}");
+        assert_eq!(page.status, 400, "{host}");
         assert!(
             page.html().contains("is not at a public address"),
             "{}",
@@ -170,6 +170,6 @@ async fn a_document_on_a_private_address_is_not_fetched() {
         "https://chat.example/a/../b",
     ] {
         let page = askfile.send(get(&at(&ask(wrong, &[])))).await;
-        assert_eq!(page.status, 422, "{wrong}");
+        assert_eq!(page.status, 400, "{wrong}");
     }
 }

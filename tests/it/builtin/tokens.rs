@@ -84,6 +84,7 @@ async fn a_code_is_worth_nothing_without_what_belongs_to_it() {
     for (name, value, error) in [
         ("client_id", other.as_str(), "invalid_grant"),
         ("client_id", "", "invalid_request"),
+        ("client_id", "client_forgotten", "invalid_client"),
         ("redirect_uri", "http://127.0.0.1/back", "invalid_grant"),
         (
             "redirect_uri",
