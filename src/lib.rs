@@ -96,5 +96,6 @@ pub mod objects;
 pub mod qr;
 pub mod service;
 pub mod store;
+mod words;
 
 pub use error::{Error, Result};

@@ -38,6 +38,8 @@ pub(crate) struct RequestPage<'a> {
     pub asked_by: &'a str,
     /// For which workspace, where its name tells something.
     pub workspace_name: Option<&'a str>,
+    /// Two words that stand in the chat as well.
+    pub words: String,
     /// The agent's words.
     pub prompt: Option<&'a str>,
     /// What is taken, for a person: `JPEG, PNG, any video`.

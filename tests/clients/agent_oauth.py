@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from typing import Any
 from urllib.parse import parse_qsl
 
-from anyio import Event
+from anyio import sleep_forever
 from anyio.from_thread import start_blocking_portal
 from mcp import Client, MCPError
 from mcp.client.auth import OAuthClientProvider
@@ -96,7 +96,9 @@ class TypeScriptOAuthAgent(OAuthAgent):
 
     def begin(self) -> str:
         self._say(do="connect")
-        return self._hear()["leadsTo"]
+        heard = self._hear()
+        assert "leadsTo" in heard, heard
+        return heard["leadsTo"]
 
     def finish(self, answer: str) -> None:
         self._do("finish", answer=answer)
@@ -114,12 +116,12 @@ class TypeScriptOAuthAgent(OAuthAgent):
         return self._do("kept")["tokens"]
 
     def expect_expiry(self) -> None:
-        """It has none: it waits for the server to refuse the token."""
+        """It has none: it goes by what the server says."""
 
     def _do(self, what: str, **more: Any) -> Any:
         self._say(do=what, **more)
         heard = self._hear()
-        if heard.get("leadsTo"):
+        if "leadsTo" in heard:
             raise LetInNoMore(heard["leadsTo"])
         assert "error" not in heard, heard
         return heard["result"]
@@ -169,8 +171,6 @@ class PythonOAuthAgent(OAuthAgent):
         )
         self._stack = ExitStack()
         self._portal = self._stack.enter_context(start_blocking_portal())
-        self._is_over = self._portal.call(Event)
-        self._stack.callback(self._portal.call, self._is_over.set)
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -186,13 +186,14 @@ class PythonOAuthAgent(OAuthAgent):
         return AuthorizationCodeResult.model_validate(brought)
 
     async def _live(self) -> None:
-        http = create_mcp_http_client(auth=self._provider)
-        async with Client(streamable_http_client(self._url, http_client=http)) as client:
-            self._connected.set_result(client)
-            await self._is_over.wait()
+        async with create_mcp_http_client(auth=self._provider) as http:
+            async with Client(streamable_http_client(self._url, http_client=http)) as client:
+                self._connected.set_result(client)
+                await sleep_forever()
 
     def begin(self) -> str:
         self._life = self._portal.start_task_soon(self._live)
+        self._stack.callback(self._life.cancel)
         return self._unless_it_ends(self._leads_to)
 
     def finish(self, answer: str) -> None:

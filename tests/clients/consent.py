@@ -14,11 +14,14 @@ import threading
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from askfile import Server, run
 from wire import PATIENCE, Answer, http
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 EMPTY = ("text/html", b"<!doctype html><title>Back</title>")
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -31,9 +34,15 @@ def sign_in_code(folder: Path, *options: str) -> str:
     return made.stdout.strip()
 
 
-def grants(folder: Path, *options: str) -> list[dict[str, Any]]:
+def type_code(page: Page, code: str) -> None:
+    """As people do, on the first page."""
+    page.get_by_label("Sign-in code").fill(code)
+    page.get_by_role("button", name="Continue").click()
+
+
+def grants(folder: Path) -> list[dict[str, Any]]:
     """Who is let in."""
-    listed = run(folder, "grants", "list", "--json", *options)
+    listed = run(folder, "grants", "list", "--json")
     assert listed.returncode == 0, listed.stderr
     return json.loads(listed.stdout)
 
@@ -159,19 +168,19 @@ class Screen(HTMLParser):
     def __init__(self, answer: Answer) -> None:
         super().__init__()
         self.status = answer.status
-        self.heading = self.alert = ""
+        self.heading = ""
         self.hidden: dict[str, str] = {}
         self.links: list[str] = []
         self.leads_to: str | None = None
         """Where it goes on by itself."""
-        self._inside: list[str] = []
+        self._is_heading = False
         assert answer.is_html, answer
         self.feed(answer.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if tag == "h1" or given.get("role") == "alert":
-            self._inside.append(tag)
+        if tag == "h1":
+            self._is_heading = True
         elif tag == "input" and given.get("type") == "hidden":
             self.hidden[given["name"]] = given["value"]
         elif tag == "a":
@@ -180,14 +189,12 @@ class Screen(HTMLParser):
             self.leads_to = given["content"].removeprefix("0; url=")
 
     def handle_endtag(self, tag: str) -> None:
-        if self._inside and self._inside[-1] == tag:
-            self._inside.pop()
+        if tag == "h1":
+            self._is_heading = False
 
     def handle_data(self, data: str) -> None:
-        if self._inside == ["h1"]:
+        if self._is_heading:
             self.heading += data
-        elif self._inside:
-            self.alert += data
 
 
 class Visit:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
+import select
+import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,10 +15,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from agent_oauth import LetInNoMore, OAuthAgent, PythonOAuthAgent, TypeScriptOAuthAgent
-from askfile import Server, message_of, run, until
-from browser import Open
+from askfile import Server, free_port, message_of, run, until
+from browser import DESKTOP, SCREENSHOTS, Open
 from consent import (
     FORM,
     Documents,
@@ -27,8 +31,9 @@ from consent import (
     make_certificate,
     post,
     sign_in_code,
+    type_code,
 )
-from wire import http
+from wire import connect, converse, http, read_answer, request
 
 SHORT = {"oauth_access_token_ttl": "2s"}
 
@@ -42,13 +47,6 @@ def flags() -> list[str]:
 def settings(documents: Documents) -> dict[str, str]:
     """Such that the test's own documents are fetched; that site must be there before the server."""
     return {"oauth_private_documents": "127.0.0.0/8"}
-
-
-@pytest.fixture
-def way_back() -> Iterator[WayBack]:
-    way_back = WayBack()
-    yield way_back
-    way_back.close()
 
 
 @pytest.fixture
@@ -77,8 +75,7 @@ def let_in(agent: OAuthAgent, code: str, server: Server, browse: Open, way_back:
     """Ana lets the agent in, in her browser; gives the address that she was led to."""
     url = agent.begin()
     tab = browse(url, store=way_back.url)
-    tab.page.get_by_label("Sign-in code").fill(code)
-    tab.button("Continue").click()
+    type_code(tab.page, code)
     tab.button("Allow").click()
     answer = way_back.answer()
     assert dict(parse_qsl(answer))["iss"] == server.url
@@ -109,7 +106,7 @@ def test_an_sdk_is_let_in_and_stays_until_the_operator_ends_it(
 
         [grant] = grants(tmp_path)
         assert grant["client_id"] == agent.client["client_id"]
-        assert run(tmp_path, "grants", "revoke", grant["id"]).returncode == 0
+        assert run(tmp_path, "grants", "revoke", "An SDK").returncode == 0
         with pytest.raises(LetInNoMore):
             agent.call("media_list")
 
@@ -178,7 +175,9 @@ def discover(server: Server) -> tuple[str, dict[str, Any]]:
     return resource["resource"], metadata
 
 
-def connect(server: Server, client_id: str, redirect: str, code: str) -> dict[str, Any]:
+def tokens_of(
+    server: Server, name: str, client_id: str, redirect: str, code: str
+) -> dict[str, Any]:
     """What a hosted client and its user's browser send, from the first request to the tokens."""
     resource, metadata = discover(server)
     pkce, state = Pkce(), secrets.token_urlsafe()
@@ -193,8 +192,9 @@ def connect(server: Server, client_id: str, redirect: str, code: str) -> dict[st
             code_challenge=pkce.challenge,
         )
     )
-    assert visit.screen.status == 200
-    assert visit.send(code=code).status == 200
+    assert (visit.screen.status, visit.screen.heading) == (200, f"Connect {name} to askfile")
+    consent = visit.send(code=code)
+    assert (consent.status, consent.heading) == (200, f"Let {name} in?")
     done = visit.send()
     assert (done.status, done.links) == (200, [done.leads_to])
     to, _, query = done.leads_to.partition("?")
@@ -235,7 +235,7 @@ def test_chatgpt_connects(
     server: Server, documents: Documents, tmp_path: Path, path: str, redirect: str
 ) -> None:
     client_id = documents.put(path, redirect_uris=[redirect], **CHATGPT)
-    tokens = connect(server, client_id, redirect, sign_in_code(tmp_path))
+    tokens = tokens_of(server, "ChatGPT", client_id, redirect, sign_in_code(tmp_path))
     token = tokens["access_token"]
     tools = {tool["name"]: tool for tool in rpc(server, token, "tools/list")["tools"]}
     (scheme,) = tools["upload_create"]["_meta"]["securitySchemes"]
@@ -267,10 +267,136 @@ def test_claude_connects(server: Server, tmp_path: Path) -> None:
     assert registered.json["token_endpoint_auth_method"] == "none"
     assert "client_secret" not in registered.json
     client_id = registered.json["client_id"]
-    tokens = connect(server, client_id, redirect, sign_in_code(tmp_path))
+    tokens = tokens_of(server, "Claude", client_id, redirect, sign_in_code(tmp_path))
     created = rpc(server, tokens["access_token"], "tools/call", name="upload_create", arguments={})
     assert created["structuredContent"]["ok"] is True
     ended = post(server, "revoke", token=tokens["refresh_token"], client_id=client_id)
     assert ended.status == 200
     assert is_refused(server, tokens["access_token"])
     assert grants(tmp_path) == []
+
+
+def test_a_client_in_a_browser_may_come_from_any_site(
+    server: Server, browse: Open, way_back: WayBack
+) -> None:
+    found = browse(way_back.url, store=server.url).page.evaluate(
+        """async ([server, redirect]) => {
+          const headers = { "MCP-Protocol-Version": "2025-11-25" };
+          const get = (path) => fetch(server + path, { headers }).then((answer) => answer.json());
+          const send = (url, type, body) =>
+            fetch(url, { method: "POST", headers: { "content-type": type }, body })
+              .then((answer) => answer.json());
+          const { resource } = await get("/.well-known/oauth-protected-resource/mcp");
+          const metadata = await get("/.well-known/oauth-authorization-server");
+          const own = JSON.stringify({ redirect_uris: [redirect] });
+          const { client_id } = await send(metadata.registration_endpoint, "application/json", own);
+          const grant = { grant_type: "refresh_token", refresh_token: "none", client_id };
+          const form = "application/x-www-form-urlencoded";
+          const { error } = await send(metadata.token_endpoint, form, new URLSearchParams(grant));
+          const ended = await fetch(metadata.revocation_endpoint, {
+            method: "POST",
+            body: new URLSearchParams({ token: "none", client_id }),
+          });
+          return [resource, error, ended.status];
+        }""",
+        [server.url, way_back.address],
+    )
+    assert found == [server.mcp_url, "invalid_grant", 200]
+    # What people see and send there is for nobody else.
+    shown = http("GET", f"{server.url}/oauth/authorize", headers={"origin": way_back.url})
+    assert "access-control-allow-origin" not in shown.headers
+
+
+def test_a_refused_call_leaves_its_connection_of_use(server: Server) -> None:
+    """On it clients go on to find out how they are let in."""
+    body = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    headers = {"connection": "keep-alive", "content-type": "application/json"}
+    head, _ = request("POST", server.mcp_url, body, headers)
+    with connect(server.url) as connection:
+        connection.sendall(head)
+        # Some clients send head and body apart, and a hasty server answers in between.
+        select.select([connection], [], [], 0.2)
+        connection.sendall(body)
+        refused = read_answer(connection, "POST")
+        assert refused.status == 401
+        if refused.headers.get("connection") != "close":
+            assert converse(connection, "GET", f"{server.url}/healthz").status == 200
+
+
+class Inspector:
+    """The Inspector's web app, with no server in its list."""
+
+    def __init__(self, home: Path) -> None:
+        self.url = f"http://127.0.0.1:{free_port()}"
+        servers = home / "servers.json"
+        servers.write_text('{"mcpServers": {}}')
+        own = {
+            "HOME": str(home),
+            "CLIENT_PORT": self.url.rpartition(":")[2],
+            "MCP_SANDBOX_PORT": "0",
+            "MCP_APP_ORIGIN_PORT": "0",
+            "MCP_AUTO_OPEN_ENABLED": "false",
+            "MCP_INSPECTOR_API_TOKEN": "a-token",
+            "MCP_INSPECTOR_SECRET_STORE": "memory",
+        }
+        self._output = (home / "inspector.log").open("wb")
+        self._process = subprocess.Popen(
+            ["mcp-inspector", "--web", "--catalog", servers],
+            env=os.environ | own,
+            stdout=self._output,
+            stderr=self._output,
+        )
+        until("the Inspector answers", self._is_there)
+
+    def _is_there(self) -> bool:
+        assert self._process.poll() is None, Path(self._output.name).read_text()
+        try:
+            return http("GET", f"{self.url}/").status == 200
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._output.close()
+
+
+@pytest.fixture
+def inspector(tmp_path: Path) -> Iterator[Inspector]:
+    inspector = Inspector(tmp_path)
+    yield inspector
+    inspector.stop()
+
+
+def test_the_inspector_is_let_in(
+    server: Server, inspector: Inspector, chromium: Browser, tmp_path: Path
+) -> None:
+    context = chromium.new_context(viewport=DESKTOP)
+    # Its fonts come from elsewhere.
+    context.route("https://**", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(f"{inspector.url}/?MCP_INSPECTOR_API_TOKEN=a-token")
+    page.get_by_role("button", name="Add Servers").click()
+    page.get_by_role("menuitem", name="Add manually").click()
+    page.get_by_label("Server ID").fill("askfile")
+    page.get_by_role("textbox", name="Transport").click()
+    page.get_by_role("option", name="streamable-http").click()
+    page.get_by_role("textbox", name="URL").fill(server.mcp_url)
+    page.get_by_role("button", name="Add", exact=True).click()
+    # The switch itself lies hidden below what is drawn.
+    page.get_by_role("switch", name="askfile").dispatch_event("click")
+
+    expect(page.locator("h1")).to_have_text("Connect MCP Inspector to askfile")
+    type_code(page, sign_in_code(tmp_path))
+    page.get_by_role("button", name="Allow").click()
+
+    expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+    page.get_by_role("radiogroup").get_by_text("Tools", exact=True).click()
+    page.get_by_role("button", name="upload_create").click()
+    expect(page.get_by_role("heading", name="Servers")).to_have_count(0)
+    expect(page.get_by_text("Asks a person for a file:")).to_be_visible()
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / "builtin-inspector.png")
+    context.close()
+    (grant,) = grants(tmp_path)
+    assert grant["name"] == "MCP Inspector"

@@ -12,7 +12,7 @@ from playwright.sync_api import Route, expect
 
 from askfile import Server
 from browser import DESKTOP, PHONE, Open, Tab
-from consent import WayBack, address, register, sign_in_code
+from consent import WayBack, address, register, sign_in_code, type_code
 
 LONG = "A client whose name is as long as names may be, though_nobody_would_ever_give_it"
 
@@ -23,21 +23,9 @@ def flags() -> list[str]:
 
 
 @pytest.fixture
-def way_back() -> Iterator[WayBack]:
-    way_back = WayBack()
-    yield way_back
-    way_back.close()
-
-
-@pytest.fixture
 def chat(server: Server, way_back: WayBack) -> str:
     """Where a client leads people."""
     return address(server, register(server, "Chat", way_back.address), way_back.address)
-
-
-def type_code(tab: Tab, code: str) -> None:
-    tab.page.get_by_label("Sign-in code").fill(code)
-    tab.button("Continue").click()
 
 
 def stay(route: Route) -> None:
@@ -46,26 +34,26 @@ def stay(route: Route) -> None:
 
 
 def states(
-    server: Server, folder: Path, way_back: WayBack, open_tab: Callable[[str], Tab]
+    server: Server, folder: Path, way_back: WayBack, name: str, open_tab: Callable[[str], Tab]
 ) -> Iterator[tuple[str, Tab]]:
-    """Every state of the pages, one after the other."""
-    client = register(server, LONG, way_back.address)
+    """Every state of the pages for a client of this name, one after the other."""
+    client = register(server, name, way_back.address)
     tab = open_tab(address(server, client, way_back.address))
-    expect(tab.heading).to_have_text(f"Connect {LONG} to askfile")
+    expect(tab.heading).to_have_text(f"Connect {name} to askfile")
     yield "sign-in", tab
-    type_code(tab, "7K3M-Q2XD-90TF")
+    type_code(tab.page, "7K3M-Q2XD-90TF")
     expect(tab.page.get_by_role("alert")).to_contain_text("This code is not taken")
     yield "wrong-code", tab
-    type_code(tab, sign_in_code(folder))
-    expect(tab.heading).to_have_text(f"Let {LONG} in?")
+    type_code(tab.page, sign_in_code(folder))
+    expect(tab.heading).to_have_text(f"Let {name} in?")
     yield "consent", tab
     tab.page.route(f"{way_back.url}/**", stay)
     tab.button("Allow").click()
-    expect(tab.heading).to_have_text(f"{LONG} is connected")
+    expect(tab.heading).to_have_text(f"{name} is connected")
     yield "connected", tab
 
     tab = open_tab(address(server, client, way_back.address, response_type="token"))
-    expect(tab.heading).to_have_text(f"{LONG} is not connected")
+    expect(tab.heading).to_have_text(f"{name} is not connected")
     yield "turned-back", tab
     tab = open_tab(address(server, client, "https://elsewhere.example/"))
     expect(tab.heading).to_have_text("That did not work")
@@ -83,13 +71,14 @@ def test_axe_finds_nothing_in_any_state(
     browse: Open,
 ) -> None:
     def open_tab(url: str) -> Tab:
-        look: Any = {"viewport": size, "color_scheme": scheme, "bypass_csp": True}
-        return browse(url, store=way_back.url, **look)
+        options: Any = {"viewport": size, "color_scheme": scheme, "bypass_csp": True}
+        return browse(url, store=way_back.url, **options)
 
-    name = f"{'phone' if size is PHONE else 'desktop'}-{scheme}"
+    look = f"{'phone' if size is PHONE else 'desktop'}-{scheme}"
     found = []
-    for number, (state, tab) in enumerate(states(server, tmp_path, way_back, open_tab), 1):
-        tab.shoot(f"builtin-{name}-{number}-{state}")
+    seen = states(server, tmp_path, way_back, "ChatGPT", open_tab)
+    for number, (state, tab) in enumerate(seen, 1):
+        tab.shoot(f"builtin-{look}-{number}-{state}")
         found += [f"{state}: {violation}" for violation in tab.axe()]
     assert not found, "\n".join(found)
 
@@ -100,7 +89,8 @@ def test_nothing_is_cut_off_on_a_narrow_screen(
     def open_tab(url: str) -> Tab:
         return browse(url, store=way_back.url, viewport={"width": 256, "height": 640})
 
-    for state, tab in states(server, tmp_path, way_back, open_tab):
+    for state, tab in states(server, tmp_path, way_back, LONG, open_tab):
+        tab.shoot(f"builtin-narrow-{state}")
         wide = tab.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 256, f"{state}: {wide} px"
 
@@ -126,9 +116,9 @@ def test_scripts_are_not_needed(
     chat: str, way_back: WayBack, tmp_path: Path, browse: Open
 ) -> None:
     tab = browse(chat, store=way_back.url, java_script_enabled=False)
-    type_code(tab, "not a code")
+    type_code(tab.page, "not a code")
     expect(tab.page.get_by_role("alert")).to_be_visible()
-    type_code(tab, sign_in_code(tmp_path))
+    type_code(tab.page, sign_in_code(tmp_path))
     tab.button("Allow").click()
     assert dict(parse_qsl(way_back.answer()))["code"]
 
@@ -144,7 +134,7 @@ def test_who_cancels_lets_nobody_in(
 ) -> None:
     tab = browse(chat, store=way_back.url)
     if is_signed_in:
-        type_code(tab, sign_in_code(tmp_path))
+        type_code(tab.page, sign_in_code(tmp_path))
         expect(tab.heading).to_have_text("Let Chat in?")
     tab.page.get_by_role("link", name="Cancel").click()
     answer = dict(parse_qsl(way_back.answer()))
@@ -161,22 +151,25 @@ def test_a_page_that_leads_on_to_an_app_can_be_pressed_too(
     client = register(server, "A chat app", redirect)
     tab = browse(address(server, client, redirect), store="com.example.chat:")
     expect(tab.page.get_by_text("an app on this device")).to_be_visible()
-    type_code(tab, sign_in_code(tmp_path))
+    type_code(tab.page, sign_in_code(tmp_path))
     tab.button("Allow").click()
     expect(tab.heading).to_have_text("A chat app is connected")
     button = tab.page.get_by_role("link", name="Go back to A chat app")
     assert str(button.get_attribute("href")).startswith(f"{redirect}?code=")
 
 
-def test_a_code_works_once_and_pages_of_one_client_are_of_no_use_to_another(
+def test_people_read_what_they_allow(
     server: Server, chat: str, way_back: WayBack, tmp_path: Path, browse: Open
 ) -> None:
-    code = sign_in_code(tmp_path)
+    code = sign_in_code(tmp_path, "--allow", "asset:upload, media:read")
     tab = browse(chat, store=way_back.url)
-    type_code(tab, code)
+    expect(tab.page.get_by_role("listitem")).to_have_count(4)
+    type_code(tab.page, code)
     expect(tab.heading).to_have_text("Let Chat in?")
-    for person in ("Ana", "chat"):
-        expect(tab.page.locator("main")).to_contain_text(person, ignore_case=True)
+    told = tab.page.get_by_role("listitem")
+    expect(told).to_have_text(["Ask people for files", "See and fetch the files"])
+    for name in ("Ana", "Chat", "Default workspace"):
+        expect(tab.page.locator("strong", has_text=name).first).to_be_visible()
     other = browse(chat, store=way_back.url)
-    type_code(other, code)
+    type_code(other.page, code)
     expect(other.page.get_by_role("alert")).to_contain_text("used before")
