@@ -6,6 +6,7 @@ mod changes;
 mod media_delete;
 mod media_get;
 mod media_list;
+mod prompts;
 mod resources;
 mod schema;
 mod upload_cancel;
@@ -25,9 +26,10 @@ use rmcp::{
     },
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-        Implementation, ListResourceTemplatesResult, ListToolsResult, MetaObject,
-        PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-        ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+        GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+        ListResourceTemplatesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+        ServerConfig, SubscriptionFilter, Tool,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
     tool_handler,
@@ -199,6 +201,7 @@ impl ServerHandler for Tools {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_tool_list_changed()
+            .enable_prompts()
             .enable_resources();
         ServerConfig::new(capabilities.build())
             .with_server_info(name)
@@ -249,6 +252,31 @@ impl ServerHandler for Tools {
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         self.tell_listener(&context).await;
         Ok(())
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let caller = self.caller(&context);
+        let caller = caller.map_err(|error| refusal(&error))?;
+        // Who cannot ask for files has nothing to gain by it.
+        Ok(match must(&caller, Capability::AssetUpload) {
+            Ok(()) => prompts::list(),
+            Err(_) => ListPromptsResult::default(),
+        })
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let caller = self.caller(&context);
+        let may = caller.and_then(|caller| must(&caller, Capability::AssetUpload));
+        may.map_err(|error| refusal(&error))?;
+        Ok(prompts::get(&request)?.into())
     }
 
     async fn list_resource_templates(
@@ -338,10 +366,13 @@ fn refusal(error: &Error) -> ErrorData {
     ErrorData::invalid_request(error.to_string(), Some(error.body()))
 }
 
-/// A tool's tier and tags.
-fn meta(tier: &str, tags: &[&str]) -> MetaObject {
+/// A tool's tier and tags, and what ChatGPT says while it is called and after that: 64 characters each
+/// at most.
+fn meta(tier: &str, tags: &[&str], calling: &str, called: &str) -> MetaObject {
     let mut meta = MetaObject::default();
     meta.insert("tier".into(), json!(tier));
     meta.insert("tags".into(), json!(tags));
+    meta.insert("openai/toolInvocation/invoking".into(), json!(calling));
+    meta.insert("openai/toolInvocation/invoked".into(), json!(called));
     meta
 }

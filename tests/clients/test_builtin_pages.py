@@ -12,7 +12,7 @@ from playwright.sync_api import Route, expect
 
 from askfile import Server
 from browser import DESKTOP, PHONE, Open, Tab
-from consent import WayBack, address, register, sign_in_code, type_code
+from consent import Visit, WayBack, address, register, sign_in_code, type_code
 
 LONG = "A client whose name is as long as names may be, though_nobody_would_ever_give_it"
 
@@ -173,3 +173,28 @@ def test_people_read_what_they_allow(
     other = browse(chat, store=way_back.url)
     type_code(other.page, code)
     expect(other.page.get_by_role("alert")).to_contain_text("used before")
+
+
+WRONG = {
+    "unsupported_response_type": {"response_type": "token"},
+    "invalid_request": {"code_challenge_method": "plain"},
+    "invalid_scope": {"scope": "everything"},
+    "invalid_target": {"resource": "https://elsewhere.example/mcp"},
+}
+
+
+def test_a_wrong_request_leads_nobody_on_by_itself(server: Server) -> None:
+    redirect = "https://chat.example/back"
+    client = register(server, "Chat", redirect)
+    for error, wrong in WRONG.items():
+        screen = Visit(address(server, client, redirect, **wrong)).screen
+        assert (screen.status, screen.leads_to) == (400, None), error
+        to, _, query = screen.links[0].partition("?")
+        answer = dict(parse_qsl(query))
+        told = (to, answer["error"], answer["state"], answer["iss"])
+        assert told == (redirect, error, "a state", server.url)
+    strangers = [("nobody", redirect), (client, "https://elsewhere.example/back")]
+    for stranger, elsewhere in strangers:
+        screen = Visit(address(server, stranger, elsewhere)).screen
+        assert screen.status >= 400
+        assert (screen.leads_to, screen.links) == (None, [])

@@ -26,6 +26,7 @@ mod matrix;
 mod media;
 mod oauth;
 mod pages;
+mod prompts;
 mod quota;
 mod rate;
 mod rest;
