@@ -20,13 +20,14 @@ use ipnet::IpNet;
 
 pub use self::{
     flags::{DataFlags, Flags},
+    forms::HostPattern,
     layers::{KEY_VARIABLE, Origin},
     load::{Invalid, Loaded, load},
     table::{Setting, TABLE, markdown},
 };
 use self::{
     forms::{
-        Address, Allowed, Folder, Form, Format, InWorkspace, Issuer, Keys, KindSize, Limit,
+        Address, Allowed, Folder, Form, Format, Hosts, InWorkspace, Issuer, Keys, KindSize, Limit,
         MimeTypes, Mode, Most, Networks, Number, Objects, PageAddress, PublicUrl, Scanner, Size,
         StoreReach, Switch, Text, TextOr, Way, Within,
     },
@@ -194,9 +195,14 @@ settings! {
     /// gets the next one by itself.
     oauth_access_token_ttl as "oauth.access_token_ttl": Duration = Within(1..=86_400), "1h";
 
-    /// Networks that are not public from which askfile fetches what clients say of themselves in mode
-    /// `builtin`, such as `10.0.0.0/8`; `none`: from public addresses alone.
-    oauth_private_documents as "oauth.private_documents": Vec<IpNet> = Networks, "none";
+    /// Hosts from which `media_import` fetches files, such as `*.oaiusercontent.com`, where ChatGPT has
+    /// them; `*` is every public one, `none`: nothing is fetched.
+    import_hosts as "import.hosts": Vec<HostPattern> = Hosts, "none";
+
+    /// Networks that are not public from which askfile fetches what clients name too, such as
+    /// `10.0.0.0/8`: files for `media_import`, and what they say of themselves in mode `builtin`;
+    /// `none`: from public addresses alone.
+    fetch_private_networks as "fetch.private_networks": Vec<IpNet> = Networks, "none";
 
     /// What callers without a key may do, in `open` mode and over stdio; `none`: nothing but look how
     /// their uploads stand.

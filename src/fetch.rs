@@ -1,4 +1,4 @@
-//! Fetching what strangers name: from public addresses alone, however a name resolves.
+//! Fetching what strangers name: over HTTPS, from public addresses alone, however a name resolves.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -8,12 +8,12 @@ use std::{
 
 use ipnet::IpNet;
 use reqwest::{
-    Client, Url,
+    Client, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
 
-/// How long all of it may take.
+/// How long all of a document may take.
 const TIME: Duration = Duration::from_secs(5);
 
 /// Fetches over HTTPS, without following anything anywhere.
@@ -35,7 +35,7 @@ impl Fetcher {
             .no_proxy()
             .redirect(Policy::none())
             .referer(false)
-            .timeout(TIME)
+            .connect_timeout(TIME)
             .user_agent(concat!("askfile/", env!("CARGO_PKG_VERSION")))
             // Connections use what this gives them, so nothing can resolve otherwise in between.
             .dns_resolver(Arc::clone(&reach))
@@ -49,6 +49,22 @@ impl Fetcher {
     /// Why it cannot be had, as the end of a sentence that begins with the address.
     pub async fn get(&self, url: &str, most_bytes: usize) -> Result<Vec<u8>, String> {
         let url: Url = url.parse().map_err(|_| "is no address")?;
+        let mut answer = self.open(url, TIME).await?;
+        let mut body = Vec::new();
+        while let Some(piece) = answer.chunk().await.map_err(|error| why(&error, TIME))? {
+            body.extend_from_slice(&piece);
+            if body.len() > most_bytes {
+                return Err(format!("is larger than {most_bytes} bytes"));
+            }
+        }
+        Ok(body)
+    }
+
+    /// What is there, while it comes in; all of that may take so long.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn open(&self, url: Url, time: Duration) -> Result<Response, String> {
         // An address in digits is not resolved.
         let literal = match url.host() {
             Some(url::Host::Ipv4(v4)) => Some(IpAddr::V4(v4)),
@@ -58,25 +74,18 @@ impl Fetcher {
         if literal.is_some_and(|ip| !self.reach.allows(ip)) {
             return Err(NOT_PUBLIC.into());
         }
-        let answer = self.client.get(url).send().await;
-        let mut answer = answer.map_err(|error| why(&error))?;
+        let answer = self.client.get(url).timeout(time).send().await;
+        let answer = answer.map_err(|error| why(&error, time))?;
         if !answer.status().is_success() {
             return Err(format!("answers {}", answer.status()));
         }
-        let mut body = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(|error| why(&error))? {
-            body.extend_from_slice(&piece);
-            if body.len() > most_bytes {
-                return Err(format!("is larger than {most_bytes} bytes"));
-            }
-        }
-        Ok(body)
+        Ok(answer)
     }
 }
 
 const NOT_PUBLIC: &str = "is not at a public address";
 
-fn why(error: &reqwest::Error) -> String {
+fn why(error: &reqwest::Error, time: Duration) -> String {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
         if error.is::<NotPublic>() {
@@ -85,7 +94,7 @@ fn why(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     if error.is_timeout() {
-        return format!("does not answer within {} s", TIME.as_secs());
+        return format!("does not answer within {} s", time.as_secs());
     }
     "cannot be reached over HTTPS".into()
 }

@@ -5,6 +5,7 @@ mod attach_media;
 mod changes;
 mod media_delete;
 mod media_get;
+mod media_import;
 mod media_list;
 mod prompts;
 mod resources;
@@ -55,6 +56,7 @@ static ROUTER: LazyLock<ToolRouter<Tools>> = LazyLock::new(|| {
         + Tools::attach_media_router()
         + Tools::media_list_router()
         + Tools::media_get_router()
+        + Tools::media_import_router()
         + Tools::media_delete_router()
 });
 
@@ -172,10 +174,11 @@ impl Tools {
 
 /// What a tool takes; what is not here takes nothing but the session's workspace. The operations
 /// check it too; here it decides what is listed, and is said before anything else.
-const NEEDED: [(&str, Capability); 7] = [
+const NEEDED: [(&str, Capability); 8] = [
     ("upload_create", Capability::AssetUpload),
     ("upload_request", Capability::AssetUpload),
     ("upload_cancel", Capability::AssetUpload),
+    ("media_import", Capability::AssetUpload),
     ("attach_media", Capability::MediaAttach),
     ("media_list", Capability::MediaRead),
     ("media_get", Capability::MediaRead),

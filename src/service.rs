@@ -11,6 +11,7 @@ mod create;
 mod decoders;
 mod download;
 mod grant;
+mod import;
 pub mod keys;
 mod link;
 pub mod media;
@@ -42,6 +43,7 @@ pub use self::{
     download::LINK_LIFE,
     download::Signed,
     grant::{GrantRequest, Granted, GrantedBody},
+    import::{ImportRequest, Source},
     link::{AskedLink, LinkedSession},
     progress::{Progress, Watch},
     receive::{Incoming, Received},
@@ -61,6 +63,7 @@ use crate::{
         workspace::WorkspaceRef,
     },
     error::{Error, Result},
+    fetch::Fetcher,
     host::PublicUrl,
     link::KeyRing,
     notify::Waiters,
@@ -109,6 +112,8 @@ pub struct Parts {
     issuer: Option<Issuer>,
     /// What clients say of themselves that are let in here.
     documents: Option<Documents>,
+    /// Where there is something to be fetched from.
+    fetcher: Option<Fetcher>,
     /// The installation itself, as a principal.
     system: Arc<Principal>,
     /// The workspace of callers without a key.
@@ -188,11 +193,11 @@ impl Service {
             .filter(|_| settings.auth.oauth);
         let issuer = issuer.map(Issuer::new).transpose();
         let issuer = issuer.map_err(Error::internal)?;
-        let documents = settings
-            .auth
-            .builtin
-            .then(|| Documents::new(&settings.oauth_private_documents));
-        let documents = documents.transpose().map_err(Error::internal)?;
+        // It takes memory and time, which a server does without that fetches nothing.
+        let is_needed = settings.auth.builtin || !settings.import_hosts.is_empty();
+        let fetcher = is_needed.then(|| Fetcher::new(&settings.fetch_private_networks));
+        let fetcher = fetcher.transpose().map_err(Error::internal)?;
+        let documents = fetcher.clone().map(Documents::new);
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
             flows: Flows::default(),
@@ -221,6 +226,7 @@ impl Service {
             account,
             issuer,
             documents,
+            fetcher,
             system,
             home,
         })))

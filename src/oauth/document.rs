@@ -6,7 +6,6 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, de::IgnoredAny};
 use tokio::sync::Semaphore;
@@ -56,16 +55,14 @@ struct Document {
 }
 
 impl Documents {
-    /// Documents of the open internet, and of these networks.
-    ///
-    /// # Errors
-    /// Where this machine has no means for TLS.
-    pub fn new(also: &[IpNet]) -> reqwest::Result<Self> {
-        Ok(Self {
-            fetcher: Fetcher::new(also)?,
+    /// None are known yet.
+    #[must_use]
+    pub fn new(fetcher: Fetcher) -> Self {
+        Self {
+            fetcher,
             known: Mutex::default(),
             turns: Semaphore::new(AT_ONCE),
-        })
+        }
     }
 
     /// Whether a client's name is the address of a document.

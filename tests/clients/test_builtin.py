@@ -46,7 +46,7 @@ def flags() -> list[str]:
 @pytest.fixture
 def settings(documents: Documents) -> dict[str, str]:
     """Such that the test's own documents are fetched; that site must be there before the server."""
-    return {"oauth_private_documents": "127.0.0.0/8"}
+    return {"fetch_private_networks": "127.0.0.0/8"}
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ mod guards;
 mod handles;
 mod harness;
 mod images;
+mod import;
 mod interleavings;
 mod keys;
 mod life;

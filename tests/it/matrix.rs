@@ -24,7 +24,7 @@ struct Tool {
     arguments: fn(&Things) -> Value,
 }
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 9] = [
     Tool {
         name: "upload_create",
         need: Some("asset:upload"),
@@ -54,6 +54,11 @@ const TOOLS: [Tool; 8] = [
         name: "media_get",
         need: Some("media:read"),
         arguments: |things| json!({ "media_id": things.media }),
+    },
+    Tool {
+        name: "media_import",
+        need: Some("asset:upload"),
+        arguments: |things| json!({ "workspace_id": things.workspace, "data": "aGVsbG8=" }),
     },
     Tool {
         name: "media_delete",
