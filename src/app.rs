@@ -110,6 +110,7 @@ pub async fn start_at(
         public_url: public_url.into(),
         store: store.clone(),
         identities: store.clone(),
+        oauth: store.clone(),
         audit: store.clone(),
         requests: store.clone(),
         targets: store.clone(),

@@ -6,11 +6,13 @@ pub mod backup;
 pub mod client;
 pub mod config;
 pub mod doctor;
+pub mod grants;
 mod host;
 pub mod keys;
 pub mod manual;
 mod network;
 pub mod serve;
+pub mod signin;
 pub mod stdio;
 mod stop;
 pub mod sweep;
@@ -71,6 +73,10 @@ enum Command {
     Config(config::Config),
     /// Make, list and end the keys that agents and programs show in mode `keys`
     Keys(keys::Keys),
+    /// Make a code with which a person lets a client such as ChatGPT in, in mode `builtin`
+    Signin(signin::SignIn),
+    /// List and end what people granted to clients
+    Grants(grants::Grants),
     /// Make, list, rename and archive workspaces
     Workspace(workspace::WorkspaceCommand),
     /// Print who did what
@@ -125,6 +131,12 @@ pub fn run() -> ExitCode {
         }),
         Command::Keys(keys) => with_settings(&keys.flags().clone(), |loaded| {
             in_runtime(&quieter(loaded, "warn"), |settings| keys.run(settings))
+        }),
+        Command::Signin(signin) => with_settings(&signin.flags().clone(), |loaded| {
+            in_runtime(&quieter(loaded, "warn"), |settings| signin.run(settings))
+        }),
+        Command::Grants(grants) => with_settings(&grants.flags().clone(), |loaded| {
+            in_runtime(&quieter(loaded, "warn"), |settings| grants.run(settings))
         }),
         Command::Workspace(workspace) => with_settings(&workspace.flags().clone(), |loaded| {
             in_runtime(&quieter(loaded, "warn"), |settings| workspace.run(settings))

@@ -20,13 +20,14 @@ use ipnet::IpNet;
 
 pub use self::{
     flags::{DataFlags, Flags},
+    forms::HostPattern,
     layers::{KEY_VARIABLE, Origin},
     load::{Invalid, Loaded, load},
     table::{Setting, TABLE, markdown},
 };
 use self::{
     forms::{
-        Address, Allowed, Folder, Form, Format, InWorkspace, Issuer, Keys, KindSize, Limit,
+        Address, Allowed, Folder, Form, Format, Hosts, InWorkspace, Issuer, Keys, KindSize, Limit,
         MimeTypes, Mode, Most, Networks, Number, Objects, PageAddress, PublicUrl, Scanner, Size,
         StoreReach, Switch, Text, TextOr, Way, Within,
     },
@@ -174,8 +175,9 @@ settings! {
     link_keys: Vec<String> = Keys, "auto";
 
     /// Who is let in over HTTP: `open`, everybody on this machine, as its owner; `keys`, whoever
-    /// shows a key of `askfile keys create`; `oauth`, whoever shows a token of `oauth.issuer`; or
-    /// both, as `keys, oauth`.
+    /// shows a key of `askfile keys create`; `oauth`, whoever shows a token of `oauth.issuer`;
+    /// `builtin`, clients that people let in with a code of `askfile signin`; or several, as
+    /// `keys, builtin`.
     auth: Auth = Mode, "open";
 
     /// Address of the identity provider whose tokens are taken, such as `https://id.example.com`;
@@ -188,6 +190,19 @@ settings! {
     /// The claim of a token that names its workspaces, by id or alias; `none`: every token works in
     /// `workspace`.
     oauth_workspace_claim as "oauth.workspace_claim": Option<String> = TextOr("CLAIM", "none"), "none";
+
+    /// How long an access token works that a client was granted in mode `builtin`, from 1s to 1d; it
+    /// gets the next one by itself.
+    oauth_access_token_ttl as "oauth.access_token_ttl": Duration = Within(1..=86_400), "1h";
+
+    /// Hosts from which `media_import` fetches files, such as `*.oaiusercontent.com`, where ChatGPT has
+    /// them; `*` is every public one, `none`: nothing is fetched.
+    import_hosts as "import.hosts": Vec<HostPattern> = Hosts, "none";
+
+    /// Networks that are not public from which askfile fetches what clients name too, such as
+    /// `10.0.0.0/8`: files for `media_import`, and what they say of themselves in mode `builtin`;
+    /// `none`: from public addresses alone.
+    fetch_private_networks as "fetch.private_networks": Vec<IpNet> = Networks, "none";
 
     /// What callers without a key may do, in `open` mode and over stdio; `none`: nothing but look how
     /// their uploads stand.
@@ -215,6 +230,8 @@ pub struct Auth {
     pub keys: bool,
     /// Whoever shows a token of the operator's identity provider.
     pub oauth: bool,
+    /// Clients that people let in here.
+    pub builtin: bool,
 }
 
 impl Auth {
@@ -222,12 +239,19 @@ impl Auth {
     pub const OPEN: Self = Self {
         keys: false,
         oauth: false,
+        builtin: false,
     };
     /// Whoever shows a key.
     pub const KEYS: Self = Self {
         keys: true,
         ..Self::OPEN
     };
+
+    /// Whether clients find out by themselves how to come by a token.
+    #[must_use]
+    pub fn takes_tokens(self) -> bool {
+        self.oauth || self.builtin
+    }
 
     /// Whether nobody is asked who they are.
     #[must_use]

@@ -14,10 +14,10 @@ mod linger;
 mod link;
 mod log;
 mod mcp;
+mod oauth;
 mod page;
 mod range;
 mod receive;
-mod resource;
 mod rest;
 pub mod serve;
 mod sessions;
@@ -81,18 +81,11 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
         .route("/uploads/{token}/done", post(link::done));
     owners
         .merge(links)
+        .merge(oauth::routes(service))
         .route("/assets/{name}", get(assets::asset))
         .route("/m/{workspace}/{handle}", get(download::follow_handle))
         .route("/downloads/{workspace}/{media}", get(download::download))
         .route("/previews/{workspace}/{media}", get(download::preview))
-        .route(
-            "/.well-known/oauth-protected-resource",
-            get(resource::metadata),
-        )
-        .route(
-            "/.well-known/oauth-protected-resource/mcp",
-            get(resource::metadata),
-        )
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .fallback(failure::unknown_route)

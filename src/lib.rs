@@ -83,6 +83,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod error;
+mod fetch;
 mod hook;
 pub mod host;
 pub mod http;
@@ -95,5 +96,6 @@ pub mod objects;
 pub mod qr;
 pub mod service;
 pub mod store;
+mod words;
 
 pub use error::{Error, Result};

@@ -5,7 +5,9 @@ mod attach_media;
 mod changes;
 mod media_delete;
 mod media_get;
+mod media_import;
 mod media_list;
+mod prompts;
 mod resources;
 mod schema;
 mod upload_cancel;
@@ -25,9 +27,10 @@ use rmcp::{
     },
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-        Implementation, ListResourceTemplatesResult, ListToolsResult, MetaObject,
-        PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-        ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+        GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+        ListResourceTemplatesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+        ServerConfig, SubscriptionFilter, Tool,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
     tool_handler,
@@ -53,6 +56,7 @@ static ROUTER: LazyLock<ToolRouter<Tools>> = LazyLock::new(|| {
         + Tools::attach_media_router()
         + Tools::media_list_router()
         + Tools::media_get_router()
+        + Tools::media_import_router()
         + Tools::media_delete_router()
 });
 
@@ -129,7 +133,7 @@ impl Tools {
 /// Tools whose callers come by tokens.
 impl Tools {
     fn takes_tokens(&self) -> bool {
-        !self.is_local && self.service.settings().auth.oauth
+        !self.is_local && self.service.settings().auth.takes_tokens()
     }
 
     /// A refusal, with how to come by a token that may: clients offer to connect anew then.
@@ -170,10 +174,11 @@ impl Tools {
 
 /// What a tool takes; what is not here takes nothing but the session's workspace. The operations
 /// check it too; here it decides what is listed, and is said before anything else.
-const NEEDED: [(&str, Capability); 7] = [
+const NEEDED: [(&str, Capability); 8] = [
     ("upload_create", Capability::AssetUpload),
     ("upload_request", Capability::AssetUpload),
     ("upload_cancel", Capability::AssetUpload),
+    ("media_import", Capability::AssetUpload),
     ("attach_media", Capability::MediaAttach),
     ("media_list", Capability::MediaRead),
     ("media_get", Capability::MediaRead),
@@ -199,6 +204,7 @@ impl ServerHandler for Tools {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_tool_list_changed()
+            .enable_prompts()
             .enable_resources();
         ServerConfig::new(capabilities.build())
             .with_server_info(name)
@@ -249,6 +255,31 @@ impl ServerHandler for Tools {
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         self.tell_listener(&context).await;
         Ok(())
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let caller = self.caller(&context);
+        let caller = caller.map_err(|error| refusal(&error))?;
+        // Who cannot ask for files has nothing to gain by it.
+        Ok(match must(&caller, Capability::AssetUpload) {
+            Ok(()) => prompts::list(),
+            Err(_) => ListPromptsResult::default(),
+        })
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let caller = self.caller(&context);
+        let may = caller.and_then(|caller| must(&caller, Capability::AssetUpload));
+        may.map_err(|error| refusal(&error))?;
+        Ok(prompts::get(&request)?.into())
     }
 
     async fn list_resource_templates(
@@ -338,10 +369,13 @@ fn refusal(error: &Error) -> ErrorData {
     ErrorData::invalid_request(error.to_string(), Some(error.body()))
 }
 
-/// A tool's tier and tags.
-fn meta(tier: &str, tags: &[&str]) -> MetaObject {
+/// A tool's tier and tags, and what ChatGPT says while it is called and after that: 64 characters each
+/// at most.
+fn meta(tier: &str, tags: &[&str], calling: &str, called: &str) -> MetaObject {
     let mut meta = MetaObject::default();
     meta.insert("tier".into(), json!(tier));
     meta.insert("tags".into(), json!(tags));
+    meta.insert("openai/toolInvocation/invoking".into(), json!(calling));
+    meta.insert("openai/toolInvocation/invoked".into(), json!(called));
     meta
 }

@@ -11,11 +11,14 @@ mod create;
 mod decoders;
 mod download;
 mod grant;
+mod import;
 pub mod keys;
 mod link;
 pub mod media;
+pub mod oauth;
 mod preview;
 mod progress;
+mod provider;
 mod rate;
 mod receive;
 mod repeat;
@@ -23,7 +26,6 @@ mod send;
 mod status;
 mod sweep;
 pub mod targets;
-mod tokens;
 pub mod uploads;
 mod verify;
 mod webhooks;
@@ -41,6 +43,7 @@ pub use self::{
     download::LINK_LIFE,
     download::Signed,
     grant::{GrantRequest, Granted, GrantedBody},
+    import::{ImportRequest, Source},
     link::{AskedLink, LinkedSession},
     progress::{Progress, Watch},
     receive::{Incoming, Received},
@@ -60,14 +63,15 @@ use crate::{
         workspace::WorkspaceRef,
     },
     error::{Error, Result},
+    fetch::Fetcher,
     host::PublicUrl,
     link::KeyRing,
     notify::Waiters,
-    oauth::Issuer,
+    oauth::{Documents, Issuer},
     objects::Objects,
     store::{
         StoreError, UploadStore, audit::AuditStore, declared::DeclaredStore,
-        identity::IdentityStore, requests::RequestStore, targets::TargetStore,
+        identity::IdentityStore, oauth::OAuthStore, requests::RequestStore, targets::TargetStore,
         webhooks::WebhookStore,
     },
 };
@@ -83,6 +87,7 @@ pub struct Parts {
     public_url: PublicUrl,
     store: Arc<dyn UploadStore>,
     identities: Arc<dyn IdentityStore>,
+    oauth: Arc<dyn OAuthStore>,
     audit: Arc<dyn AuditStore>,
     requests: Arc<dyn RequestStore>,
     targets: Arc<dyn TargetStore>,
@@ -105,6 +110,10 @@ pub struct Parts {
     telling: TaskTracker,
     /// Whose tokens are taken.
     issuer: Option<Issuer>,
+    /// What clients say of themselves that are let in here.
+    documents: Option<Documents>,
+    /// Where there is something to be fetched from.
+    fetcher: Option<Fetcher>,
     /// The installation itself, as a principal.
     system: Arc<Principal>,
     /// The workspace of callers without a key.
@@ -131,6 +140,8 @@ pub struct Foundations {
     pub store: Arc<dyn UploadStore>,
     /// Where it is remembered who may.
     pub identities: Arc<dyn IdentityStore>,
+    /// Where it is remembered what clients were granted.
+    pub oauth: Arc<dyn OAuthStore>,
     /// Where it is remembered who did what.
     pub audit: Arc<dyn AuditStore>,
     /// Where it is remembered what was answered to requests with a key of their own.
@@ -161,6 +172,7 @@ impl Service {
             public_url,
             store,
             identities,
+            oauth,
             audit,
             requests,
             targets,
@@ -181,6 +193,11 @@ impl Service {
             .filter(|_| settings.auth.oauth);
         let issuer = issuer.map(Issuer::new).transpose();
         let issuer = issuer.map_err(Error::internal)?;
+        // It takes memory and time, which a server does without that fetches nothing.
+        let is_needed = settings.auth.builtin || !settings.import_hosts.is_empty();
+        let fetcher = is_needed.then(|| Fetcher::new(&settings.fetch_private_networks));
+        let fetcher = fetcher.transpose().map_err(Error::internal)?;
+        let documents = fetcher.clone().map(Documents::new);
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
             flows: Flows::default(),
@@ -198,6 +215,7 @@ impl Service {
             public_url,
             store,
             identities,
+            oauth,
             audit,
             requests,
             targets,
@@ -207,6 +225,8 @@ impl Service {
             clock,
             account,
             issuer,
+            documents,
+            fetcher,
             system,
             home,
         })))

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod declared;
 pub mod identity;
+pub mod oauth;
 pub mod requests;
 pub mod sqlite;
 pub mod targets;

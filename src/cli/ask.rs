@@ -35,6 +35,7 @@ use crate::{
     http, qr,
     service::{CreateRequest, Service, Turn, answers::ResultAnswer},
     store::{SessionRef, SessionView},
+    words,
 };
 
 const DECLINED: u8 = 3;
@@ -155,7 +156,7 @@ impl Ask {
             caller,
             session,
         };
-        self.show(&asked.service.link_url(&asked.session));
+        self.show(&asked);
         let ended = tokio::select! {
             ended = self.wait(&asked) => ended?,
             () = interrupted.cancelled() => Ended::Interrupted,
@@ -253,8 +254,11 @@ impl Ask {
     }
 
     /// The link, for whoever is to open it.
-    fn show(&self, link: &str) {
+    fn show(&self, asked: &Asked) {
+        let link = &asked.service.link_url(&asked.session);
+        let words = words::of(&asked.service.link_query(&asked.session));
         eprintln!("Send the file here within {}:\n\n  {link}\n", self.time());
+        eprintln!("Its page shows the words “{words}”.\n");
         // A phone cannot follow a link to this machine alone.
         if io::stderr().is_terminal()
             && !http::is_on_this_machine(link)

@@ -268,6 +268,29 @@ fn told(entry: &Entry) -> String {
         Action::KeyRevoked => format!("revoked {}", key()),
         Action::KeyAllowed => format!("allowed {} {}", key(), more(&detail["from"], &detail["to"])),
         Action::KeyDenied => format!("denied {} {}", key(), more(&detail["to"], &detail["from"])),
+        Action::SignInCreated => {
+            let (whom, may) = (quoted(text("for")), &detail["capabilities"]);
+            format!(
+                "made a sign-in code for {whom}, who may {}",
+                more(&Value::Null, may)
+            )
+        }
+        Action::GrantCreated => {
+            let (client, may) = (quoted(text("client")), &detail["capabilities"]);
+            format!(
+                "let {client} in ({it}), which may {}",
+                more(&Value::Null, may)
+            )
+        }
+        Action::GrantRevoked => {
+            let why = detail["why"]
+                .as_str()
+                .map_or_else(String::new, |why| format!(": {why}"));
+            format!(
+                "ended what {} was granted ({it}){why}",
+                quoted(text("name"))
+            )
+        }
         Action::WorkspaceCreated => format!("made the workspace {}", called(detail)),
         Action::WorkspaceRenamed => {
             let (from, to) = (called(&detail["from"]), called(&detail["to"]));

@@ -122,6 +122,12 @@ impl<'a> Askfile<'a> {
                  --header {BEARER_OF_SHELL}"
             )
         });
+        let hosted = self.hosted_address().map(|url| {
+            format!(
+                "claude.ai: add a custom connector with the address {url}.{}",
+                self.sign_in()
+            )
+        });
         Setup {
             snippet: pretty(&json!({ "mcpServers": { "askfile": self.command() } })),
             advice: [
@@ -138,6 +144,7 @@ impl<'a> Askfile<'a> {
             ]
             .into_iter()
             .chain(elsewhere)
+            .chain(hosted)
             .collect(),
         }
     }
@@ -157,6 +164,8 @@ impl<'a> Askfile<'a> {
         let mut advice = vec![place.into(), start.into()];
         if self.wants_key() {
             advice.push(format!("{MAKE_KEY} Cursor takes it from {KEY_VARIABLE}."));
+        } else if self.settings.auth.takes_tokens() {
+            advice.push(format!("Cursor has you sign in.{}", self.sign_in()));
         }
         Ok(Setup {
             snippet: pretty(&json!({ "mcpServers": { "askfile": server } })),
@@ -189,6 +198,8 @@ impl<'a> Askfile<'a> {
         if let Some(inputs) = inputs {
             snippet["inputs"] = inputs;
             advice.push(format!("{MAKE_KEY} VS Code asks for it and keeps it."));
+        } else if self.settings.auth.takes_tokens() {
+            advice.push(format!("VS Code has you sign in.{}", self.sign_in()));
         }
         Ok(Setup {
             snippet: pretty(&snippet),
@@ -221,22 +232,49 @@ impl<'a> Askfile<'a> {
         })
     }
 
+    /// Where programs that run elsewhere reach it, if they find out by themselves how to be let in.
+    fn hosted_address(&self) -> Option<String> {
+        let url = self.settings.public_url.as_ref();
+        let url =
+            url.filter(|url| url.starts_with("https://") && self.settings.page_listen.is_none());
+        url.filter(|_| self.settings.auth.takes_tokens())
+            .map(|url| format!("{url}/mcp"))
+    }
+
+    /// What people do whom a client leads to the page on which it is let in.
+    fn sign_in(&self) -> &'static str {
+        if self.settings.auth.builtin {
+            " On the page to which it leads, type the code of `askfile signin --for NAME`."
+        } else {
+            ""
+        }
+    }
+
     /// ChatGPT calls from its own servers, and takes no keys.
     fn for_chatgpt(&self) -> Result<Setup, String> {
         let url = self.settings.public_url.as_deref();
         let Some(url) = url.filter(|url| url.starts_with("https://")) else {
             return Err(
                 "ChatGPT calls MCP servers from the internet, so askfile needs a public HTTPS \
-                 address: set public_url to one whose proxy or tunnel leads here. Mind that ChatGPT \
-                 takes no keys; signing in comes later."
+                 address: set public_url to one whose proxy or tunnel leads here, and auth to \
+                 builtin, so that people sign in: ChatGPT takes no keys."
                     .into(),
             );
         };
-        if self.wants_key() || !self.settings.i_know_this_is_open {
+        if let Some(snippet) = self.hosted_address() {
+            return Ok(Setup {
+                snippet,
+                advice: vec![format!(
+                    "ChatGPT: make a connector (an app, in developer mode) with this address and \
+                     OAuth.{}",
+                    self.sign_in()
+                )],
+            });
+        }
+        if !self.settings.auth.is_open() || !self.settings.i_know_this_is_open {
             return Err(format!(
-                "ChatGPT would call {url}/mcp, which is closed to it: ChatGPT takes no keys, and \
-                 signing in is not there yet. For a trial with nothing to lose, \
-                 --i-know-this-is-open opens it to everybody."
+                "ChatGPT would call {url}/mcp, which is closed to it: it takes no keys. Set auth to \
+                 builtin, so that people sign in, and leave page_listen out."
             ));
         }
         Ok(Setup {
@@ -277,8 +315,9 @@ impl<'a> Askfile<'a> {
                 "listen has the port 0, which is another one at each start: choose a port.".into(),
             );
         }
-        // With a key, clients elsewhere get in too.
-        let is_reached = self.wants_key() && self.settings.page_listen.is_none();
+        // Where there is a lock, clients elsewhere get in too.
+        let is_locked = !self.settings.auth.is_open();
+        let is_reached = is_locked && self.settings.page_listen.is_none();
         let url = if is_reached { public } else { &local };
         Ok(Some(format!("{url}/mcp")))
     }
@@ -419,6 +458,26 @@ mod tests {
         }
         let why = setup(Program::Chatgpt, &keys).unwrap_err();
         assert!(why.contains("takes no keys"), "{why}");
+    }
+
+    #[test]
+    fn where_people_sign_in_clients_get_the_address_alone() {
+        let builtin = [PUBLIC[0], ("ASKFILE_AUTH", "builtin")];
+        let url = "https://files.example.com/mcp";
+        let chatgpt = setup(Program::Chatgpt, &builtin).unwrap();
+        assert_eq!(chatgpt.snippet, url);
+        let cursor = setup(Program::Cursor, &builtin).unwrap();
+        let entry = json!({"mcpServers": {"askfile": {"url": url}}});
+        assert_eq!(
+            serde_json::from_str::<Value>(&cursor.snippet).unwrap(),
+            entry
+        );
+        let claude = setup(Program::Claude, &builtin).unwrap();
+        for told in [&chatgpt.advice[0], &cursor.advice[2], &claude.advice[2]] {
+            assert!(told.contains("askfile signin --for NAME"), "{told}");
+        }
+        let both = [PUBLIC[0], ("ASKFILE_AUTH", "keys, builtin")];
+        assert_eq!(setup(Program::Chatgpt, &both).unwrap().snippet, url);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod bucket;
 mod machine;
 mod public;
 mod scanner;
+mod tokens;
 mod trial;
 mod webhooks;
 
@@ -135,6 +136,7 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
         (Some(url), Port::Ours) => {
             let (found, clock) = public::check(settings, url).await;
             findings.extend(found);
+            findings.extend(tokens::check(settings, url).await);
             clock
         }
         (Some(url), _) => {

@@ -294,14 +294,14 @@ impl Switched {
     }
 }
 
-fn allowed(capabilities: Capabilities) -> String {
+pub(super) fn allowed(capabilities: Capabilities) -> String {
     if capabilities == Capabilities::default() {
         return "nothing but look how its uploads stand".into();
     }
     capabilities.to_string()
 }
 
-fn places(key: &ApiKey) -> String {
+pub(super) fn places(key: &ApiKey) -> String {
     let aliases = key.workspaces.iter().map(|of| of.alias.as_str());
     aliases.collect::<Vec<_>>().join(", ")
 }

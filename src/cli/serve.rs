@@ -73,16 +73,37 @@ fn greeting(service: &Service, listen: SocketAddr) -> String {
              be taken\n           for its owner; --auth keys opens it to who has a key\n"
         );
     }
-    let (key, header) = if settings.auth.is_open() {
-        ("", "")
-    } else {
+    let auth = settings.auth;
+    let issuer = settings.oauth_issuer.as_deref().unwrap_or_default();
+    let ways = [
         (
-            "  keys     askfile keys create --name NAME\n",
-            "--header \"Authorization: Bearer $ASKFILE_KEY\" ",
-        )
+            auth.keys,
+            "  keys     askfile keys create --name NAME\n".to_owned(),
+        ),
+        (
+            auth.builtin,
+            "  sign in  askfile signin --for NAME\n".to_owned(),
+        ),
+        (auth.oauth, format!("  tokens   of {issuer}\n")),
+    ];
+    let ways = ways
+        .into_iter()
+        .filter_map(|(is_on, way)| is_on.then_some(way));
+    let ways: String = ways.collect();
+    if auth.takes_tokens() && !auth.keys {
+        return format!(
+            "{first}  MCP      {mcp}\n{ways}\
+             \nTry it with MCP Inspector, which has you sign in:\n\
+             \n  npx -y @modelcontextprotocol/inspector\n"
+        );
+    }
+    let header = if auth.keys {
+        "--header \"Authorization: Bearer $ASKFILE_KEY\" "
+    } else {
+        ""
     };
     format!(
-        "{first}  MCP      {mcp}\n{key}\
+        "{first}  MCP      {mcp}\n{ways}\
          \nTry it with MCP Inspector:\n\
          \n  npx -y @modelcontextprotocol/inspector --cli {mcp} {header}--method tools/call \\\n    \
          --tool-name upload_create --tool-arg prompt=\"A photo of the receipt, please\"\n"

@@ -2,10 +2,12 @@
 
 mod access;
 mod amounts;
+mod hosts;
 mod places;
 
 pub use access::{Allowed, InWorkspace, Issuer, Mode, TextOr};
 pub use amounts::{KindSize, Limit, Most, Number, Size, Within};
+pub use hosts::{HostPattern, Hosts};
 pub use places::{Address, Folder, Networks, Objects, PageAddress, PublicUrl, Scanner, StoreReach};
 
 use super::LogFormat;

@@ -146,6 +146,12 @@ actions! {
     KeyAllowed = "key.allowed",
     /// A key may do less.
     KeyDenied = "key.denied",
+    /// A sign-in code was made.
+    SignInCreated = "signin.created",
+    /// Somebody signed in and let a client in.
+    GrantCreated = "grant.created",
+    /// A client is let in no more.
+    GrantRevoked = "grant.revoked",
     /// A workspace was made.
     WorkspaceCreated = "workspace.created",
     /// A workspace got another name or alias.
@@ -234,7 +240,7 @@ mod tests {
         assert_eq!(Action::named("media.deleted"), [Action::MediaDeleted]);
         assert_eq!(Action::named("key.*").len(), 5);
         assert_eq!(Action::named("*"), Action::ALL);
-        for none in ["", "media", "media.", "deleted", "sign.*"] {
+        for none in ["", "media", "media.", "deleted", "logout.*"] {
             assert_eq!(Action::named(none), [], "{none}");
         }
     }

@@ -9,6 +9,10 @@ pub enum Counted {
     WrongLinks,
     /// Requests with a key that opens nothing, by address.
     WrongKeys,
+    /// Sign-in codes that open nothing, by address.
+    WrongCodes,
+    /// Clients that register themselves or are looked up, by address.
+    Clients,
     /// Tool calls, by caller.
     ToolCalls,
     /// Links that are minted, by workspace.
@@ -25,6 +29,8 @@ impl Counted {
             Self::Uploads => "uploads from this address",
             Self::WrongLinks => "wrong links from this address",
             Self::WrongKeys => "wrong keys from this address",
+            Self::WrongCodes => "wrong sign-in codes from this address",
+            Self::Clients => "clients from this address",
             Self::ToolCalls => "calls",
             Self::Links => "links for this workspace",
             Self::Sent => "files from this caller",

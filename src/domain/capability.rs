@@ -50,6 +50,20 @@ impl Capability {
     }
 }
 
+impl Capability {
+    /// As people read it who are to allow it.
+    #[must_use]
+    pub fn for_people(self) -> &'static str {
+        match self {
+            Self::AssetUpload => "Ask people for files",
+            Self::MediaRead => "See and fetch the files",
+            Self::MediaAttach => "Attach files to what they are for",
+            Self::MediaDelete => "Delete files",
+            Self::Admin => "Manage workspaces and keys",
+        }
+    }
+}
+
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -9,9 +9,9 @@ use axum::{
 
 use super::address::ClientAddress;
 use crate::{
-    domain::api_key::Secret,
+    domain::{api_key::Secret, capability::Capabilities},
     error::{Error, Result},
-    service::Service,
+    service::{Service, oauth::scope_text},
 };
 
 /// The layer over what acts on a caller's authority. It leaves a
@@ -81,9 +81,10 @@ fn challenge(service: &Service, error: &Error) -> String {
     if !matches!(error, Error::Unauthenticated(MISSING)) {
         parts.push("error=\"invalid_token\"".into());
     }
-    if service.settings().auth.oauth {
+    if service.settings().auth.takes_tokens() {
         let metadata = service.resource_metadata_url();
         parts.push(format!("resource_metadata=\"{metadata}\""));
+        parts.push(format!("scope=\"{}\"", scope_text(Capabilities::AGENT)));
     }
     format!("Bearer {}", parts.join(", "))
 }

@@ -11,12 +11,15 @@ use std::{
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, Uri, header, uri::Authority},
+    http::{HeaderMap, Method, Uri, header, uri::Authority},
     middleware::Next,
     response::Response,
 };
 
-use super::failure::{assets_from, failed};
+use super::{
+    failure::{assets_from, failed},
+    oauth::AUTHORIZE,
+};
 use crate::{
     config::Settings,
     error::{Error, Result},
@@ -139,7 +142,7 @@ fn denied(why: &str) -> Error {
     Error::PermissionDenied(why.to_owned())
 }
 
-fn zone(path: &str) -> Zone {
+fn zone(method: &Method, path: &str) -> Zone {
     if ["/uploads/", "/m/", "/downloads/", "/previews/"]
         .iter()
         .any(|start| path.starts_with(start))
@@ -147,6 +150,8 @@ fn zone(path: &str) -> Zone {
         Zone::Link
     } else if path.starts_with("/assets/")
         || path.starts_with("/.well-known/")
+        // Its forms are sent from its own page alone.
+        || (path.starts_with("/oauth/") && (path != AUTHORIZE || method != Method::POST))
         || matches!(path, "/healthz" | "/readyz")
     {
         Zone::Public
@@ -209,7 +214,7 @@ fn is_unlocked(settings: &Settings) -> bool {
 
 /// The layer.
 pub(super) async fn guard(State(guards): State<Guards>, request: Request, next: Next) -> Response {
-    let zone = zone(request.uri().path());
+    let zone = zone(request.method(), request.uri().path());
     match guards.check(zone, request.headers(), request.uri()) {
         Ok(()) => next.run(request).await,
         Err(error) => {

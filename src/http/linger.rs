@@ -1,14 +1,16 @@
-//! Lets a client read the answer to a body that was refused early.
+//! Lets a client read the answer to a body that was refused early, and go on.
 //!
-//! A server that closes a connection with unread bytes on it makes the system send a reset, and the
-//! client may lose the answer with it. So the sending side is closed first, and what the client
-//! still sends is read and thrown away, within bounds.
+//! A small body is read before the answer goes out, so that the connection can be used again: a client
+//! may send head and body apart, and with its first request learns how it is let in. Otherwise the
+//! connection is closed, and the client is told so. A server that does that with unread bytes on it
+//! makes the system send a reset, and the client may lose the answer with it. So the sending side is
+//! closed first, and what the client still sends is read and thrown away, within bounds.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
@@ -16,7 +18,9 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::{HeaderValue, Response, header};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -31,10 +35,14 @@ const MOST_SILENCE: Duration = Duration::from_secs(5);
 /// Longest time in all.
 const MOST_TIME: Duration = Duration::from_secs(30);
 
+/// Most bytes that are read before an answer goes out, and how long that may take.
+const SMALL: u64 = 64 * 1024;
+const SOON: Duration = Duration::from_secs(2);
+
 /// A connection that waits at its end for a client that is still sending.
 pub(super) struct Lingering {
     stream: TcpStream,
-    has_unread: Arc<AtomicBool>,
+    unread: Arc<Unread>,
     end: Option<End>,
 }
 
@@ -49,15 +57,55 @@ impl Lingering {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self {
             stream,
-            has_unread: Arc::default(),
+            unread: Arc::default(),
             end: None,
         }
     }
 
-    /// Set once a handler has left a part of a body unread.
-    pub(super) fn has_unread(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.has_unread)
+    /// What handlers leave unread on it.
+    pub(super) fn unread(&self) -> Arc<Unread> {
+        Arc::clone(&self.unread)
     }
+}
+
+/// What a handler has left of a body.
+#[derive(Default)]
+pub(super) struct Unread {
+    is_some: AtomicBool,
+    rest: Mutex<Option<Incoming>>,
+}
+
+impl Unread {
+    /// Reads what is left of a small body; with more of it, the answer says that the connection ends.
+    pub(super) async fn settle<B>(&self, answer: &mut Response<B>) {
+        if !self.is_some.load(Ordering::Relaxed) {
+            return;
+        }
+        if self.read_small().await {
+            self.is_some.store(false, Ordering::Relaxed);
+        } else {
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(header::CONNECTION, close);
+        }
+    }
+
+    /// Whether all of it is read now.
+    async fn read_small(&self) -> bool {
+        let rest = self
+            .rest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(rest) = rest.filter(is_small) else {
+            return false;
+        };
+        let read = tokio::time::timeout(SOON, rest.collect()).await;
+        matches!(read, Ok(Ok(_)))
+    }
+}
+
+fn is_small(rest: &Incoming) -> bool {
+    rest.size_hint().upper().is_some_and(|most| most <= SMALL)
 }
 
 impl AsyncRead for Lingering {
@@ -100,7 +148,7 @@ impl AsyncWrite for Lingering {
         if this.end.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }
-        if !this.has_unread.load(Ordering::Relaxed) {
+        if !this.unread.is_some.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
         let end = this.end.get_or_insert_with(|| End {
@@ -131,17 +179,18 @@ impl AsyncWrite for Lingering {
 
 /// A request's body that notes whether it was left unread.
 pub(super) struct Noted {
-    body: Incoming,
+    /// There until it is dropped.
+    body: Option<Incoming>,
     is_over: bool,
-    has_unread: Arc<AtomicBool>,
+    unread: Arc<Unread>,
 }
 
 impl Noted {
-    pub(super) fn new(body: Incoming, has_unread: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(body: Incoming, unread: Arc<Unread>) -> Self {
         Self {
             is_over: body.is_end_stream(),
-            body,
-            has_unread,
+            body: Some(body),
+            unread,
         }
     }
 }
@@ -154,24 +203,34 @@ impl Body for Noted {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.is_over |= !matches!(frame, Some(Ok(_))) || self.body.is_end_stream();
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(body).poll_frame(cx));
+        self.is_over |= !matches!(frame, Some(Ok(_))) || self.is_end_stream();
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let of_body = self.body.as_ref().map(Body::size_hint);
+        of_body.unwrap_or_default()
     }
 }
 
 impl Drop for Noted {
     fn drop(&mut self) {
         if !self.is_over {
-            self.has_unread.store(true, Ordering::Relaxed);
+            let mut rest = self
+                .unread
+                .rest
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *rest = self.body.take();
+            self.unread.is_some.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::{
         AskedLink, LinkedSession, Service,
         answers::{LimitsAnswer, for_people, limits_answer, rfc3339},
     },
+    words,
 };
 
 /// The cookie that proves to the page that this browser sent a file.
@@ -253,6 +254,7 @@ pub(super) fn request_page(
     let page = RequestPage {
         asked_by: &session.asked_by,
         workspace_name: (name != workspace::DEFAULT_NAME).then_some(name),
+        words: words::of(&link.query),
         prompt: session.prompt.as_deref(),
         accepted_types: (types != accepted).then_some(types),
         accepted,

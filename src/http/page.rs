@@ -38,6 +38,8 @@ pub(crate) struct RequestPage<'a> {
     pub asked_by: &'a str,
     /// For which workspace, where its name tells something.
     pub workspace_name: Option<&'a str>,
+    /// Two words that stand in the chat as well.
+    pub words: String,
     /// The agent's words.
     pub prompt: Option<&'a str>,
     /// What is taken, for a person: `JPEG, PNG, any video`.
@@ -324,6 +326,13 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("request.html", include_str!("../../web/request.html")),
         ("message.html", include_str!("../../web/message.html")),
         ("docs.html", include_str!("../../web/docs.html")),
+        ("sign-in.html", include_str!("../../web/sign-in.html")),
+        ("consent.html", include_str!("../../web/consent.html")),
+        ("connected.html", include_str!("../../web/connected.html")),
+        (
+            "turned-back.html",
+            include_str!("../../web/turned-back.html"),
+        ),
     ] {
         templates
             .add_template(name, source)

@@ -1,14 +1,13 @@
 //! Serving on a listener until told to stop, and then ending well.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, extract::ConnectInfo};
+use axum::{Router, body::Body, extract::ConnectInfo};
 use futures_util::future::join_all;
-use hyper::server::conn::http1;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
 };
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tower::ServiceExt as _;
@@ -104,18 +103,21 @@ fn connect(stream: TcpStream, from: SocketAddr, router: &Router, connections: &G
     // Without this, the second small packet of an answer waits 40 ms for the first one's receipt.
     let _ = stream.set_nodelay(true);
     let stream = Lingering::new(stream);
-    let has_unread = stream.has_unread();
-    let app =
-        router
-            .clone()
-            .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-                request.extensions_mut().insert(ConnectInfo(from));
-                request.map(|body| axum::body::Body::new(Noted::new(body, Arc::clone(&has_unread))))
-            });
+    let (unread, router) = (stream.unread(), router.clone());
+    let app = service_fn(move |mut request: http::Request<Incoming>| {
+        let (unread, router) = (Arc::clone(&unread), router.clone());
+        async move {
+            request.extensions_mut().insert(ConnectInfo(from));
+            let request = request.map(|body| Body::new(Noted::new(body, Arc::clone(&unread))));
+            let mut answer = router.oneshot(request).await?;
+            unread.settle(&mut answer).await;
+            Ok::<_, Infallible>(answer)
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(stream), app);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

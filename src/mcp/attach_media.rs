@@ -34,7 +34,7 @@ impl Tools {
             idempotent_hint = true,
             open_world_hint = false
         ),
-        meta = meta("write", &["media", "write"])
+        meta = meta("write", &["media", "write"], "Attaching the file", "The file is attached")
     )]
     async fn attach_media(
         &self,

@@ -30,7 +30,7 @@ impl Tools {
             idempotent_hint = true,
             open_world_hint = false
         ),
-        meta = meta("write", &["media", "write"])
+        meta = meta("write", &["media", "write"], "Deleting the file", "The file is deleted")
     )]
     async fn media_delete(
         &self,

@@ -37,7 +37,7 @@ impl Tools {
             idempotent_hint = true,
             open_world_hint = false
         ),
-        meta = meta("read-only", &["read", "media"])
+        meta = meta("read-only", &["read", "media"], "Getting the file", "Got the file")
     )]
     async fn media_get(
         &self,

@@ -22,7 +22,7 @@ impl Tools {
             idempotent_hint = true,
             open_world_hint = false
         ),
-        meta = meta("read-only", &["read", "media"])
+        meta = meta("read-only", &["read", "media"], "Listing files", "Files listed")
     )]
     async fn media_list(
         &self,

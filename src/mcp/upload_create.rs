@@ -59,7 +59,7 @@ impl Tools {
             idempotent_hint = false,
             open_world_hint = false
         ),
-        meta = meta("write", &["upload", "write"])
+        meta = meta("write", &["upload", "write"], "Making a link for the file", "The link is there")
     )]
     async fn upload_create(
         &self,

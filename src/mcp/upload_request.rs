@@ -78,7 +78,7 @@ impl Tools {
             idempotent_hint = false,
             open_world_hint = false
         ),
-        meta = meta("write", &["upload", "write"])
+        meta = meta("write", &["upload", "write"], "Waiting for the file", "Asked for the file")
     )]
     async fn upload_request(
         &self,

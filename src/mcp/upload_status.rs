@@ -52,7 +52,7 @@ impl Tools {
             idempotent_hint = true,
             open_world_hint = false
         ),
-        meta = meta("read-only", &["read", "upload"])
+        meta = meta("read-only", &["read", "upload"], "Looking for the file", "Looked for the file")
     )]
     async fn upload_status(
         &self,

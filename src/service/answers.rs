@@ -36,6 +36,7 @@ use crate::{
     intake::body::FILE_FIELD,
     link::hex,
     store::SessionView,
+    words,
 };
 
 /// A session, its link, and what to do with it.
@@ -204,7 +205,7 @@ impl Service {
             ok: true,
             upload_id: session.id.to_string(),
             token: session.token.to_string(),
-            instruction: instruction(session, &upload_url),
+            instruction: instruction(session, &upload_url, &words::of(&self.link_query(session))),
             curl: format!("curl -X POST \"{upload_url}\" -F \"{FILE_FIELD}=@FILE\""),
             agent_note: "Relay `instruction` to the person. Only if you have a shell yourself and \
                          know the file's path on that machine, run `curl` with FILE replaced by \
@@ -370,7 +371,7 @@ fn result(media: &[Media]) -> ResultAnswer {
     }
 }
 
-fn instruction(session: &UploadSession, url: &str) -> String {
+fn instruction(session: &UploadSession, url: &str, words: &str) -> String {
     let asked = match &session.prompt {
         Some(prompt) => format!("Please send this: {prompt}"),
         None if session.limits.max_files > 1 => "Please send the files.".to_owned(),
@@ -384,8 +385,9 @@ fn instruction(session: &UploadSession, url: &str) -> String {
     let life = session.expires_at.duration_since(session.created_at);
     let life = Duration::from_secs(u64::try_from(life.as_secs()).unwrap_or(0));
     format!(
-        "{asked}\n\nOpen this link and send it there: {url}\n\nThe link takes {files} ({}; at \
-         most {} each) and works for {}, until {}. Tell me when you are done.",
+        "{asked}\n\nOpen this link and send it there: {url}\n\nIts page shows the words “{words}”. \
+         The link takes {files} ({}; at most {} each) and works for {}, until {}. Tell me when you \
+         are done.",
         accepted(&limits.allowed_mime_types),
         size_text(limits.max_size_bytes),
         duration_text(life),

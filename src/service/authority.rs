@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Service, status::LOOK_AGAIN, tokens::CHECKED_FOR};
+use super::{Service, provider::CHECKED_FOR, status::LOOK_AGAIN};
 use crate::{
     domain::{
         api_key::Secret,
@@ -15,7 +15,7 @@ use crate::{
         workspace::WorkspaceRef,
     },
     error::{Error, Result},
-    store::identity::Identified,
+    store::identity::{Identified, Maker},
 };
 
 /// How exactly it is known when a key was last used.
@@ -66,10 +66,13 @@ impl Service {
     /// Whether the settings let such a credential in, and it need not be checked anew.
     fn is_taken(&self, found: &Identified) -> bool {
         let auth = self.settings.auth;
-        match found.checked_at {
+        match found.made_by {
             // In `open` mode nobody is asked for one, so whoever asks here means it.
-            None => auth.keys || auth.is_open(),
-            Some(at) => auth.oauth && self.clock.now().duration_since(at) < CHECKED_FOR,
+            Maker::Operator => auth.keys || auth.is_open(),
+            Maker::Client => auth.builtin,
+            Maker::Provider { checked_at } => {
+                auth.oauth && self.clock.now().duration_since(checked_at) < CHECKED_FOR
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use crate::{
         api_key::{ApiKey, Secret},
         caller::Caller,
         capability::{Capabilities, Capability},
+        workspace::Workspace,
     },
     error::{Error, Result},
     intake::filename::harmless_text,
@@ -58,17 +59,10 @@ impl Service {
         must(caller, Capability::Admin)?;
         let mut workspaces = Vec::with_capacity(request.workspaces.len());
         for named in &request.workspaces {
-            let workspace = self.administered(caller, named).await?;
-            if workspace.archived_at.is_some() {
-                return Err(Error::Conflict(format!(
-                    "The workspace {} is archived: take it up again first.",
-                    workspace.alias
-                )));
-            }
-            workspaces.push(workspace.id);
+            workspaces.push(self.open_workspace(caller, Some(named)).await?.id);
         }
         if workspaces.is_empty() {
-            workspaces.push(self.workspace_for(caller, None).await?);
+            workspaces.push(self.open_workspace(caller, None).await?.id);
         }
         let person = request.person.map(|(name, email)| {
             let email = email.map(|email| checked_email(&email)).transpose()?;
@@ -163,6 +157,31 @@ impl Service {
         Ok(key)
     }
 
+    /// A workspace that an administrator names, or has, and that lets somebody in.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for one that is not the caller's; [`Error::Conflict`] for one that is
+    /// archived.
+    pub(super) async fn open_workspace(
+        &self,
+        caller: &Caller,
+        named: Option<&str>,
+    ) -> Result<Workspace> {
+        let workspace = if let Some(named) = named {
+            self.administered(caller, named).await?
+        } else {
+            let only = self.workspace_for(caller, None).await?;
+            self.administered(caller, &only.to_string()).await?
+        };
+        if workspace.archived_at.is_some() {
+            return Err(Error::Conflict(format!(
+                "The workspace {} is archived: take it up again first.",
+                workspace.alias
+            )));
+        }
+        Ok(workspace)
+    }
+
     /// The live key of this id, name or beginning.
     async fn key(&self, caller: &Caller, named: &str) -> Result<ApiKey> {
         let now = self.clock.now();
@@ -214,7 +233,7 @@ fn administers(caller: &Caller, key: &ApiKey) -> bool {
     is_operator(caller) || (open.peek().is_some() && open.all(|is_reached| is_reached))
 }
 
-fn kept(secret: &Secret) -> NewSecret {
+pub(super) fn kept(secret: &Secret) -> NewSecret {
     NewSecret {
         hash: secret.hash(),
         prefix: secret.prefix(),
@@ -222,7 +241,7 @@ fn kept(secret: &Secret) -> NewSecret {
 }
 
 /// It ended a moment ago.
-fn gone(error: StoreError) -> Error {
+pub(super) fn gone(error: StoreError) -> Error {
     match error {
         StoreError::NotFound => Error::NoSuchKey,
         other => other.into(),
@@ -250,7 +269,7 @@ pub(super) fn checked_name(what: &str, name: &str) -> Result<String> {
 }
 
 /// In lower case: a person is known by it.
-fn checked_email(email: &str) -> Result<String> {
+pub(super) fn checked_email(email: &str) -> Result<String> {
     let email = checked_name("email", email)?.to_lowercase();
     let (name, host) = email.split_once('@').unwrap_or_default();
     if name.is_empty() || host.is_empty() || email.contains(char::is_whitespace) {

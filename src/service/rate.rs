@@ -30,12 +30,16 @@ pub(super) struct Rates {
     pub(super) links: RateLimit,
     wrong_links: RateLimit,
     wrong_keys: RateLimit,
+    pub(super) wrong_codes: RateLimit,
+    pub(super) clients: RateLimit,
     tool_calls: RateLimit,
     pub(super) sent: RateLimit,
 }
 
 /// Files that a caller may send with its key in a minute.
 const SENT_PER_MINUTE: u32 = 60;
+/// Clients that one address may register, or have looked up, in a minute.
+const CLIENTS_PER_MINUTE: u32 = 20;
 
 impl Rates {
     pub(super) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
@@ -47,6 +51,9 @@ impl Rates {
             links: limit(Counted::Links, settings.rate_limit_links_per_minute),
             wrong_links: limit(Counted::WrongLinks, wrong),
             wrong_keys: limit(Counted::WrongKeys, wrong),
+            wrong_codes: limit(Counted::WrongCodes, wrong),
+            // Whoever lifts the limit on what is wrong lifts this one.
+            clients: limit(Counted::Clients, CLIENTS_PER_MINUTE * wrong.min(1)),
             tool_calls: limit(
                 Counted::ToolCalls,
                 settings.rate_limit_tool_calls_per_minute,

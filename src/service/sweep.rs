@@ -87,6 +87,7 @@ impl Service {
         while self.requests.forget_requests(BATCH).await? == BATCH {}
         while self.webhooks.forget_webhooks(BATCH).await? == BATCH {}
         while self.identities.forget_tokens(BATCH).await? == BATCH {}
+        while self.oauth.forget_oauth(BATCH).await? == BATCH {}
         Ok(swept)
     }
 

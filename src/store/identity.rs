@@ -87,7 +87,8 @@ pub trait IdentityStore: fmt::Debug + Send + Sync + 'static {
     /// [`super::StoreError::Taken`] if a key that lives has the name.
     async fn create_key(&self, new: NewKey, by: Actor) -> Result<ApiKey>;
 
-    /// Every key, the oldest first; also those that are revoked or have ended.
+    /// Every key but those that clients were granted, the oldest first; also those that are revoked or
+    /// have ended.
     async fn keys(&self) -> Result<Vec<ApiKey>>;
 
     /// Gives a key a new secret; the one before opens for another `overlap`.
@@ -139,8 +140,22 @@ pub struct Identified {
     pub caller: Caller,
     /// When the secret was last used, as far as it was noted.
     pub last_used_at: Option<Timestamp>,
-    /// When it was last seen that its issuer made it, if that is not us.
-    pub checked_at: Option<Timestamp>,
+    /// Where it comes from.
+    pub made_by: Maker,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// It is a key's.
+    Operator,
+    /// A client was granted it here.
+    Client,
+    /// An identity provider made it.
+    Provider {
+        /// When that was last seen.
+        checked_at: Timestamp,
+    },
 }
 
 /// A key to be made.

@@ -11,6 +11,9 @@ mod grants;
 mod identity;
 mod inventory;
 mod listing;
+mod oauth;
+#[cfg(test)]
+mod plan;
 mod quota;
 mod readers;
 mod requests;

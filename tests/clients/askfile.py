@@ -203,11 +203,14 @@ class Server:
         assert answer.status == 200, answer
         return Link.of(message_of(answer)["result"]["structuredContent"])
 
+    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """What a tool answers with."""
+        answer = self.rpc("tools/call", {"name": tool, "arguments": arguments})
+        return message_of(answer)["result"]["structuredContent"]
+
     def status(self, link: Link) -> dict[str, Any]:
         """What the agent sees of a link."""
-        arguments = {"token": link.token}
-        answer = self.rpc("tools/call", {"name": "upload_status", "arguments": arguments})
-        return message_of(answer)["result"]["structuredContent"]
+        return self.call("upload_status", token=link.token)
 
     def rpc(
         self, method: str, params: dict[str, Any], headers: dict[str, str] | None = None

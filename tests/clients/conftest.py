@@ -16,6 +16,7 @@ from agent_python import ERAS, LIBRARY, PythonAgent
 from agent_typescript import TypeScriptAgent
 from askfile import Server
 from clamd import Clamd
+from consent import WayBack
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
@@ -133,6 +134,14 @@ def browse(chromium: Browser) -> Iterator[Open]:
     yield browse
     for tab in tabs:
         tab.close()
+
+
+@pytest.fixture
+def way_back() -> Iterator[WayBack]:
+    """Where people are led back to who let a client in."""
+    way_back = WayBack()
+    yield way_back
+    way_back.close()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ TIERS = {
     "attach_media": "write",
     "media_list": "read-only",
     "media_get": "read-only",
+    "media_import": "write",
     "media_delete": "write",
 }
 HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")

@@ -15,7 +15,7 @@ from askfile import BINARY, Server, free_address, node_folder, run
 
 TOOLS = {
     *("upload_create", "upload_request", "upload_status", "upload_cancel", "attach_media"),
-    *("media_list", "media_get", "media_delete"),
+    *("media_list", "media_get", "media_import", "media_delete"),
 }
 
 

@@ -6,19 +6,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from askfile import Server, large_text, message_of, run
-
-
-def call(server: Server, tool: str, **arguments: Any) -> dict[str, Any]:
-    answer = server.rpc("tools/call", {"name": tool, "arguments": arguments})
-    return message_of(answer)["result"]["structuredContent"]
+from askfile import Server, large_text, run
 
 
 def store(server: Server, data: bytes, name: str = "notes.txt") -> dict[str, Any]:
     """Stores a file; gives what `media_get` tells of it."""
     sent = server.ask().send(data, name)
     assert sent.status == 201, sent
-    return call(server, "media_get", media_id=sent.json["media_id"])
+    return server.call("media_get", media_id=sent.json["media_id"])
 
 
 def curl(*arguments: str | Path) -> None:

@@ -65,6 +65,7 @@ def test_the_inspector_finds_no_fault_with_the_tools(inspector: Inspector) -> No
         "attach_media",
         "media_list",
         "media_get",
+        "media_import",
         "media_delete",
     }
 

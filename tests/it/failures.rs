@@ -164,7 +164,7 @@ impl Failing {
         let inner = SqliteStore::open(&folder.path().join("askfile.db"), clock.clone()).unwrap();
         let left = AtomicUsize::new(NEVER);
         let inner = Arc::new(inner);
-        let (identities, audit) = (inner.clone(), inner.clone());
+        let (identities, oauth, audit) = (inner.clone(), inner.clone(), inner.clone());
         let (requests, webhooks) = (inner.clone(), inner.clone());
         let (targets, declared) = (inner.clone(), inner.clone());
         let store = Arc::new(FailNth { inner, left, when });
@@ -173,6 +173,7 @@ impl Failing {
             public_url: PUBLIC_URL.into(),
             store: store.clone(),
             identities,
+            oauth,
             audit,
             requests,
             targets,

@@ -32,7 +32,14 @@ async fn an_upload_goes_from_waiting_to_consumed() {
         );
     }
 
-    askfile.send(get(&link.path())).await;
+    let page = askfile.send(get(&link.path())).await;
+    let words = page
+        .html()
+        .split("words of this request are <strong>")
+        .nth(1);
+    let words = words.unwrap().split("</strong>").next().unwrap();
+    let told = created["instruction"].as_str().unwrap();
+    assert!(told.contains(&format!("“{words}”")), "{words}: {told}");
     assert_eq!(askfile.status(&link).await["phase"], "opened");
 
     let (feed, body) = Feed::new();

@@ -422,9 +422,10 @@ async fn who_has_no_token_learns_where_there_are_some() {
     let refused = askfile.send(nobody).await;
     let challenge = refused.header("www-authenticate");
     let metadata = format!("{PUBLIC_URL}/.well-known/oauth-protected-resource/mcp");
+    let scope = ALL.replace(',', "");
     assert_eq!(
         challenge,
-        format!("Bearer realm=\"askfile\", resource_metadata=\"{metadata}\"")
+        format!("Bearer realm=\"askfile\", resource_metadata=\"{metadata}\", scope=\"{scope}\"")
     );
     for path in [
         "/.well-known/oauth-protected-resource/mcp",

@@ -50,6 +50,7 @@ async fn every_published_file_belongs_to_a_tool() {
         "attach_media",
         "media_delete",
         "media_get",
+        "media_import",
         "media_list",
         "upload_cancel",
         "upload_create",
@@ -59,8 +60,8 @@ async fn every_published_file_belongs_to_a_tool() {
     assert_eq!(names, BTreeSet::from(expected));
     for file in names_in(Path::new("tools")) {
         let (stem, extension) = file.split_once('.').unwrap();
-        let is_servers = file == "server.md";
-        assert!(is_servers || names.contains(stem), "{file}");
+        let is_other = ["server.md", "ask_for_file.md"].contains(&file.as_str());
+        assert!(is_other || names.contains(stem), "{file}");
         assert!(["json", "md"].contains(&extension), "{file}");
     }
 }
@@ -75,6 +76,10 @@ async fn every_tool_says_what_a_client_wants_to_know() {
             tool["title"].as_str().is_some_and(|title| title.len() > 5),
             "{name}"
         );
+        for said in ["invoking", "invoked"] {
+            let said = tool["_meta"][format!("openai/toolInvocation/{said}")].as_str();
+            assert!((5..=64).contains(&said.unwrap().len()), "{name}");
+        }
         let hints = &tool["annotations"];
         for hint in [
             "readOnlyHint",
@@ -240,6 +245,7 @@ async fn another_server_can_carry_our_tools() {
             "attach_media",
             "media_delete",
             "media_get",
+            "media_import",
             "media_list",
             "ping",
             "upload_cancel",

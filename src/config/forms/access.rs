@@ -28,12 +28,20 @@ impl Form for Mode {
                 oauth: true,
                 ..auth
             }),
-            _ => Err("is neither `open` nor of `keys` and `oauth`".to_owned()),
+            "builtin" => Ok(Auth {
+                builtin: true,
+                ..auth
+            }),
+            _ => Err("is neither `open` nor of `keys`, `oauth` and `builtin`".to_owned()),
         })
     }
 
     fn show(&self, auth: &Auth) -> String {
-        let words = [("keys", auth.keys), ("oauth", auth.oauth)];
+        let words = [
+            ("keys", auth.keys),
+            ("oauth", auth.oauth),
+            ("builtin", auth.builtin),
+        ];
         let words: Vec<_> = words
             .into_iter()
             .filter_map(|(word, is_on)| is_on.then_some(word))
@@ -149,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_read_is_shown_as_it_was_written() {
-        for mode in ["open", "keys", "oauth", "keys, oauth"] {
+        for mode in ["open", "keys", "oauth", "builtin", "keys, oauth, builtin"] {
             assert_eq!(Mode.show(&Mode.read(mode).unwrap()), mode);
         }
         for allowed in ["none", "asset:upload, media:read"] {

@@ -8,6 +8,7 @@ fn page() -> RequestPage<'static> {
     RequestPage {
         asked_by: "Claude",
         workspace_name: Some("Acme"),
+        words: "amber otter".into(),
         prompt: Some("The invoice of May,\nas PDF."),
         accepted: "PDF, any image".into(),
         accepted_types: None,

@@ -26,7 +26,7 @@ use crate::{
     store::{
         Result,
         audit::Note,
-        identity::{Identified, IdentityStore, NewKey, NewSecret, NewToken},
+        identity::{Identified, IdentityStore, Maker, NewKey, NewSecret, NewToken},
         later,
     },
 };
@@ -40,21 +40,23 @@ const MAKE_PRINCIPAL: &str = "INSERT INTO principal (id, kind, name, email, is_s
 const RENAME_PRINCIPAL: &str = "UPDATE principal SET name = ?2 WHERE id = ?1 RETURNING *";
 const PRINCIPAL: &str = "SELECT * FROM principal WHERE id = ?1";
 
-const KEYS: &str = "SELECT * FROM api_key ORDER BY created_at, id";
+const KEYS: &str = "SELECT * FROM api_key WHERE client_id IS NULL ORDER BY created_at, id";
 const LIVE_KEY: &str = "SELECT * FROM api_key
     WHERE id = :id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)";
 const KEY_OF_NAME: &str = "SELECT 1 FROM api_key
-    WHERE name = :name AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)";
+    WHERE name = :name AND client_id IS NULL AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > :now)";
 const MAKE_KEY: &str = "INSERT INTO api_key
-    (id, name, principal_id, capabilities, created_at, expires_at)
-    VALUES (:id, :name, :principal_id, :capabilities, :now, :expires_at) RETURNING *";
+    (id, name, principal_id, capabilities, created_at, expires_at, client_id)
+    VALUES (:id, :name, :principal_id, :capabilities, :now, :expires_at, :client_id) RETURNING *";
 const LET_INTO: &str = "INSERT OR IGNORE INTO api_key_workspace (api_key_id, workspace_id)
     VALUES (?1, ?2)";
 const KEY_WORKSPACES: &str = "SELECT workspace.* FROM api_key_workspace
     JOIN workspace ON workspace.id = api_key_workspace.workspace_id
     WHERE api_key_id = ?1 ORDER BY workspace.created_at, workspace.alias";
-const ADD_SECRET: &str = "INSERT INTO api_key_secret (sha256, api_key_id, prefix, created_at)
-    VALUES (:sha256, :id, :prefix, :now)";
+const ADD_SECRET: &str = "INSERT INTO api_key_secret
+    (sha256, api_key_id, prefix, created_at, expires_at)
+    VALUES (:sha256, :id, :prefix, :now, :end)";
 const OVERLAP: &str = "UPDATE api_key_secret SET expires_at = min(coalesce(expires_at, :end), :end)
     WHERE api_key_id = :id";
 const SECRETS: &str = "SELECT prefix, last_used_at FROM api_key_secret
@@ -78,7 +80,8 @@ const FORGET_TOKENS: &str = "DELETE FROM access_token WHERE sha256 IN
     (SELECT sha256 FROM access_token WHERE expires_at <= ?1 LIMIT ?2)";
 
 /// A row for each workspace, and one at the least.
-const IDENTIFY_TOKEN: &str = "SELECT NULL AS api_key_id, capabilities, NULL AS last_used_at,
+const IDENTIFY_TOKEN: &str = "SELECT NULL AS api_key_id, NULL AS client_id, capabilities,
+        NULL AS last_used_at,
         NULL AS secret_expires_at, access_token.expires_at, checked_at,
         principal.id, kind, principal.name, email, workspace.id AS workspace_id
     FROM access_token
@@ -89,7 +92,7 @@ const IDENTIFY_TOKEN: &str = "SELECT NULL AS api_key_id, capabilities, NULL AS l
     WHERE access_token.sha256 = :sha256";
 
 /// The same of a key.
-const IDENTIFY: &str = "SELECT api_key.id AS api_key_id, capabilities, last_used_at,
+const IDENTIFY: &str = "SELECT api_key.id AS api_key_id, client_id, capabilities, last_used_at,
         api_key_secret.expires_at AS secret_expires_at, api_key.expires_at, NULL AS checked_at,
         principal.id, kind, principal.name, email, workspace.id AS workspace_id
     FROM api_key_secret
@@ -214,7 +217,7 @@ impl IdentityStore for SqliteStore {
             let key = live_key(db, id, now)?;
             db.prepare_cached(OVERLAP)?
                 .execute(named_params! { ":id": Col(id), ":end": Col(later(now, overlap)) })?;
-            add_secret(db, id, &secret, now)?;
+            add_secret(db, id, &secret, None, now)?;
             let key = whole_key(db, key)?;
             let overlap = json!({ "name": key.name, "overlap_seconds": overlap.as_secs() });
             note_key(db, &key, Action::KeyRotated, &overlap, &by, now)?;
@@ -225,14 +228,7 @@ impl IdentityStore for SqliteStore {
 
     async fn revoke_key(&self, id: ApiKeyId, by: Actor) -> Result<u32> {
         let cancelled = self
-            .write(move |db, now| {
-                let key = whole_key(db, live_key(db, id, now)?)?;
-                db.prepare_cached(REVOKE)?
-                    .execute(named_params! { ":id": Col(id), ":now": Col(now) })?;
-                let name = json!({ "name": key.name });
-                note_key(db, &key, Action::KeyRevoked, &name, &by, now)?;
-                cancel_all(db, OPEN_WITH_KEY, Col(id), &by, now)
-            })
+            .write(move |db, now| revoke(db, id, None, &by, now))
             .await?;
         Ok(self.access_changed(&cancelled))
     }
@@ -296,7 +292,7 @@ impl IdentityStore for SqliteStore {
 
 impl SqliteStore {
     /// What keys open is another now, and these sessions ended with it; says how many.
-    fn access_changed(&self, ended: &[UploadId]) -> u32 {
+    pub(super) fn access_changed(&self, ended: &[UploadId]) -> u32 {
         for id in ended {
             self.changed(*id);
         }
@@ -355,7 +351,12 @@ fn make_principal(
 }
 
 /// The person of this address, by the name that was said last; without an address, a new one.
-fn person(db: &Connection, name: &str, email: Option<&str>, now: Timestamp) -> Result<Principal> {
+pub(super) fn person(
+    db: &Connection,
+    name: &str,
+    email: Option<&str>,
+    now: Timestamp,
+) -> Result<Principal> {
     if let Some(email) = email {
         let found = db
             .prepare_cached(BY_EMAIL)?
@@ -370,17 +371,19 @@ fn person(db: &Connection, name: &str, email: Option<&str>, now: Timestamp) -> R
 }
 
 /// Everything of a key that is in its own row.
-struct KeyRow {
+pub(super) struct KeyRow {
     id: ApiKeyId,
     name: String,
     principal: PrincipalId,
-    capabilities: Capabilities,
+    pub(super) capabilities: Capabilities,
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
+    /// Whose grant it is.
+    client_id: Option<String>,
 }
 
-fn key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
+pub(super) fn key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
     Ok(KeyRow {
         id: get(row, "id")?,
         name: row.get("name")?,
@@ -389,11 +392,12 @@ fn key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
         created_at: get(row, "created_at")?,
         expires_at: get_opt(row, "expires_at")?,
         revoked_at: get_opt(row, "revoked_at")?,
+        client_id: row.get("client_id")?,
     })
 }
 
 /// The key with what belongs to it.
-fn whole_key(db: &Connection, key: KeyRow) -> Result<ApiKey> {
+pub(super) fn whole_key(db: &Connection, key: KeyRow) -> Result<ApiKey> {
     let mut query = db.prepare_cached(KEY_WORKSPACES)?;
     let workspaces = query.query_map([Col(key.id)], rows::workspace)?;
     let mut secrets = db.prepare_cached(SECRETS)?;
@@ -423,7 +427,7 @@ fn whole_key(db: &Connection, key: KeyRow) -> Result<ApiKey> {
 
 /// # Errors
 /// [`StoreError::NotFound`] for a key that opens nothing any more.
-fn live_key(db: &Connection, id: ApiKeyId, now: Timestamp) -> Result<KeyRow> {
+pub(super) fn live_key(db: &Connection, id: ApiKeyId, now: Timestamp) -> Result<KeyRow> {
     let mut query = db.prepare_cached(LIVE_KEY)?;
     let found = query.query_row(named_params! { ":id": Col(id), ":now": Col(now) }, key_row);
     found.optional()?.ok_or(StoreError::NotFound)
@@ -438,20 +442,17 @@ fn create_key(db: &Connection, new: &NewKey, by: &Actor, now: Timestamp) -> Resu
         Some((name, email)) => person(db, name, email.as_deref(), now)?,
         None => make_principal(db, PrincipalKind::ApiKey, &new.name, None, now)?,
     };
-    let key = db.prepare_cached(MAKE_KEY)?.query_row(
-        named_params! {
-            ":id": Col(ApiKeyId::new(now)), ":name": new.name, ":principal_id": Col(principal.id),
-            ":capabilities": new.capabilities.to_string(), ":now": Col(now),
-            ":expires_at": new.expires_in.map(|life| Col(later(now, life))),
-        },
-        key_row,
-    )?;
-    for workspace in &new.workspaces {
-        db.prepare_cached(LET_INTO)?
-            .execute((Col(key.id), Col(*workspace)))?;
-    }
-    add_secret(db, key.id, &new.secret, now)?;
-    let key = whole_key(db, key)?;
+    let key = KeyParts {
+        name: &new.name,
+        principal,
+        workspaces: &new.workspaces,
+        capabilities: new.capabilities,
+        expires_in: new.expires_in,
+        client_id: None,
+    };
+    let id = key.insert(db, now)?.id;
+    add_secret(db, id, &new.secret, None, now)?;
+    let key = whole_key(db, live_key(db, id, now)?)?;
     let facts = json!({
         "name": key.name, "principal_id": key.principal.id.to_string(),
         "capabilities": words(key.capabilities),
@@ -461,8 +462,72 @@ fn create_key(db: &Connection, new: &NewKey, by: &Actor, now: Timestamp) -> Resu
     Ok(key)
 }
 
+/// What a new key is made of, but for its secret.
+pub(super) struct KeyParts<'a> {
+    pub name: &'a str,
+    pub principal: Principal,
+    pub workspaces: &'a [WorkspaceId],
+    pub capabilities: Capabilities,
+    pub expires_in: Option<SignedDuration>,
+    /// Whose grant it is.
+    pub client_id: Option<&'a str>,
+}
+
+impl KeyParts<'_> {
+    pub(super) fn insert(&self, db: &Connection, now: Timestamp) -> Result<ApiKey> {
+        let key = db.prepare_cached(MAKE_KEY)?.query_row(
+            named_params! {
+                ":id": Col(ApiKeyId::new(now)), ":name": self.name, ":now": Col(now),
+                ":principal_id": Col(self.principal.id), ":client_id": self.client_id,
+                ":capabilities": self.capabilities.to_string(),
+                ":expires_at": self.expires_in.map(|life| Col(later(now, life))),
+            },
+            key_row,
+        )?;
+        for workspace in self.workspaces {
+            db.prepare_cached(LET_INTO)?
+                .execute((Col(key.id), Col(*workspace)))?;
+        }
+        whole_key(db, key)
+    }
+}
+
+/// Ends a key or a grant, and the open sessions that were made with it; says which.
+pub(super) fn revoke(
+    db: &Connection,
+    id: ApiKeyId,
+    why: Option<&str>,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Vec<UploadId>> {
+    let row = live_key(db, id, now)?;
+    let action = match row.client_id {
+        Some(_) => Action::GrantRevoked,
+        None => Action::KeyRevoked,
+    };
+    let key = whole_key(db, row)?;
+    db.prepare_cached(REVOKE)?
+        .execute(named_params! { ":id": Col(id), ":now": Col(now) })?;
+    let mut detail = json!({ "name": key.name });
+    if let Some(why) = why {
+        detail["why"] = why.into();
+    }
+    note_key(db, &key, action, &detail, by, now)?;
+    cancel_all(db, OPEN_WITH_KEY, Col(id), by, now)
+}
+
+/// Whoever acts with a key.
+pub(super) fn owner(key: &ApiKey) -> Actor {
+    Actor::Principal {
+        id: key.principal.id,
+        kind: key.principal.kind,
+        name: key.principal.name.clone(),
+        api_key: Some(key.id),
+    }
+}
+
 /// Notes what was done to a key in each workspace that it opens.
-fn note_key(
+pub(super) fn note_key(
     db: &Connection,
     key: &ApiKey,
     action: Action,
@@ -496,13 +561,20 @@ fn note_allowed(
     Ok(())
 }
 
-fn words(capabilities: Capabilities) -> Vec<&'static str> {
+pub(super) fn words(capabilities: Capabilities) -> Vec<&'static str> {
     capabilities.iter().map(Capability::as_str).collect()
 }
 
-fn add_secret(db: &Connection, id: ApiKeyId, secret: &NewSecret, now: Timestamp) -> Result<()> {
+pub(super) fn add_secret(
+    db: &Connection,
+    id: ApiKeyId,
+    secret: &NewSecret,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<()> {
     db.prepare_cached(ADD_SECRET)?.execute(named_params! {
         ":sha256": secret.hash.0, ":id": Col(id), ":prefix": secret.prefix, ":now": Col(now),
+        ":end": expires_at.map(Col),
     })?;
     Ok(())
 }
@@ -553,7 +625,12 @@ fn known(db: &Connection, by: &str, secret: SecretHash) -> Result<Option<Known>>
     let principal = principal(row)?;
     let api_key = get_opt(row, "api_key_id")?;
     let (capabilities, last_used_at) = (get(row, "capabilities")?, get_opt(row, "last_used_at")?);
-    let checked_at = get_opt(row, "checked_at")?;
+    let is_grant = row.get::<_, Option<String>>("client_id")?.is_some();
+    let made_by = match get_opt(row, "checked_at")? {
+        Some(checked_at) => Maker::Provider { checked_at },
+        None if is_grant => Maker::Client,
+        None => Maker::Operator,
+    };
     let ends = [
         get_opt::<Timestamp>(row, "secret_expires_at")?,
         get_opt(row, "expires_at")?,
@@ -573,7 +650,7 @@ fn known(db: &Connection, by: &str, secret: SecretHash) -> Result<Option<Known>>
         identified: Identified {
             caller,
             last_used_at,
-            checked_at,
+            made_by,
         },
         expires_at: ends.into_iter().flatten().min(),
     }))

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0011_targets.sql"),
     include_str!("0012_declared.sql"),
     include_str!("0013_oauth.sql"),
+    include_str!("0014_builtin.sql"),
 ];
 
 /// The newest version.

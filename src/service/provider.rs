@@ -113,7 +113,7 @@ fn capabilities(claims: &Claims) -> Capabilities {
 }
 
 /// A text of somebody else, fit to be shown, if anything is left of it.
-fn shown_as(text: &str) -> Option<String> {
+pub(super) fn shown_as(text: &str) -> Option<String> {
     let text = harmless_text(text).replace('\n', " ");
     let text: String = text.trim().chars().take(MOST_NAME).collect();
     (!text.is_empty()).then_some(text)
