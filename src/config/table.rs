@@ -103,7 +103,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let likeness = |known: &&str| strsim::jaro_winkler(word, known);
     known
         .into_iter()
-        .filter(|known| likeness(known) >= 0.75)
+        .filter(|known| likeness(known) >= 0.8)
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 

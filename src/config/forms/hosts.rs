@@ -95,7 +95,6 @@ mod tests {
             "https://example.com",
             "example.com:443",
             "*example.com",
-            "a b",
             "*.",
             ".",
         ] {
