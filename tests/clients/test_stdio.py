@@ -44,7 +44,7 @@ def local(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Agent]:
 
 
 def test_an_agent_gets_a_file_on_standard_streams(local: Agent) -> None:
-    assert len(local.tools()) == 8
+    assert len(local.tools()) == 9
     session = local.call("upload_create", prompt="Your logo")
     link = Link.of(session)
     status = local.call("upload_status", token=link.token)
