@@ -32,7 +32,9 @@
 //! | [`store`] | where sessions, claims, media and attachments are remembered, who may, who did what, and who is to be told |
 //! | [`objects`] | where bytes live |
 //! | [`notify`] | waking whoever waits; posting webhooks |
-//! | [`link`], [`qr`] | signing and checking links; a link as a QR code |
+//! | [`link`], [`words`], [`qr`] | signing and checking links; a link as two words, and as a QR code |
+//! | [`oauth`] | tokens of an identity provider, and what clients say of themselves |
+//! | `fetch` | fetching what strangers name, from public addresses alone |
 //! | [`config`], [`error`], [`clock`] | the settings, the one error table, the time |
 //! | [`host`] | which process of a data folder serves the page, and where |
 //! | [`app`] | putting the parts together |
@@ -67,6 +69,8 @@
 //! - **Nothing crosses a workspace.** Every operation takes the caller that the request's own
 //!   credentials stand for, asks in one place (`service::authority`) whether it may, and looks into its
 //!   workspaces alone. What is elsewhere is answered as unknown, in the same words and the same time.
+//! - **What a client is granted is a key.** Its access tokens are the key's secrets, so that one look-up,
+//!   one audit trail and one way to revoke serve both; codes, tickets and refresh tokens are used once.
 //! - **What is done is noted.** Whatever changes a session, a file, a key or a workspace adds a line to
 //!   the audit log in its own transaction; lines are never changed or deleted.
 //! - **What is told is queued with it.** The lines that a transaction adds to the audit log become

@@ -208,8 +208,11 @@ impl Service {
         if is_operator(caller) {
             return Ok(());
         }
-        let keys = self.identities.keys().await?;
-        let mut of_person = keys.iter();
+        let (keys, grants) = (
+            self.identities.keys().await?,
+            self.oauth.client_grants().await?,
+        );
+        let mut of_person = keys.iter().chain(grants.iter().map(|grant| &grant.key));
         let is_elsewhere = |key: &ApiKey| {
             key.principal.email.as_deref() == Some(email) && !administers(caller, key)
         };

@@ -1,6 +1,8 @@
 //! Clients are given tokens, and they end.
 
-use askfile::store::oauth::ClientGrant;
+use askfile::{
+    domain::capability::Capabilities, service::keys::KeyRequest, store::oauth::ClientGrant,
+};
 use axum::http::Method;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -294,6 +296,31 @@ async fn a_token_opens_its_own_workspace_alone() {
         let asked = rest(Some(&access), Method::GET, &path, &Value::Null);
         assert_eq!(askfile.send(asked).await.status, status, "{alias}");
     }
+}
+
+#[tokio::test]
+async fn an_administrator_elsewhere_does_not_add_to_a_person_who_let_clients_in() {
+    let askfile = Askfile::builtin().await;
+    askfile.workspace("st-one").await;
+    askfile.connect().await;
+    let admin = askfile.caller("admin", "admin", &["st-one"]).await;
+    let request = KeyRequest {
+        name: "hers".into(),
+        person: Some(("Not Ana".into(), Some("ana@example.com".into()))),
+        workspaces: Vec::new(),
+        capabilities: Capabilities::AGENT,
+        expires_in: None,
+    };
+    let refused = askfile.service.create_key(&admin, request).await;
+    assert_eq!(refused.unwrap_err().row().code, "CONFLICT");
+    assert!(
+        askfile
+            .service
+            .client_grants(&admin)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
