@@ -228,7 +228,7 @@ impl Service {
 }
 
 /// Who administers a part of what a key opens has no say over the key.
-fn administers(caller: &Caller, key: &ApiKey) -> bool {
+pub(super) fn administers(caller: &Caller, key: &ApiKey) -> bool {
     let open = key.workspaces.iter().filter(|of| of.archived_at.is_none());
     let mut open = open
         .map(|workspace| caller.reaches(workspace.id))

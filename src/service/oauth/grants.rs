@@ -3,7 +3,11 @@
 use crate::{
     domain::{caller::Caller, capability::Capability},
     error::{Error, Result},
-    service::{Service, authority::is_operator, keys::gone, must},
+    service::{
+        Service,
+        keys::{administers, gone},
+        must,
+    },
     store::oauth::ClientGrant,
 };
 
@@ -15,11 +19,7 @@ impl Service {
     pub async fn client_grants(&self, caller: &Caller) -> Result<Vec<ClientGrant>> {
         must(caller, Capability::Admin)?;
         let mut grants = self.oauth.client_grants().await?;
-        let is_theirs = |grant: &ClientGrant| {
-            let mut workspaces = grant.key.workspaces.iter();
-            is_operator(caller) || workspaces.all(|workspace| caller.reaches(workspace.id))
-        };
-        grants.retain(is_theirs);
+        grants.retain(|grant| administers(caller, &grant.key));
         Ok(grants)
     }
 
