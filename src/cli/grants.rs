@@ -49,7 +49,7 @@ struct List {
 
 #[derive(Debug, Args)]
 struct Revoke {
-    /// The grant's id, or the name of its client where that has one grant only
+    /// The grant's id, or its client's name or id where that has one grant only
     grant: String,
     #[command(flatten)]
     flags: DataFlags,
@@ -141,7 +141,10 @@ impl Revoke {
             1 => "One open link of it was closed.".to_owned(),
             n => format!("{n} open links of it were closed."),
         };
-        say(&format!("“{}” is let in no more. {links}", grant.key.name));
+        let (client, person) = (&grant.key.name, &grant.key.principal.name);
+        say(&format!(
+            "“{client}” is let in no more in the name of {person}. {links}"
+        ));
         Ok(())
     }
 }

@@ -112,11 +112,9 @@ pub fn load(
     }
 
     if let Some(given) = values.in_force.get("auth")
-        && let Some(settings) = &settings
-        && settings.auth.oauth
-        && settings.oauth_issuer.is_none()
+        && let Some(problem) = settings.as_ref().and_then(problem_with_auth)
     {
-        let problem = given.problem("needs `oauth.issuer`, the provider whose tokens are taken");
+        let problem = given.problem(problem);
         values.problems.push(problem);
     }
 
@@ -127,6 +125,7 @@ pub fn load(
             warnings.extend(purposes.warnings);
             warnings.extend(webhooks.warnings);
             warnings.extend(idle_limits(&settings));
+            warnings.extend(tokens_in_the_clear(&settings));
             let origins = values.in_force.into_iter();
             Ok(Loaded {
                 settings: Settings {
@@ -143,6 +142,26 @@ pub fn load(
         }
         _ => Err(Invalid { problems }),
     }
+}
+
+/// What the modes need that is not there.
+fn problem_with_auth(settings: &Settings) -> Option<&'static str> {
+    if settings.auth.oauth && settings.oauth_issuer.is_none() {
+        return Some("needs `oauth.issuer`, the provider whose tokens are taken");
+    }
+    // Clients are led to one address for all of it.
+    (settings.auth.builtin && settings.page_listen.is_some()).then_some(
+        "lets clients in at public_url, where `page_listen` serves links alone: leave that out",
+    )
+}
+
+/// Warns of tokens that whoever is on the way can take.
+fn tokens_in_the_clear(settings: &Settings) -> Option<String> {
+    let url = settings.public_url.as_ref()?;
+    let is_clear = url.starts_with("http://") && !crate::http::is_on_this_machine(url);
+    (is_clear && settings.auth.takes_tokens()).then(|| {
+        format!("public_url: {url} is not https, so whoever is on the way can take clients’ tokens")
+    })
 }
 
 /// Warns of limits on one kind of file that the limit on all files makes useless.

@@ -9,8 +9,8 @@ pub enum Counted {
     WrongLinks,
     /// Requests with a key that opens nothing, by address.
     WrongKeys,
-    /// Sign-in codes that open nothing, by address.
-    WrongCodes,
+    /// Sign-in codes that are tried, by address.
+    Codes,
     /// Clients that register themselves or are looked up, by address.
     Clients,
     /// Tool calls, by caller.
@@ -29,7 +29,7 @@ impl Counted {
             Self::Uploads => "uploads from this address",
             Self::WrongLinks => "wrong links from this address",
             Self::WrongKeys => "wrong keys from this address",
-            Self::WrongCodes => "wrong sign-in codes from this address",
+            Self::Codes => "sign-in codes from this address",
             Self::Clients => "clients from this address",
             Self::ToolCalls => "calls",
             Self::Links => "links for this workspace",

@@ -7,29 +7,17 @@ const MOST_REDIRECTS: usize = 10;
 const LONGEST_REDIRECT: usize = 1_000;
 
 /// Schemes that a browser itself does something with, so that no program on the device is meant.
-const NOT_A_PROGRAM: [&str; 21] = [
-    "about",
-    "blob",
-    "chrome",
-    "content",
-    "data",
-    "file",
-    "filesystem",
-    "ftp",
-    "geo",
-    "http",
-    "intent",
-    "javascript",
-    "mailto",
-    "resource",
-    "sms",
-    "tel",
-    "urn",
-    "vbscript",
-    "view-source",
-    "ws",
-    "wss",
+#[rustfmt::skip]
+const NOT_A_PROGRAM: [&str; 38] = [
+    "about", "blob", "callto", "chrome", "content", "data", "facetime", "feed", "file", "filesystem",
+    "ftp", "geo", "http", "intent", "irc", "jar", "javascript", "livescript", "magnet", "mailto",
+    "news", "resource", "search-ms", "sip", "sips", "sms", "smsto", "ssh", "steam", "tel", "telnet",
+    "urn", "vbscript", "view-source", "webcal", "ws", "wss", "xmpp",
 ];
+
+/// What schemes begin or end with that open pages, parts of a browser, or programs of the system.
+const NOT_A_PROGRAMS_START: [&str; 6] = ["web+", "ms-", "microsoft-", "google", "x-", "firefox"];
+const NOT_A_PROGRAMS_END: &str = "-extension";
 
 /// A program that asks to be let in. All of them are public: what anybody may register, or anybody may
 /// read, is no secret (RFC 6749, section 2.1).
@@ -98,11 +86,25 @@ fn check_redirect(uri: &str) -> Result<(), &'static str> {
         Some(("https", ..)) => Ok(()),
         Some((_, authority, _)) if is_loopback(&authority) => Ok(()),
         _ if scheme == "https" => Err("has no host"),
-        _ if NOT_A_PROGRAM.contains(&scheme) => {
+        _ if opens_something_else(scheme) || leads_on(&uri[scheme.len() + 1..]) => {
             Err("is neither https, nor on this device, nor a scheme of a program's own")
         }
         _ => Ok(()),
     }
+}
+
+fn opens_something_else(scheme: &str) -> bool {
+    let mut starts = NOT_A_PROGRAMS_START.iter();
+    NOT_A_PROGRAM.contains(&scheme)
+        || scheme.ends_with(NOT_A_PROGRAMS_END)
+        || starts.any(|start| scheme.starts_with(start))
+}
+
+/// Whether another address is in what a program would be told.
+fn leads_on(rest: &str) -> bool {
+    ["http:", "https:", "http%3a", "https%3a"]
+        .iter()
+        .any(|web| rest.to_ascii_lowercase().contains(web))
 }
 
 /// The host that answers are sent to, or the program on this device, for people.
@@ -111,7 +113,10 @@ pub fn place_of(redirect: &str) -> String {
     match web_address(redirect) {
         Some((_, authority, _)) if is_loopback(&authority) => "this device".to_owned(),
         Some((_, authority, _)) => authority.host().to_owned(),
-        None => "an app on this device".to_owned(),
+        None => {
+            let scheme = redirect.split(':').next().unwrap_or_default();
+            format!("an app on this device ({scheme}:)")
+        }
     }
 }
 
@@ -127,7 +132,9 @@ fn is_same(known: &str, asked: &str) -> bool {
     let is_local = |(scheme, authority, _): &(&str, Authority, &str)| {
         let port = authority.as_str().strip_prefix(authority.host());
         let port = port.map(|port| port.strip_prefix(':').unwrap_or("0"));
-        let has_port = port.is_some_and(|port| port.parse::<u16>().is_ok());
+        // One port has one spelling.
+        let is_port = |port: &str| port.parse().is_ok_and(|read: u16| read.to_string() == port);
+        let has_port = port.is_some_and(is_port);
         *scheme == "http" && is_loopback(authority) && has_port
     };
     is_local(&known) && is_local(&asked) && known.1.host() == asked.1.host() && known.2 == asked.2
@@ -212,6 +219,8 @@ mod tests {
             "http://127.0.0.1:80@evil.example/back",
             "http://evil@127.0.0.1:80/back",
             "http://127.0.0.1:99999/back",
+            "http://127.0.0.1:+80/back",
+            "http://127.0.0.1:0080/back",
             "http://127.0.0.1.evil.example:80/back",
         ] {
             assert_eq!(client.redirect_for(Some(other)), None, "{other}");
@@ -266,6 +275,15 @@ mod tests {
             "file:///etc/passwd",
             "blob:https://chat.example/x",
             "view-source:https://chat.example",
+            "microsoft-edge:https://evil.example/",
+            "googlechromes://evil.example/",
+            "x-safari-https://evil.example/",
+            "firefox://open-url?url=x",
+            "web+evil://back",
+            "ms-word:ofe|u|x",
+            "chrome-extension://x/",
+            "app:open?url=https://evil.example",
+            "webcal://evil.example/",
         ] {
             assert!(check_redirects(&[wrong.into()]).is_err(), "{wrong}");
         }
@@ -281,7 +299,7 @@ mod tests {
             ("http://127.0.0.1:33418/", "this device"),
             (
                 "cursor://anysphere.cursor-mcp/oauth",
-                "an app on this device",
+                "an app on this device (cursor:)",
             ),
         ] {
             assert_eq!(place_of(redirect), place);

@@ -30,7 +30,7 @@ pub(super) fn routes(service: &Service) -> Router<Service> {
     let server = get(metadata::server).options(asked_before);
     let metadata = Router::new()
         .route("/.well-known/oauth-protected-resource", resource.clone())
-        .route("/.well-known/oauth-protected-resource/mcp", resource)
+        .route("/.well-known/oauth-protected-resource/{*path}", resource)
         .route("/.well-known/oauth-authorization-server", server.clone())
         .route("/.well-known/oauth-authorization-server/{*path}", server);
     let clients = Router::new()

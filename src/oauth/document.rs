@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,8 +21,9 @@ use crate::{
 const MOST_BYTES: usize = 64 * 1024;
 /// Longest address of one, in bytes.
 const LONGEST_ADDRESS: usize = 1_000;
-/// How many are fetched at the same time.
-const AT_ONCE: usize = 8;
+/// How many are fetched at the same time, and how long one waits for its turn.
+const AT_ONCE: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many are remembered.
 const MOST_KNOWN: usize = 200;
 /// How long one is believed, and for how long one that is none is not asked for again.
@@ -35,6 +37,8 @@ pub struct Documents {
     known: Mutex<HashMap<String, Known>>,
     turns: Semaphore,
 }
+
+const BUSY: &str = "Many documents of clients are being fetched: try again in a few seconds.";
 
 #[derive(Debug, Clone)]
 struct Known {
@@ -83,25 +87,30 @@ impl Documents {
     /// # Errors
     /// Why it is none, as a sentence.
     pub async fn fetch(&self, client_id: &str, now: Timestamp) -> Result<Client, String> {
+        let turn = tokio::time::timeout(PATIENCE, self.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(BUSY.into());
+        };
         let client = self.read(client_id).await;
         let fresh = if client.is_ok() { FRESH } else { PAUSE };
         let mut known = self.lock();
         if known.len() >= MOST_KNOWN {
-            known.retain(|_, known| now < known.until);
+            // The one that will be asked for again first makes room.
+            let oldest = known.iter().min_by_key(|(_, known)| known.until);
+            let oldest = oldest.map(|(id, _)| id.clone());
+            oldest.and_then(|oldest| known.remove(&oldest));
         }
-        if known.len() < MOST_KNOWN {
-            let until = crate::store::later(now, fresh);
-            let client = client.clone();
-            known.insert(client_id.to_owned(), Known { client, until });
-        }
+        let until = crate::store::later(now, fresh);
+        let seen = Known {
+            client: client.clone(),
+            until,
+        };
+        known.insert(client_id.to_owned(), seen);
         client
     }
 
     async fn read(&self, client_id: &str) -> Result<Client, String> {
         let host = host(client_id)?;
-        let _turn = self.turns.try_acquire().map_err(|_| {
-            "Many documents of clients are being fetched: try again in a few seconds.".to_owned()
-        })?;
         let found = self.fetcher.get(client_id, MOST_BYTES).await;
         let body = found.map_err(|why| format!("The client's document at {client_id} {why}."))?;
         client(client_id, host, &body)

@@ -196,7 +196,16 @@ impl Service {
         let found = ways
             .iter()
             .find_map(|way| keys.iter().find(|key| way(key) == named));
-        found.cloned().ok_or(Error::NoSuchKey)
+        if let Some(found) = found {
+            return Ok(found.clone());
+        }
+        let grants = self.client_grants(caller).await?;
+        if grants.iter().any(|grant| grant.key.id.to_string() == named) {
+            return Err(Error::Conflict(
+                "That is what a client was granted: askfile grants revoke ends it.".into(),
+            ));
+        }
+        Err(Error::NoSuchKey)
     }
 
     /// Whoever administers some workspaces does not add to a person of others: what keys of one person

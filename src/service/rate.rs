@@ -30,7 +30,7 @@ pub(super) struct Rates {
     pub(super) links: RateLimit,
     wrong_links: RateLimit,
     wrong_keys: RateLimit,
-    pub(super) wrong_codes: RateLimit,
+    pub(super) codes: RateLimit,
     pub(super) clients: RateLimit,
     tool_calls: RateLimit,
     pub(super) sent: RateLimit,
@@ -51,7 +51,7 @@ impl Rates {
             links: limit(Counted::Links, settings.rate_limit_links_per_minute),
             wrong_links: limit(Counted::WrongLinks, wrong),
             wrong_keys: limit(Counted::WrongKeys, wrong),
-            wrong_codes: limit(Counted::WrongCodes, wrong),
+            codes: limit(Counted::Codes, wrong),
             // Whoever lifts the limit on what is wrong lifts this one.
             clients: limit(Counted::Clients, CLIENTS_PER_MINUTE * wrong.min(1)),
             tool_calls: limit(

@@ -32,8 +32,8 @@ pub trait OAuthStore: fmt::Debug + Send + Sync + 'static {
     /// [`super::StoreError::Taken`] if another one has its name.
     async fn offer(&self, sign_in: NewSignIn, by: Actor) -> Result<()>;
 
-    /// Uses a sign-in code up for one request, and gives a ticket for it; `None` if it opens nothing,
-    /// which counts as a try of the code of this name.
+    /// Uses a sign-in code up for one request and one browser, which get a ticket for it, and another one
+    /// if they ask again; `None` if it opens nothing, which counts as a try of the code of this name.
     async fn sign_in(&self, tried: TriedCode) -> Result<Option<SignedIn>>;
 
     /// Uses a ticket up: lets a client in. `None` if it is not one of this request.
@@ -100,6 +100,10 @@ pub struct TriedCode {
     pub ticket: SecretHash,
     /// What it was typed for.
     pub request: SecretHash,
+    /// Where it was typed.
+    pub browser: SecretHash,
+    /// For which client, which is not forgotten from then on.
+    pub client_id: String,
     /// How long the ticket may be used.
     pub opens_for: SignedDuration,
 }
@@ -122,6 +126,8 @@ pub struct NewGrant {
     pub ticket: SecretHash,
     /// The request that it was used up for.
     pub request: SecretHash,
+    /// The browser that it was used up in.
+    pub browser: SecretHash,
     /// Who is let in.
     pub client: Client,
     /// What it asks to do.
@@ -160,8 +166,10 @@ pub struct NewTokens {
     pub refresh: SecretHash,
     /// How long the grant lives if it is not used for that.
     pub lives_for: SignedDuration,
-    /// How long a refresh token that was shown may be shown again.
+    /// How long a refresh token that was shown may be shown again, and how often.
     pub leeway: SignedDuration,
+    /// See [`Self::leeway`].
+    pub most_shown: u32,
 }
 
 /// What came of a code or a refresh token.

@@ -73,8 +73,14 @@ async fn granted(server: &Server) -> String {
     let operator = service.operator("bench");
     let offered = service.offer_sign_in(&operator, person).await.unwrap();
     let code = offered.code.reveal();
-    let ticket = service.sign_in(&request, &code, here).await.unwrap();
-    let way_on = service.let_in(&request, &ticket.secret).await.unwrap();
+    let ticket = service
+        .sign_in(&request, &code, "browser", here)
+        .await
+        .unwrap();
+    let way_on = service
+        .let_in(&request, &ticket.secret, "browser")
+        .await
+        .unwrap();
     let way_on: Url = way_on.parse().unwrap();
     let code = way_on.query_pairs().find(|(name, _)| name == "code");
     let form = form(&[

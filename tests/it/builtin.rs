@@ -72,10 +72,17 @@ impl Askfile {
         offered.unwrap().code.reveal()
     }
 
-    /// Opens the page of a request, and sends this form from there.
+    /// Opens the page of a request, and sends this form from there, always in the same browser.
     async fn fill_in(&self, query: &str, fields: &[(&str, &str)]) -> Answer {
-        let page = self.send(get(&at(query))).await;
+        let browser = format!("askfile_consent={}", "b".repeat(24));
+        let page = self.send(get(&at(query)).with("cookie", &browser)).await;
         self.send(form_of(&page, query, fields)).await
+    }
+
+    /// Types a code in a browser that was never here.
+    async fn type_elsewhere(&self, query: &str, code: &str) -> Answer {
+        let page = self.send(get(&at(query))).await;
+        self.send(form_of(&page, query, &[("code", code)])).await
     }
 
     /// Types a code; gives the page that comes then.

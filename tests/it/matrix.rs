@@ -167,7 +167,7 @@ const ROUTES: [(&str, Method, &str, Lock); 21] = {
 const OTHERS: [&str; 9] = [
     "/readyz",
     "/.well-known/oauth-protected-resource",
-    "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-protected-resource/{*path}",
     "/.well-known/oauth-authorization-server",
     "/.well-known/oauth-authorization-server/{*path}",
     "/oauth/authorize",

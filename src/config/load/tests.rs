@@ -283,3 +283,21 @@ fn a_setting_of_a_table_is_written_with_a_dot_or_in_its_table() {
         ["askfile.toml:1: unknown setting `scam`; did you mean `scan.timeout`?"]
     );
 }
+
+#[test]
+fn what_a_mode_needs_is_said_at_start() {
+    let told = problems("auth = \"oauth\"", "", "").join("\n");
+    assert!(told.contains("needs `oauth.issuer`"), "{told}");
+    let told = problems(
+        "auth = \"keys, builtin\"\npage_listen = \"127.0.0.1:8788\"",
+        "",
+        "",
+    );
+    assert!(
+        told.join("\n").contains("`page_listen` serves links alone"),
+        "{told:?}"
+    );
+    let folder = folder("auth = \"builtin\"\npublic_url = \"http://files.example.com\"");
+    let warnings = start(&folder, "", "").unwrap().warnings.join("\n");
+    assert!(warnings.contains("is not https"), "{warnings}");
+}

@@ -52,7 +52,8 @@ pub(super) async fn ask(
     let query = query.unwrap_or_default();
     match service.authorization_request(&query, from).await {
         Ok(request) => {
-            let cookie = cookie(&headers).unwrap_or_else(|| random_letters(COOKIE_LETTERS));
+            let cookie = cookies(&headers).next().map(str::to_owned);
+            let cookie = cookie.unwrap_or_else(|| random_letters(COOKIE_LETTERS));
             sign_in_page(&service, &request, &cookie, None)
         }
         Err(turned) => turned_page(turned),
@@ -78,11 +79,12 @@ pub(super) async fn answer(
         let form = Parameters::read(&body);
         let cookie = own_form(&headers, &form)?;
         if let Some(ticket) = field(&form, "ticket") {
-            let to = service.let_in(&request, &Secret::given(ticket)).await?;
+            let ticket = Secret::given(ticket);
+            let to = service.let_in(&request, &ticket, &cookie).await?;
             return Ok(connected_page(&request, &to));
         }
         let typed = field(&form, "code").unwrap_or_default();
-        match service.sign_in(&request, typed, from).await {
+        match service.sign_in(&request, typed, &cookie, from).await {
             Ok(ticket) => Ok(consent_page(&request, &cookie, &ticket)),
             Err(error @ Error::Internal(_)) => Err(error),
             Err(error) => Ok(sign_in_page(&service, &request, &cookie, Some(&error))),
@@ -90,11 +92,11 @@ pub(super) async fn answer(
     };
     let answered: Result<Response> = answered.await;
     answered.unwrap_or_else(|error| match error {
-        Error::Conflict(why) => turned_page(Turned::Back {
-            to: request.denied(),
-            client: request.client,
-            why,
-        }),
+        Error::Conflict(why) => {
+            let (message, next) = (why.as_str(), ANSWERED);
+            let html = Outcome::Failed { message, next }.html(ASSETS);
+            html_response(StatusCode::CONFLICT, html)
+        }
         other => failure_page(&other, ASSETS),
     })
 }
@@ -108,10 +110,11 @@ fn field<'a>(form: &'a Parameters, name: &str) -> Option<&'a str> {
 /// # Errors
 /// [`Error::PermissionDenied`].
 fn own_form(headers: &HeaderMap, form: &Parameters) -> Result<String> {
-    let cookie = cookie(headers);
     let shown = field(form, "form").unwrap_or_default();
-    let is_own = |cookie: &String| bool::from(cookie.as_bytes().ct_eq(shown.as_bytes()));
-    cookie.filter(is_own).ok_or_else(|| {
+    // Other servers of the same host may have set one of the same name.
+    let is_own = |cookie: &&str| bool::from(cookie.as_bytes().ct_eq(shown.as_bytes()));
+    let own = cookies(headers).find(is_own).map(str::to_owned);
+    own.ok_or_else(|| {
         Error::PermissionDenied(
             "This form was not sent from the page that this browser was shown, or it takes no \
              cookies: go back to the program and begin anew."
@@ -120,15 +123,14 @@ fn own_form(headers: &HeaderMap, form: &Parameters) -> Result<String> {
     })
 }
 
-fn cookie(headers: &HeaderMap) -> Option<String> {
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let cookies = headers.get_all(header::COOKIE).iter();
-    let mut pairs = cookies
+    let pairs = cookies
         .filter_map(|cookies| cookies.to_str().ok())
         .flat_map(|cookies| cookies.split(';'));
-    let found = pairs.find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    let values = pairs.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric();
-    let is_ours = |value: &&str| value.len() == COOKIE_LETTERS && value.bytes().all(is_letter);
-    found.filter(is_ours).map(str::to_owned)
+    values.filter(move |value| value.len() == COOKIE_LETTERS && value.bytes().all(is_letter))
 }
 
 /// Who asks, and for what.
@@ -186,6 +188,8 @@ fn sign_in_page(
     }
 }
 
+const ANSWERED: &str = "If you allowed it, all is done: go back to the program. Otherwise begin anew \
+                        there.";
 const NEW_CODE: &str = "Look at it again, or ask whoever runs this askfile for a new one.";
 
 fn consent_page(request: &AuthorizationRequest, cookie: &str, ticket: &Ticket) -> Response {

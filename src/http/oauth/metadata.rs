@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::{OriginalUri, State},
-    http::{HeaderName, header},
+    http::{HeaderName, Uri, header},
     response::IntoResponse,
 };
 use serde_json::{Value, json};
@@ -23,9 +23,31 @@ fn scopes() -> Vec<&'static str> {
     Capabilities::AGENT.iter().map(Capability::as_str).collect()
 }
 
+/// What stands behind the well-known path.
+fn suffix<'a>(uri: &'a Uri, name: &str) -> &'a str {
+    let behind = uri.path().strip_prefix("/.well-known/");
+    let behind = behind.and_then(|rest| rest.strip_prefix(name));
+    behind.unwrap_or_default()
+}
+
+/// The path of a public address, which is empty where it has none.
+fn path_of(url: &str) -> String {
+    let url: Option<Uri> = url.parse().ok();
+    let path = url.as_ref().map_or("", Uri::path);
+    path.trim_end_matches('/').to_owned()
+}
+
 /// `GET` of [`Service::resource_metadata_url`], and of the same without `/mcp`, where clients look that
 /// do not know better (RFC 9728).
-pub(super) async fn resource(State(service): State<Service>) -> Result<impl IntoResponse> {
+pub(super) async fn resource(
+    State(service): State<Service>,
+    OriginalUri(uri): OriginalUri,
+) -> Result<impl IntoResponse> {
+    let path = path_of(&service.public_url());
+    let asked = suffix(&uri, "oauth-protected-resource");
+    if !["", "/mcp"].contains(&asked) && asked != format!("{path}/mcp") {
+        return Err(Error::NotFound);
+    }
     let settings = service.settings();
     let provider = settings.oauth_issuer.clone();
     let provider = provider.filter(|_| settings.auth.oauth);
@@ -51,11 +73,8 @@ pub(super) async fn server(
     OriginalUri(uri): OriginalUri,
 ) -> Result<impl IntoResponse> {
     let issuer = service.public_url();
-    let asked = uri
-        .path()
-        .rsplit("/.well-known/oauth-authorization-server")
-        .next();
-    let is_ours = asked.is_some_and(|path| path.is_empty() || issuer.ends_with(path));
+    let asked = suffix(&uri, "oauth-authorization-server");
+    let is_ours = asked.is_empty() || asked == path_of(&issuer);
     if !service.lets_clients_in() || !is_ours {
         return Err(Error::NotFound);
     }

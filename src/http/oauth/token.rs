@@ -69,6 +69,8 @@ struct TokenAnswer {
     token_type: &'static str,
     expires_in: u64,
     refresh_token: String,
+    /// There is no empty one.
+    #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
 }
 

@@ -72,7 +72,8 @@ pub struct AuthorizationRequest {
     issuer: String,
     /// The hash of what the client must show when it fetches its tokens.
     pub(super) challenge: [u8; 32],
-    /// The hash of all of it, as it came.
+    /// The hash of all of it as it came, and of what is known of the client: what is decided on is what
+    /// was shown.
     pub(super) whole: SecretHash,
 }
 
@@ -124,8 +125,9 @@ impl Service {
             issuer: self.public_url(),
             capabilities: Capabilities::default(),
             challenge: [0; 32],
-            whole: SecretHash(Sha256::digest(query).into()),
+            whole: SecretHash([0; 32]),
         };
+        request.whole = request.hash_with(query);
         match self.asked(&parameters) {
             Ok((capabilities, challenge)) => {
                 (request.capabilities, request.challenge) = (capabilities, challenge);
@@ -184,6 +186,20 @@ impl Service {
 }
 
 impl AuthorizationRequest {
+    fn hash_with(&self, query: &str) -> SecretHash {
+        let mut hash = Sha256::new();
+        for part in [
+            query,
+            &self.client.id,
+            &self.client.name,
+            &self.redirect_uri,
+        ] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        SecretHash(hash.finalize().into())
+    }
+
     /// Where a person goes who lets the client in with this code.
     pub(super) fn granted(&self, code: &str) -> String {
         self.answer(&[("code", code)])
@@ -233,4 +249,39 @@ fn asked_for(scope: Option<&str>) -> Result<Capabilities, Failure> {
         return Err(Failure::refused("invalid_scope", why));
     }
     Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_name_or_address_of_a_client_is_another_request() {
+        let of = |name: &str, redirect: &str| AuthorizationRequest {
+            client: Client {
+                id: "https://chat.example/client.json".into(),
+                name: name.into(),
+                redirect_uris: Vec::new(),
+            },
+            capabilities: Capabilities::AGENT,
+            redirect_uri: redirect.into(),
+            state: None,
+            issuer: String::new(),
+            challenge: [0; 32],
+            whole: SecretHash([0; 32]),
+        };
+        // A document may change while somebody decides.
+        let shown = of("Chat", "https://chat.example/back").hash_with("query");
+        assert_eq!(
+            shown,
+            of("Chat", "https://chat.example/back").hash_with("query")
+        );
+        for changed in [
+            of("Evil", "https://chat.example/back").hash_with("query"),
+            of("Chat", "https://evil.example/back").hash_with("query"),
+            of("Chat", "https://chat.example/back").hash_with("another"),
+        ] {
+            assert_ne!(shown, changed);
+        }
+    }
 }

@@ -29,8 +29,8 @@ use crate::{
 const CODE_OPENS: SignedDuration = SignedDuration::from_mins(10);
 /// How many wrong tries a code bears.
 const MOST_TRIES: u32 = 5;
-/// How long a client has to fetch its tokens.
-const FETCHED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+/// How long a client has to fetch its tokens: a browser may ask first whether it may open the app.
+const FETCHED_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 /// How often a name is drawn that another code has.
 const DRAWS: u32 = 5;
 
@@ -115,7 +115,8 @@ impl Service {
         }
     }
 
-    /// Signs somebody in who typed a code, for this request alone.
+    /// Signs somebody in who typed a code, for this request and this browser alone. Who sends the same
+    /// once more is signed in still: people click twice, and reload.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`] for a code that opens nothing, whatever the reason;
@@ -124,10 +125,11 @@ impl Service {
         &self,
         request: &AuthorizationRequest,
         typed: &str,
+        browser: &str,
         from: IpAddr,
     ) -> Result<Ticket> {
-        // A right one is not tried either: else guessing could go on.
-        self.rates.wrong_codes.check(from)?;
+        // Each try counts, before it is looked at: else many could be tried at once.
+        self.rates.codes.charge(from)?;
         let secret = Secret::random();
         let signed_in = match typed.parse::<SignInCode>() {
             Ok(code) => {
@@ -137,16 +139,15 @@ impl Service {
                     most_tries: MOST_TRIES,
                     ticket: secret.hash(),
                     request: request.whole,
+                    browser: Secret::given(browser).hash(),
+                    client_id: request.client.id.clone(),
                     opens_for: CODE_OPENS,
                 };
                 self.oauth.sign_in(tried).await?
             }
             Err(()) => None,
         };
-        let Some(signed_in) = signed_in else {
-            self.rates.wrong_codes.charge(from)?;
-            return Err(Error::PermissionDenied(WRONG_CODE.into()));
-        };
+        let signed_in = signed_in.ok_or_else(|| Error::PermissionDenied(WRONG_CODE.into()))?;
         Ok(Ticket { secret, signed_in })
     }
 
@@ -154,11 +155,17 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Conflict`] for a ticket that was used, is too old or is another request's.
-    pub async fn let_in(&self, request: &AuthorizationRequest, ticket: &Secret) -> Result<String> {
+    pub async fn let_in(
+        &self,
+        request: &AuthorizationRequest,
+        ticket: &Secret,
+        browser: &str,
+    ) -> Result<String> {
         let code = Secret::random();
         let new = NewGrant {
             ticket: ticket.hash(),
             request: request.whole,
+            browser: Secret::given(browser).hash(),
             client: request.client.clone(),
             capabilities: request.capabilities,
             code: code.hash(),
@@ -175,4 +182,4 @@ impl Service {
 
 const WRONG_CODE: &str =
     "This code is not taken: it was mistyped, used before, or made too long ago.";
-const TOO_LATE: &str = "This page was used already, or its time is over.";
+const TOO_LATE: &str = "You have answered this already, or its time is over.";

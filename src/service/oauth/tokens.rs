@@ -19,6 +19,9 @@ const GRANT_LIVES: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// process; a minute lies between some of them, and none is a thief.
 const REFRESH_LEEWAY: SignedDuration = SignedDuration::from_mins(2);
 
+/// How often it may be.
+const MOST_SHOWN: u32 = 20;
+
 /// Asks for tokens.
 #[derive(Debug)]
 pub struct TokenRequest(pub Parameters);
@@ -64,6 +67,7 @@ impl Service {
             refresh: refresh.hash(),
             lives_for: GRANT_LIVES,
             leeway: REFRESH_LEEWAY,
+            most_shown: MOST_SHOWN,
         };
         let redeemed = match form.one("grant_type")? {
             Some("authorization_code") => {

@@ -30,6 +30,7 @@ CREATE TABLE sign_in (
     tries          INTEGER NOT NULL DEFAULT 0,
     ticket_sha256  BLOB UNIQUE,
     request_sha256 BLOB,
+    browser_sha256 BLOB,
     expires_at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -51,7 +52,8 @@ CREATE TABLE refresh_token (
     sha256     BLOB PRIMARY KEY,
     api_key_id BLOB NOT NULL REFERENCES api_key (id),
     expires_at INTEGER NOT NULL,
-    used_at    INTEGER
+    used_at    INTEGER,
+    shown      INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX refresh_token_end ON refresh_token (expires_at);

@@ -15,7 +15,7 @@ use crate::{
         api_key::{ApiKey, SecretHash},
         audit::{Action, Actor},
         capability::Capabilities,
-        client::Client,
+        client::{Client, place_of},
         ids::{ApiKeyId, WorkspaceId},
         workspace::WorkspaceRef,
     },
@@ -41,12 +41,16 @@ const OFFER: &str = "INSERT OR IGNORE INTO sign_in
     (name, sha256, person, email, workspace_id, capabilities, expires_at)
     VALUES (:name, :sha256, :person, :email, :workspace_id, :capabilities, :expires_at)";
 const OFFERED: &str = "SELECT * FROM sign_in
-    WHERE name = :name AND ticket_sha256 IS NULL AND tries < :most AND expires_at > :now";
+    WHERE name = :name AND tries < :most AND expires_at > :now AND (ticket_sha256 IS NULL
+        OR (request_sha256 = :request AND browser_sha256 = :browser))";
 const TRIED: &str = "UPDATE sign_in SET tries = tries + 1 WHERE name = ?1";
 const USE_UP: &str = "UPDATE sign_in
-    SET ticket_sha256 = :ticket, request_sha256 = :request, expires_at = :end WHERE name = :name";
+    SET ticket_sha256 = :ticket, request_sha256 = :request, browser_sha256 = :browser,
+        expires_at = CASE WHEN ticket_sha256 IS NULL THEN :end ELSE expires_at END
+    WHERE name = :name";
 const TICKET: &str = "DELETE FROM sign_in
-    WHERE ticket_sha256 = :ticket AND request_sha256 = :request AND expires_at > :now RETURNING *";
+    WHERE ticket_sha256 = :ticket AND request_sha256 = :request AND browser_sha256 = :browser
+        AND expires_at > :now RETURNING *";
 
 const KEEP_CODE: &str = "INSERT INTO authorization_code
     (sha256, api_key_id, redirect_uri, challenge, expires_at)
@@ -56,10 +60,11 @@ const CODE: &str = "SELECT api_key_id, client_id, redirect_uri, challenge, used_
     FROM authorization_code JOIN api_key ON api_key.id = api_key_id WHERE sha256 = ?1";
 const CODE_USED: &str = "UPDATE authorization_code SET used_at = ?2 WHERE sha256 = ?1";
 
-const REFRESH: &str = "SELECT api_key_id, client_id, used_at, refresh_token.expires_at, revoked_at
+const REFRESH: &str =
+    "SELECT api_key_id, client_id, used_at, shown, refresh_token.expires_at, revoked_at
     FROM refresh_token JOIN api_key ON api_key.id = api_key_id WHERE sha256 = ?1";
 const REFRESH_USED: &str = "UPDATE refresh_token
-    SET used_at = coalesce(used_at, ?2) WHERE sha256 = ?1";
+    SET used_at = coalesce(used_at, ?2), shown = shown + 1 WHERE sha256 = ?1";
 const KEEP_REFRESH: &str = "INSERT INTO refresh_token (sha256, api_key_id, expires_at)
     VALUES (:sha256, :key, :end)";
 
@@ -230,7 +235,10 @@ fn sign_in(db: &Connection, tried: &TriedCode, now: Timestamp) -> Result<Option<
     let offered = db
         .prepare_cached(OFFERED)?
         .query_row(
-            named_params! { ":name": tried.name, ":most": tried.most_tries, ":now": Col(now) },
+            named_params! {
+                ":name": tried.name, ":most": tried.most_tries, ":now": Col(now),
+                ":request": tried.request.0, ":browser": tried.browser.0,
+            },
             |row| Ok((row.get("sha256").map(SecretHash)?, offered(row)?)),
         )
         .optional()?;
@@ -246,8 +254,11 @@ fn sign_in(db: &Connection, tried: &TriedCode, now: Timestamp) -> Result<Option<
     };
     db.prepare_cached(USE_UP)?.execute(named_params! {
         ":name": tried.name, ":ticket": tried.ticket.0, ":request": tried.request.0,
-        ":end": Col(later(now, tried.opens_for)),
+        ":browser": tried.browser.0, ":end": Col(later(now, tried.opens_for)),
     })?;
+    // Those whom nobody lets in make room for others; somebody is about to.
+    db.prepare_cached(CLIENT_USED)?
+        .execute((&tried.client_id, Col(now)))?;
     Ok(Some(signed_in))
 }
 
@@ -283,7 +294,8 @@ impl Offered {
 
 fn grant(db: &Connection, new: &NewGrant, now: Timestamp) -> Result<Option<ApiKey>> {
     let ticket = named_params! {
-        ":ticket": new.ticket.0, ":request": new.request.0, ":now": Col(now),
+        ":ticket": new.ticket.0, ":request": new.request.0, ":browser": new.browser.0,
+        ":now": Col(now),
     };
     let offered = db.prepare_cached(TICKET)?.query_row(ticket, offered);
     let Some(offered) = offered.optional()? else {
@@ -308,10 +320,9 @@ fn grant(db: &Connection, new: &NewGrant, now: Timestamp) -> Result<Option<ApiKe
         ":sha256": new.code.0, ":key": Col(key.id), ":redirect_uri": new.redirect_uri,
         ":challenge": new.challenge, ":end": Col(later(now, new.opens_for)),
     })?;
-    db.prepare_cached(CLIENT_USED)?
-        .execute((&new.client.id, Col(now)))?;
     let facts = json!({
         "client": new.client.name, "client_id": new.client.id,
+        "leads_to": place_of(&new.redirect_uri),
         "capabilities": identity::words(key.capabilities),
     });
     let by = identity::owner(&key);
@@ -343,10 +354,14 @@ fn redeem(
     if code.client_id != shown.client_id {
         return Ok(UNKNOWN);
     }
+    // Who sees where a person was led has the code, but cannot have used it.
+    if !is_theirs {
+        return Ok(UNKNOWN);
+    }
     if code.used_at.is_some() {
         return replayed(db, code.key, "a code was shown twice", now);
     }
-    if !is_theirs || !code.is_live(now) {
+    if !code.is_live(now) {
         return Ok(UNKNOWN);
     }
     db.prepare_cached(CODE_USED)?
@@ -361,16 +376,18 @@ fn refresh(
     tokens: &NewTokens,
     now: Timestamp,
 ) -> Result<Answered> {
-    let found = db.prepare_cached(REFRESH)?.query_row([shown.0], once);
+    let found = db.prepare_cached(REFRESH)?.query_row([shown.0], |row| {
+        Ok((once(row)?, row.get::<_, u32>("shown")?))
+    });
     let found = found.optional()?;
-    let Some(token) = found.filter(|token| token.client_id == client_id) else {
+    let Some((token, times)) = found.filter(|(token, _)| token.client_id == client_id) else {
         return Ok(UNKNOWN);
     };
     let is_late = |used| later(used, tokens.leeway) <= now;
     if token.used_at.is_some_and(is_late) {
         return replayed(db, token.key, "a refresh token was shown twice", now);
     }
-    if !token.is_live(now) {
+    if !token.is_live(now) || times >= tokens.most_shown {
         return Ok(UNKNOWN);
     }
     db.prepare_cached(REFRESH_USED)?

@@ -51,8 +51,17 @@ async fn clients_find_out_by_themselves_how_they_are_let_in() {
             .header("www-authenticate")
             .contains("resource_metadata=")
     );
-    let elsewhere = get("/.well-known/oauth-authorization-server/elsewhere");
-    assert_eq!(askfile.send(elsewhere).await.status, 404);
+    for elsewhere in [
+        "/.well-known/oauth-authorization-server/elsewhere",
+        "/.well-known/oauth-authorization-server/127.0.0.1:8787",
+        "/.well-known/oauth-protected-resource/elsewhere",
+    ] {
+        assert_eq!(
+            askfile.send(get(elsewhere)).await.status,
+            404,
+            "{elsewhere}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -65,6 +74,10 @@ async fn a_public_address_with_a_path_has_its_metadata_where_clients_look() {
         .send(get("/.well-known/oauth-authorization-server/files"))
         .await;
     assert_eq!(told.json()["issuer"], "http://127.0.0.1:8787/files");
+    let told = askfile
+        .send(get("/.well-known/oauth-protected-resource/files/mcp"))
+        .await;
+    assert_eq!(told.json()["resource"], "http://127.0.0.1:8787/files/mcp");
 }
 
 #[tokio::test]

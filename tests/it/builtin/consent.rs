@@ -89,13 +89,45 @@ async fn a_code_signs_in_once() {
     let askfile = Askfile::builtin().await;
     let client = askfile.client("Chat").await;
     let (query, code) = (ask(&client, &[]), askfile.code(None, ALL).await);
-    let tries = (0..20).map(|_| askfile.type_code(&query, &code));
+    let tries = (0..20).map(|_| askfile.type_elsewhere(&query, &code));
     let pages = join_all(tries).await;
     let right = pages.iter().filter(|page| page.status == 200).count();
     assert_eq!(right, 1, "of all who type it at once one is signed in");
-    let again = askfile.type_code(&query, &code).await;
+    let again = askfile.type_elsewhere(&query, &code).await;
     assert_eq!(again.status, 403);
     assert!(again.html().contains("role=\"alert\""));
+}
+
+#[tokio::test]
+async fn who_clicks_twice_or_reloads_is_signed_in_still() {
+    let askfile = Askfile::builtin().await;
+    let client = askfile.client("Chat").await;
+    let (query, code) = (ask(&client, &[]), askfile.code(None, ALL).await);
+    let first = hidden(&askfile.type_code(&query, &code).await, "ticket");
+    let other = ask(&client, &[("state", "another")]);
+    assert_eq!(askfile.type_code(&other, &code).await.status, 403);
+    let page = askfile.type_code(&query, &code).await;
+    assert_eq!(page.status, 200);
+    let ticket = hidden(&page, "ticket");
+    let stale = askfile.fill_in(&query, &[("ticket", &first)]).await;
+    assert_eq!(stale.status, 409, "one page at a time");
+    let elsewhere = askfile.send(get(&at(&query))).await;
+    let elsewhere = form_of(&elsewhere, &query, &[("ticket", &ticket)]);
+    assert_eq!(
+        askfile.send(elsewhere).await.status,
+        409,
+        "it is this browser's"
+    );
+    let allowed = askfile.fill_in(&query, &[("ticket", &ticket)]).await;
+    assert_eq!(allowed.status, 200);
+    let again = askfile.fill_in(&query, &[("ticket", &ticket)]).await;
+    assert_eq!(again.status, 409);
+    assert!(again.html().contains("If you allowed it, all is done"));
+    assert!(
+        !again.html().contains("access_denied"),
+        "nobody is told otherwise"
+    );
+    assert_eq!(askfile.type_code(&query, &code).await.status, 403);
 }
 
 #[tokio::test]
@@ -171,7 +203,7 @@ async fn an_archived_workspace_lets_nobody_in() {
     archive(true).await;
     assert_eq!(askfile.type_code(&query, &code).await.status, 403);
     let page = askfile.fill_in(&query, &[("ticket", &ticket)]).await;
-    assert_eq!(page.status, 400);
+    assert_eq!(page.status, 409);
     assert_eq!(askfile.count("SELECT count(*) FROM api_key"), 0);
 }
 
@@ -195,17 +227,16 @@ async fn what_is_allowed_is_what_was_shown() {
         ask(&client, &[("scope", "media:read"), ("state", "another")]),
     ] {
         let page = askfile.fill_in(&changed, &[("ticket", &ticket)]).await;
-        assert_eq!(page.status, 400, "{changed}");
-        assert_eq!(parameter(&way_back(&page), "error"), "access_denied");
+        assert_eq!(page.status, 409, "{changed}");
     }
     let wrong = askfile
         .fill_in(&query, &[("ticket", "askfile_made-up")])
         .await;
-    assert_eq!(wrong.status, 400);
+    assert_eq!(wrong.status, 409);
     let right = askfile.fill_in(&query, &[("ticket", &ticket)]).await;
     assert_eq!(right.status, 200);
     let again = askfile.fill_in(&query, &[("ticket", &ticket)]).await;
-    assert_eq!(again.status, 400, "a ticket is used once");
+    assert_eq!(again.status, 409, "a ticket is used once");
     assert_eq!(askfile.count("SELECT count(*) FROM api_key"), 1);
 }
 
@@ -213,7 +244,7 @@ async fn what_is_allowed_is_what_was_shown() {
 async fn whoever_takes_too_long_to_decide_begins_anew() {
     let askfile = Askfile::builtin().await;
     let query = ask(&askfile.client("Chat").await, &[]);
-    for (after, status) in [(secs(599), 200), (mins(10), 400)] {
+    for (after, status) in [(secs(599), 200), (mins(10), 409)] {
         let code = askfile.code(None, ALL).await;
         let ticket = hidden(&askfile.type_code(&query, &code).await, "ticket");
         askfile.clock.advance(after);
@@ -255,9 +286,9 @@ async fn other_sites_cannot_send_the_form() {
             .with(name, value);
         assert_eq!(askfile.send(foreign).await.status, 403, "{name}: {value}");
     }
-    let own = askfile
-        .send(form_of(&page, &query, &[("code", &code)]))
-        .await;
+    let stray = format!("{sent_back}x; askfile_consent=; {another}; {sent_back}");
+    let own = posted(&at(&query), &typed).with("cookie", &stray);
+    let own = askfile.send(own).await;
     assert_eq!(own.status, 200, "none of them has used the code up");
     let attributes = page.header("set-cookie");
     for attribute in ["HttpOnly", "SameSite=Strict"] {

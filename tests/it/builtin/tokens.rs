@@ -76,6 +76,16 @@ async fn requests_that_refresh_at_once_are_no_theft() {
 }
 
 #[tokio::test]
+async fn one_refresh_token_is_good_for_twenty_requests_at_once() {
+    let askfile = Askfile::builtin().await;
+    let (client, _, refresh) = askfile.connect().await;
+    let all = join_all((0..30).map(|_| askfile.refresh(&client, &refresh))).await;
+    let given: Vec<_> = all.iter().filter(|answer| answer.status == 200).collect();
+    assert_eq!(given.len(), 20);
+    assert!(askfile.opens(&tokens(given[0]).0).await, "more is no theft");
+}
+
+#[tokio::test]
 async fn a_code_is_worth_nothing_without_what_belongs_to_it() {
     let askfile = Askfile::builtin().await;
     let other = askfile.client("Other").await;
@@ -121,9 +131,9 @@ async fn a_code_is_worth_nothing_without_what_belongs_to_it() {
 }
 
 #[tokio::test]
-async fn a_code_is_fetched_within_a_minute() {
+async fn a_code_is_fetched_within_five_minutes() {
     let askfile = Askfile::builtin().await;
-    for (after, status) in [(secs(59), 200), (mins(1), 400)] {
+    for (after, status) in [(secs(299), 200), (mins(5), 400)] {
         let (client, code) = askfile.let_in().await;
         askfile.clock.advance(after);
         let answer = askfile.redeem(&client, &code).await;
