@@ -326,6 +326,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("request.html", include_str!("../../web/request.html")),
         ("message.html", include_str!("../../web/message.html")),
         ("docs.html", include_str!("../../web/docs.html")),
+        ("program.html", include_str!("../../web/program.html")),
         ("sign-in.html", include_str!("../../web/sign-in.html")),
         ("consent.html", include_str!("../../web/consent.html")),
         ("connected.html", include_str!("../../web/connected.html")),
