@@ -32,7 +32,7 @@
 //! | [`store`] | where sessions, claims, media and attachments are remembered, who may, who did what, and who is to be told |
 //! | [`objects`] | where bytes live |
 //! | [`notify`] | waking whoever waits; posting webhooks |
-//! | [`link`], [`words`], [`qr`] | signing and checking links; a link as two words, and as a QR code |
+//! | [`link`], `words`, [`qr`] | signing and checking links; a link as two words, and as a QR code |
 //! | [`oauth`] | tokens of an identity provider, and what clients say of themselves |
 //! | `fetch` | fetching what strangers name, from public addresses alone |
 //! | [`config`], [`error`], [`clock`] | the settings, the one error table, the time |
