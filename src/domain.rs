@@ -8,6 +8,7 @@ pub mod caller;
 pub mod capability;
 pub mod client;
 pub mod ids;
+pub mod language;
 pub mod limits;
 pub mod media;
 pub mod mime;

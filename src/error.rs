@@ -12,7 +12,8 @@ use crate::{
     domain::{
         attachment::Target,
         budget::{Counted, Standing},
-        mime::{Kind, MimePattern, friendly_name},
+        language::Language,
+        mime::{MimePattern, friendly_name},
         quota::UsedUp,
         session::{LastError, State},
     },
@@ -178,8 +179,6 @@ pub struct Row {
     pub kind: ErrorKind,
     /// The HTTP status.
     pub status: StatusCode,
-    /// What the person can do next.
-    pub person: &'static str,
     /// What the agent should do next.
     pub hint: &'static str,
 }
@@ -187,114 +186,80 @@ pub struct Row {
 impl Error {
     /// The error table.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "it is one table")]
     pub fn row(&self) -> Row {
         use ErrorKind as K;
         use StatusCode as S;
-        let row = |code, kind, status, person, hint| Row {
+        let row = |code, kind, status, hint| Row {
             code,
             kind,
             status,
-            person,
             hint,
         };
         #[rustfmt::skip]
         let row = match self {
             Self::InvalidArgument(_) => row("INVALID_ARGUMENT", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Correct it and try again.",
                 "Correct the argument that the message names and call again."),
             Self::SizeExceeded { .. } => row("SIZE_EXCEEDED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Choose a smaller file, or make this one smaller.",
                 "The link still works: ask the person for a smaller file, or mint a link with a larger max_size_bytes within the cap."),
             Self::MimeNotAllowed { .. } | Self::TypeNotAllowed { .. } => row("MIME_NOT_ALLOWED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Choose a file of another type.",
                 "The link still works: tell the person which types are accepted (limits.allowed_mime_types)."),
             Self::SpecMismatch(_) => row("SPEC_MISMATCH", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Send it once more.",
                 "The link still works: send exactly what the grant says, or ask for another grant."),
             Self::FileMissing(_) => row("FILE_MISSING", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Choose a file and send it again.",
                 "Send the file as multipart/form-data in a field named media: curl -X POST \"{upload_url}\" -F \"media=@FILE\"."),
             Self::TooManyFiles => row("TOO_MANY_FILES", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Send one file at a time.",
                 "Send one file a request; for several files mint the link with max_files."),
             Self::ImageTooLarge(_) => row("IMAGE_TOO_LARGE", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Make the picture smaller and send it again.",
                 "The link still works: ask the person for a smaller picture."),
             Self::MalformedBody(_) => row("MALFORMED_BODY", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Send it once more.",
                 "The link still works: send the body again, whole, as multipart/form-data with the field media, or as a raw PUT."),
             Self::NotFound => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
-                "Check that you opened the whole link, or ask in the chat for a new one.",
                 "Mint a new link with upload_create; do not fall back to a local path."),
             Self::LinkInvalid => row("LINK_INVALID", K::AuthFailed, S::FORBIDDEN,
-                "Open the link again exactly as it stands in the chat, or ask there for a new one.",
                 "Use upload_url exactly as it was returned, or mint a new link with upload_create."),
             Self::LinkExpired => row("LINK_EXPIRED", K::AuthFailed, S::FORBIDDEN,
-                "Ask in the chat for a new one.",
                 "Mint a new link with upload_create and relay it."),
             Self::AlreadyUsed => row("ALREADY_USED", K::ValidationError, S::CONFLICT,
-                "If you sent the file, all is done: go back to the chat. Otherwise ask there for a new link.",
                 "Call upload_status: the file may be there already. For another file mint a new link."),
             Self::InUse { .. } => row("IN_USE", K::ValidationError, S::CONFLICT,
-                "Wait until it has arrived, or try again in half a minute.",
                 "Somebody is sending through this link: wait, then call upload_status."),
             Self::Declined => row("DECLINED", K::ValidationError, S::CONFLICT,
-                "If that was a mistake, ask in the chat for a new link.",
                 "The person does not want to send the file: go on without it, or ask before you mint another link."),
             Self::Cancelled => row("CANCELLED", K::ValidationError, S::CONFLICT,
-                "Go back to the chat and ask for a new link if one is needed.",
                 "This link was closed: mint a new one with upload_create if the file is still needed."),
             Self::NotReady => row("NOT_READY", K::ValidationError, S::CONFLICT,
-                "Wait until the file has arrived.",
                 "Call upload_status with wait_seconds until the status is completed, then try again."),
             Self::AlreadyConsumed { .. } => row("ALREADY_CONSUMED", K::ValidationError, S::CONFLICT,
-                "Ask in the chat for a new link.",
                 "An upload is consumed once: attach by media_id to use the file again, or mint a new link for another file."),
             Self::Conflict(_) => row("CONFLICT", K::ValidationError, S::CONFLICT,
-                "Go back to the chat.",
                 "Read the state again with upload_status and decide anew."),
             Self::PermissionDenied(_) => row("PERMISSION_DENIED", K::AuthFailed, S::FORBIDDEN,
-                "Open the link exactly as it stands in the chat.",
                 "This server does not take such requests: tell the person who runs it what the message says."),
             Self::ToolNotEnabled => row("TOOL_NOT_ENABLED", K::NotEnabled, S::FORBIDDEN,
-                "Ask whoever runs this server to allow it.",
                 "Hosted upload is not available here; use a local file path if you have one."),
             Self::Unauthenticated(_) => row("UNAUTHENTICATED", K::AuthFailed, S::UNAUTHORIZED,
-                "Ask whoever runs this server how you are let in.",
                 "Send a key of this server as `Authorization: Bearer …`; its operator makes one with `askfile keys create`. Where WWW-Authenticate names resource_metadata, a token does too."),
             Self::NoSuchKey => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
-                "Create it first.",
                 "Create it first: askfile keys create; askfile keys list lists those that there are."),
             Self::RateLimited { .. } => row("RATE_LIMITED", K::HttpError, S::TOO_MANY_REQUESTS,
-                "Then try again.",
                 "Wait as long as the message says and try again; links still work."),
             Self::QuotaExceeded(UsedUp::Links) => row("QUOTA_EXCEEDED", K::HttpError, S::TOO_MANY_REQUESTS,
-                "Go back to the chat and say so there.",
                 "No link was made. Close links that nobody needs with upload_cancel, or tell the person who runs the server."),
             Self::QuotaExceeded(UsedUp::InFlight) => row("QUOTA_EXCEEDED", K::HttpError, S::TOO_MANY_REQUESTS,
-                "Try again in a few minutes.",
                 "Nothing was stored and the link still works. Try again once other uploads are through."),
             Self::QuotaExceeded(_) => row("QUOTA_EXCEEDED", K::HttpError, S::TOO_MANY_REQUESTS,
-                "Go back to the chat and say so there.",
                 "Nothing was stored and the link still works. Make room with media_delete, or tell the person who runs the server."),
             Self::ScanPending => row("SCAN_PENDING", K::ValidationError, S::CONFLICT,
-                "Wait a few seconds.",
                 "Try again in a few seconds."),
             Self::ScanBlocked(_) => row("SCAN_BLOCKED", K::AuthFailed, S::FORBIDDEN,
-                "Send a clean copy of the file, or another one.",
                 "Ask the person for a clean copy of the file."),
             Self::Unavailable(_) => row("UNAVAILABLE", K::NetworkError, S::SERVICE_UNAVAILABLE,
-                "Try again in a minute.",
                 "Try again in a minute; if it fails again, tell the person who runs the server."),
             Self::InsufficientStorage => row("INSUFFICIENT_STORAGE", K::ServerError, S::INSUFFICIENT_STORAGE,
-                "Try again later.",
                 "The server's disk is full: tell the person who runs it."),
             Self::Busy { .. } => row("BUSY", K::NetworkError, S::SERVICE_UNAVAILABLE,
-                "Try again in a few seconds.",
                 "Wait as long as Retry-After says and try again; the link still works."),
             Self::Internal(_) => row("INTERNAL", K::ServerError, S::INTERNAL_SERVER_ERROR,
-                "Try again in a minute.",
                 "Try again in a minute; if it fails again, tell the person who runs the server."),
         };
         row
@@ -424,49 +389,9 @@ fn wrong_type(found: Option<&str>, allowed: &[MimePattern]) -> String {
     }
 }
 
-/// Most types that a person reads one by one.
-const MOST_TYPES: usize = 5;
-
-/// What is accepted, in a few words: `JPEG, PNG`, or of many types `pictures, PDF`.
-#[must_use]
-pub fn accepted(allowed: &[MimePattern]) -> String {
-    if allowed.len() <= MOST_TYPES {
-        return accepted_types(allowed);
-    }
-    let words = Kind::ALL.into_iter().filter_map(|kind| {
-        let patterns = allowed.iter();
-        let its: Vec<MimePattern> = patterns
-            .filter(|pattern| Kind::of(pattern.as_str()) == kind)
-            .cloned()
-            .collect();
-        let word = match kind {
-            Kind::Image => "pictures",
-            Kind::Video => "videos",
-            Kind::Audio => "sound",
-            Kind::Document => "documents",
-            Kind::Other => "other files",
-        };
-        match its.len() {
-            0 => None,
-            1 => Some(accepted_types(&its)),
-            _ => Some(word.to_owned()),
-        }
-    });
-    words.collect::<Vec<_>>().join(", ")
-}
-
-/// The accepted types as a person reads them: `JPEG, PNG, any video`.
-#[must_use]
-pub fn accepted_types(allowed: &[MimePattern]) -> String {
-    let names: Vec<String> = allowed
-        .iter()
-        .map(|pattern| match pattern.as_str().split_once('/') {
-            Some(("*", _)) => "any file".to_owned(),
-            Some((family, "*")) => format!("any {family}"),
-            _ => friendly_name(pattern.as_str()).to_owned(),
-        })
-        .collect();
-    names.join(", ")
+/// What is accepted, in a few words.
+pub(crate) fn accepted(allowed: &[MimePattern]) -> String {
+    Language::English.phrases().accepted(allowed)
 }
 
 /// The innermost cause: it says what happened, and those above it repeat where.
@@ -480,6 +405,8 @@ pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// One of each, in the order of the table.
@@ -592,26 +519,16 @@ mod tests {
     }
 
     #[test]
-    fn many_types_are_a_few_words_for_a_person() {
-        let allowed: Vec<MimePattern> = crate::domain::mime::TYPES
-            .iter()
-            .map(|known| known.mime.parse().unwrap())
-            .collect();
-        assert_eq!(accepted(&allowed[..3]), "JPEG, PNG, GIF");
-        assert_eq!(accepted(&allowed[..6]), "pictures, MP4");
-        let found = None;
-        let error = Error::MimeNotAllowed { found, allowed };
-        assert_eq!(
-            error.to_string(),
-            "This file's type was not recognised. Accepted: pictures, videos, sound, documents."
-        );
-    }
-
-    #[test]
-    fn a_person_reads_nothing_of_links_that_work() {
-        for error in one_of_each() {
-            let person = error.row().person;
-            assert!(!person.contains("The link"), "{person}");
+    fn a_person_is_told_what_to_do_next_and_nothing_of_links_that_work() {
+        let codes: BTreeSet<&str> = one_of_each().iter().map(|error| error.row().code).collect();
+        for language in Language::ALL {
+            let texts = language.phrases().groups(&["next"])["next"];
+            let known: BTreeSet<&str> = texts.keys().map(String::as_str).collect();
+            assert_eq!(known, codes, "{language:?}");
+        }
+        let texts = Language::English.phrases().groups(&["next"])["next"];
+        for text in texts.values() {
+            assert!(!text.contains("The link"), "{text}");
         }
     }
 }

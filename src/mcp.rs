@@ -39,7 +39,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    domain::{caller::Caller, capability::Capability},
+    domain::{caller::Caller, capability::Capability, language::Language},
     error::Error,
     service::{Service, must},
 };
@@ -362,6 +362,12 @@ impl IntoCallToolResult for Error {
         self.log();
         Ok(CallToolResult::structured_error(self.body()).into())
     }
+}
+
+/// What the person is spoken to in, where the client tells it: a hint, of which nothing else depends.
+fn language(context: &RequestContext<RoleServer>) -> Option<Language> {
+    let tag = context.meta.get("openai/locale")?;
+    Language::of_tag(tag.as_str()?)
 }
 
 /// A refusal in the terms of the protocol, with the failure object beside it.

@@ -21,6 +21,7 @@ use crate::{
         attachment::{Attachment, Room, Target},
         audit::Actor,
         ids::{AttemptId, ClaimId, MediaId, UploadId, WorkspaceId},
+        language::Language,
         limits::Limits,
         media::{Content, Dimensions, Filter, Media, ScanStatus, media_of_key},
         quota::UsedUp,
@@ -348,6 +349,8 @@ pub struct NewSession {
     pub purpose: String,
     /// The agent's words to the person.
     pub prompt: Option<String>,
+    /// What the person is spoken to in.
+    pub language: Option<Language>,
     /// What the agent wants to find it by.
     pub metadata: Metadata,
     /// What it takes.

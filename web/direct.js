@@ -47,9 +47,9 @@ export async function sendDirect(grants, url, file, description, attempt, signal
   const { word, status } = await transmit("PUT", grant.url, headers, file, file, signal, told);
   removeEventListener("pagehide", giveBack);
   if (status === 200) return complete(() => ask("POST", `${below}/complete`), signal);
-  if (word === "cut" || word === "slow") isReached = false;
+  if (word === "script.cut" || word === "script.slow") isReached = false;
   await giveBack();
-  return word === "stopped" || word === "unreadable" ? { ok: false, word } : through();
+  return word === "script.stopped" || word === "script.unreadable" ? { ok: false, word } : through();
 }
 
 /** The file is in the store, and the server takes it in even if nobody asks. */
@@ -61,9 +61,9 @@ async function complete(ask, signal) {
       result = answer(status, text);
       if (!NOT_YET.has(result.code)) return result;
     } catch {
-      result = { ok: false, word: navigator.onLine ? "cut" : "offline" };
+      result = { ok: false, word: navigator.onLine ? "script.cut" : "script.offline" };
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
-  return signal.aborted ? { ok: false, word: "stopped" } : result;
+  return signal.aborted ? { ok: false, word: "script.stopped" } : result;
 }

@@ -24,13 +24,13 @@ export async function send(url, file, description, attempt, signal, told) {
 /** A request with a file in its body: gives `{status, text}`, or `{word}` where nothing answered. */
 export function transmit(method, url, headers, body, file, signal, told) {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve({ word: "stopped" });
+    if (signal.aborted) return resolve({ word: "script.stopped" });
     const request = new XMLHttpRequest();
     let silence;
-    let why = () => (navigator.onLine ? "cut" : "offline");
+    let why = () => (navigator.onLine ? "script.cut" : "script.offline");
     const alive = () => {
       clearTimeout(silence);
-      silence = setTimeout(() => stop("slow"), MOST_SILENCE);
+      silence = setTimeout(() => stop("script.slow"), MOST_SILENCE);
     };
     const stop = (word) => {
       why = () => word;
@@ -57,9 +57,9 @@ export function transmit(method, url, headers, body, file, signal, told) {
     request.onabort = () => end({ word: why() });
     request.onerror = async () => {
       const word = why();
-      end({ word: (await isReadable(file)) ? word : "unreadable" });
+      end({ word: (await isReadable(file)) ? word : "script.unreadable" });
     };
-    signal.addEventListener("abort", () => stop("stopped"));
+    signal.addEventListener("abort", () => stop("script.stopped"));
 
     request.open(method, url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
@@ -77,7 +77,7 @@ export function answer(status, text) {
   } catch {
     // Something between here and the server answered.
   }
-  return { ok: false, word: "unclear" };
+  return { ok: false, word: "script.unclear" };
 }
 
 /** Whether a file is still what was chosen; browsers report a changed one as a broken network. */

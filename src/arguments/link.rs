@@ -95,6 +95,7 @@ impl From<LinkArguments> for CreateRequest {
                 external_id: metadata.external_id,
                 labels: metadata.labels.unwrap_or_default(),
             },
+            language: None,
         }
     }
 }

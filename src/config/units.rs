@@ -77,9 +77,15 @@ pub fn size_exact(bytes: u64) -> String {
 /// The size for a person, rounded where that helps: `50 MB`, `1.4 MB`, `980 bytes`.
 #[must_use]
 pub fn size_text(bytes: u64) -> String {
-    if bytes == 1 {
-        return "1 byte".to_owned();
+    match size_parts(bytes) {
+        Some((number, unit)) => format!("{number} {unit}"),
+        None if bytes == 1 => "1 byte".to_owned(),
+        None => format!("{bytes} bytes"),
     }
+}
+
+/// The number and the unit of that; `None` where the unit is bytes.
+pub(crate) fn size_parts(bytes: u64) -> Option<(String, &'static str)> {
     for (unit, bytes_per_unit) in &SIZES[..4] {
         let bytes_per_unit = u128::from(*bytes_per_unit);
         // Just below a unit, the unit says it better: never `1024 KB`.
@@ -90,10 +96,10 @@ pub fn size_text(bytes: u64) -> String {
                 (whole, tenth) if whole < 100 && tenth > 0 => format!("{whole}.{tenth}"),
                 _ => rounded(1).to_string(),
             };
-            return format!("{number} {unit}");
+            return Some((number, unit));
         }
     }
-    format!("{bytes} bytes")
+    None
 }
 
 /// The time in `15m`, `1h 30m`, `2 days` or `45`, which is seconds.
@@ -119,37 +125,36 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// The shortest text that [`parse_duration`] reads as exactly this time: `15m`, `1h 30m`, `2d`.
 #[must_use]
 pub fn duration_exact(duration: Duration) -> String {
-    in_units(
-        duration,
-        |amount, short, _| format!("{amount}{short}"),
-        "0s",
-    )
+    let words = in_units(duration).map(|(amount, short, _)| format!("{amount}{short}"));
+    joined(words).unwrap_or_else(|| "0s".to_owned())
 }
 
 /// The duration for a person: `15 minutes`, `1 hour 30 minutes`.
 #[must_use]
 pub fn duration_text(duration: Duration) -> String {
-    let words = |amount, _: &str, long: &str| {
+    let words = in_units(duration).map(|(amount, _, long)| {
         let plural = if amount == 1 { "" } else { "s" };
         format!("{amount} {long}{plural}")
-    };
-    in_units(duration, words, "0 seconds")
+    });
+    joined(words).unwrap_or_else(|| "0 seconds".to_owned())
 }
 
-fn in_units(duration: Duration, word: impl Fn(u64, &str, &str) -> String, nothing: &str) -> String {
+/// How many there are of each unit, which is told short and long: `(15, "m", "minute")`.
+pub(crate) fn in_units(
+    duration: Duration,
+) -> impl Iterator<Item = (u64, &'static str, &'static str)> {
     let mut seconds = duration.as_secs();
-    let mut words = Vec::new();
-    for (short, long, seconds_per_unit) in DURATIONS {
-        if seconds >= seconds_per_unit {
-            words.push(word(seconds / seconds_per_unit, short, long));
+    DURATIONS
+        .into_iter()
+        .filter_map(move |(short, long, seconds_per_unit)| {
+            let amount = seconds / seconds_per_unit;
             seconds %= seconds_per_unit;
-        }
-    }
-    if words.is_empty() {
-        nothing.to_owned()
-    } else {
-        words.join(" ")
-    }
+            (amount > 0).then_some((amount, short, long))
+        })
+}
+
+fn joined(words: impl Iterator<Item = String>) -> Option<String> {
+    words.reduce(|before, word| format!("{before} {word}"))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     attachment::Target,
     ids::{PrincipalId, UploadId, WorkspaceId},
+    language::Language,
     limits::Limits,
     transfer::{Spec, Transfer},
 };
@@ -39,6 +40,8 @@ pub struct UploadSession {
     pub purpose: String,
     /// The agent's words to the person. Plain text, perhaps an attacker's.
     pub prompt: Option<String>,
+    /// What the person is spoken to in, where the client knows it.
+    pub language: Option<Language>,
     /// What the agent wants to find it by.
     pub metadata: Metadata,
     /// What it takes.

@@ -11,7 +11,7 @@ use crate::error::Error;
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Each by its name.
-const ASSETS: [(&str, &str, &str); 6] = [
+const ASSETS: [(&str, &str, &str); 10] = [
     (
         "page.css",
         "text/css; charset=utf-8",
@@ -25,6 +25,10 @@ const ASSETS: [(&str, &str, &str); 6] = [
     ("page.js", SCRIPT, include_str!("../../web/page.js")),
     ("file.js", SCRIPT, include_str!("../../web/file.js")),
     ("direct.js", SCRIPT, include_str!("../../web/direct.js")),
+    ("files.js", SCRIPT, include_str!("../../web/files.js")),
+    ("follow.js", SCRIPT, include_str!("../../web/follow.js")),
+    ("ways.js", SCRIPT, include_str!("../../web/ways.js")),
+    ("words.js", SCRIPT, include_str!("../../web/words.js")),
     (
         "icon.svg",
         "image/svg+xml",

@@ -8,8 +8,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::page::{Outcome, html_response};
-use crate::{domain::budget::Standing, error::Error};
+use super::page::{Outcome, Problem, html_response};
+use crate::{
+    domain::{budget::Standing, language::Language},
+    error::Error,
+};
 
 /// Rides on an answer, for those who say the same in another form.
 #[derive(Debug, Clone)]
@@ -69,10 +72,17 @@ pub(super) fn accepts(headers: &HeaderMap, mime_type: &str) -> bool {
     })
 }
 
+/// The language that a browser likes best, among those that there are.
+pub(super) fn liked_language(headers: &HeaderMap) -> Language {
+    let liked = headers.get(header::ACCEPT_LANGUAGE);
+    let liked = liked.and_then(|value| Language::accepted(value.to_str().ok()?));
+    liked.unwrap_or(Language::English)
+}
+
 /// A page for a failure; `assets` is the relative way to the stylesheet's folder.
-pub(super) fn failure_page(error: &Error, assets: &str) -> Response {
+pub(super) fn failure_page(error: &Error, language: Language, assets: &str) -> Response {
     error.log();
-    let (message, row) = (error.to_string(), error.row());
+    let Problem { message, next } = Problem::new(language, error);
     let outcome = match error {
         Error::NotFound => Outcome::Unknown,
         Error::LinkInvalid => Outcome::Tampered,
@@ -82,16 +92,19 @@ pub(super) fn failure_page(error: &Error, assets: &str) -> Response {
         Error::Cancelled => Outcome::Cancelled,
         _ => Outcome::Failed {
             message: &message,
-            next: row.person,
+            next: &next,
         },
     };
-    with_waiting(html_response(row.status, outcome.html(assets)), error)
+    with_waiting(
+        html_response(error.row().status, outcome.html(language, assets)),
+        error,
+    )
 }
 
 /// A failure as this client wants it.
 pub(super) fn failed(error: Error, headers: &HeaderMap, assets: &str) -> Response {
     if wants_page(headers) {
-        let mut page = failure_page(&error, assets);
+        let mut page = failure_page(&error, liked_language(headers), assets);
         page.extensions_mut().insert(Failed(Arc::new(error)));
         page
     } else {

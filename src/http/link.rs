@@ -14,23 +14,23 @@ use serde::Serialize;
 use super::{
     address::ClientAddress,
     body::whole,
-    failure::{failed, wants_page},
+    failure::{failed, failure_page, liked_language, wants_page},
     guards::is_on_this_machine,
     page::{Outcome, Problem, RequestPage, html_response},
 };
 use crate::{
-    config::units::{duration_text, size_text},
     domain::{
         ids::MediaId,
+        language::Language,
         media::Media,
         mime::MimePattern,
         session::{Phase, State as SessionState, Status},
         workspace,
     },
-    error::{Error, Result, accepted, accepted_types},
+    error::{Error, Result},
     service::{
         AskedLink, LinkedSession, Service,
-        answers::{LimitsAnswer, for_people, limits_answer, rfc3339},
+        answers::{LimitsAnswer, limits_answer, rfc3339},
     },
     words,
 };
@@ -114,7 +114,7 @@ pub(super) async fn show(
         if wants_json {
             error.into_response()
         } else {
-            super::failure::failure_page(&error, ASSETS)
+            failure_page(&error, liked_language(&headers), ASSETS)
         }
     })
 }
@@ -152,6 +152,7 @@ fn facts(link: &LinkedSession) -> Response {
 /// The page that this browser should see.
 fn page(service: &Service, link: &LinkedSession, headers: &HeaderMap) -> Response {
     let session = &link.view.session;
+    let language = language(link, headers);
     let mine = sent_by(service, headers);
     let (here, gone): (Vec<&MediaId>, Vec<&MediaId>) = mine
         .iter()
@@ -163,25 +164,35 @@ fn page(service: &Service, link: &LinkedSession, headers: &HeaderMap) -> Respons
                 .clone()
                 .filter(|media| here.contains(&&media.id))
                 .map(|media| {
-                    let size = size_text(media.original.size_bytes);
+                    let size = language.phrases().size(media.original.size_bytes);
                     (media.original_filename.as_str(), size)
                 })
                 .collect();
             let (files, count) = (&files[..], media.count());
-            html_response(StatusCode::OK, Outcome::Sent { files, count }.html(ASSETS))
+            html_response(
+                StatusCode::OK,
+                Outcome::Sent { files, count }.html(language, ASSETS),
+            )
         }
         SessionState::Checking if link.view.tally.is_full() => {
-            html_response(StatusCode::OK, Outcome::Checking.html(ASSETS))
+            html_response(StatusCode::OK, Outcome::Checking.html(language, ASSETS))
         }
         state => match Error::of_closed(state) {
             None => {
                 // What this browser sent and is there no more did not pass its check.
                 let why = session.last_error.as_ref().filter(|_| !gone.is_empty());
-                request_page(service, link, why.map(Problem::from), StatusCode::OK)
+                let why = why.map(|why| Problem::last(language, why));
+                request_page(service, link, language, why, StatusCode::OK)
             }
-            Some(closed) => super::failure::failure_page(&closed, ASSETS),
+            Some(closed) => failure_page(&closed, language, ASSETS),
         },
     }
+}
+
+/// What a person is spoken to in: as the chat is, or else as the browser likes it.
+pub(super) fn language(link: &LinkedSession, headers: &HeaderMap) -> Language {
+    let of_chat = link.view.session.language;
+    of_chat.unwrap_or_else(|| liked_language(headers))
 }
 
 /// The media that this browser sent, by its cookie; the newest first.
@@ -234,6 +245,7 @@ pub(super) fn receipt_cookie(
 pub(super) fn request_page(
     service: &Service,
     link: &LinkedSession,
+    language: Language,
     error: Option<Problem>,
     status: StatusCode,
 ) -> Response {
@@ -246,12 +258,14 @@ pub(super) fn request_page(
         .iter()
         .map(MimePattern::as_str)
         .collect();
+    let phrases = language.phrases();
     let (accepted, types) = (
-        accepted(&limits.allowed_mime_types),
-        accepted_types(&limits.allowed_mime_types),
+        phrases.accepted(&limits.allowed_mime_types),
+        phrases.accepted_types(&limits.allowed_mime_types),
     );
     let name = link.workspace.name.as_str();
     let page = RequestPage {
+        language,
         asked_by: &session.asked_by,
         workspace_name: (name != workspace::DEFAULT_NAME).then_some(name),
         words: words::of(&link.query),
@@ -259,7 +273,7 @@ pub(super) fn request_page(
         accepted_types: (types != accepted).then_some(types),
         accepted,
         accept: accept.join(","),
-        max_size: size_text(limits.max_size_bytes),
+        max_size: phrases.size(limits.max_size_bytes),
         max_bytes: limits.max_size_bytes,
         takes_images: ["image/jpeg", "image/png"]
             .iter()
@@ -268,14 +282,14 @@ pub(super) fn request_page(
             .max_size_bytes_by_kind
             .iter()
             .filter(|(_, cap)| **cap < limits.max_size_bytes)
-            .map(|(kind, cap)| (kind.as_str().to_owned(), size_text(*cap)))
+            .map(|(kind, cap)| (phrases.kind(*kind).to_owned(), phrases.size(*cap)))
             .collect(),
         max_files: limits.max_files,
         sent: link.view.tally.stored,
         checking: link.view.tally.checking,
         expires_at: rfc3339(session.redeem_by),
-        expires_text: for_people(session.redeem_by),
-        time_left: duration_text(Duration::from_secs(left.as_secs().div_ceil(60) * 60)),
+        expires_text: phrases.moment(session.redeem_by),
+        time_left: phrases.duration(Duration::from_secs(left.as_secs().div_ceil(60) * 60)),
         seconds_left: left.as_secs(),
         store: service.store_of(session),
         has_qr: !is_on_this_machine(&service.public_url()),

@@ -3,22 +3,22 @@
 //! Names, the prompt and whatever else comes from outside is hostile: the templates escape it, and
 //! their filters take out the characters that play tricks.
 
-use std::{borrow::Cow, sync::LazyLock};
+mod template;
+
+use std::borrow::Cow;
 
 use axum::{
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use minijinja::{Environment, HtmlEscape, UndefinedBehavior, Value, context, value::Serde};
+use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
 
+pub(super) use self::template::render;
 use crate::{
-    domain::{
-        budget::{Counted, Standing},
-        session::LastError,
-    },
+    domain::{language::Language, session::LastError},
     error::Error,
-    intake::filename::harmless_text,
+    phrases::Phrases,
 };
 
 /// What a page may load and do: nothing but what is its own. `blob:` is for thumbnails of files that
@@ -34,6 +34,9 @@ const ASSETS_OF_LINK: &str = "../assets";
 /// The page of a link that takes files. It is shown at the link itself.
 #[derive(Debug, Serialize)]
 pub(crate) struct RequestPage<'a> {
+    /// What the person is spoken to in.
+    #[serde(skip)]
+    pub language: Language,
     /// Who asks.
     pub asked_by: &'a str,
     /// For which workspace, where its name tells something.
@@ -91,22 +94,24 @@ pub(crate) struct Problem {
     pub next: String,
 }
 
-impl From<&Error> for Problem {
-    fn from(error: &Error) -> Self {
-        Self {
-            message: error.to_string(),
-            next: error.row().person.to_owned(),
-        }
+impl Problem {
+    /// What went wrong, as it can be said in this language.
+    pub(crate) fn new(language: Language, error: &Error) -> Self {
+        Self::of(language.phrases(), error.row().code, error.to_string())
     }
-}
 
-impl From<&LastError> for Problem {
-    fn from(error: &LastError) -> Self {
-        let steps = next_steps();
-        let next = steps.iter().find(|(code, _)| *code == error.code);
+    /// The same of what is kept with a session.
+    pub(crate) fn last(language: Language, error: &LastError) -> Self {
+        Self::of(language.phrases(), &error.code, error.message.clone())
+    }
+
+    /// `message` is English, and tells most.
+    fn of(phrases: &Phrases, code: &str, message: String) -> Self {
+        let said = phrases.find(&format!("problem.{code}"));
+        let next = phrases.find(&format!("next.{code}"));
         Self {
-            message: error.message.clone(),
-            next: next.map_or("", |(_, next)| next).to_owned(),
+            message: said.map_or(message, str::to_owned),
+            next: next.unwrap_or_default().to_owned(),
         }
     }
 }
@@ -125,39 +130,19 @@ impl RequestPage<'_> {
 
     /// The page.
     fn html(&self) -> String {
+        let groups = self.language.phrases().groups(&SCRIPTS);
+        let phrases = serde_json::to_string(&groups).expect("texts are JSON");
+        let phrases = Value::from_safe_string(phrases.replace('<', "\\u003c"));
         render(
+            self.language,
             "request.html",
-            &context! { assets => ASSETS_OF_LINK, page => Serde(self), next_steps => next_steps() },
+            &context! { assets => ASSETS_OF_LINK, page => Serde(self), phrases },
         )
     }
 }
 
-/// What a person can do next where a file is refused and the link still works, by code.
-fn next_steps() -> Vec<(&'static str, &'static str)> {
-    let allowed = Vec::new();
-    let found = None;
-    let refusals = [
-        Error::InvalidArgument(String::new()),
-        Error::SizeExceeded { limit: 0 },
-        Error::MimeNotAllowed { found, allowed },
-        Error::FileMissing("".into()),
-        Error::ImageTooLarge(String::new()),
-        Error::ScanBlocked(String::new()),
-        Error::MalformedBody(String::new()),
-        Error::InUse { retry_after: 0 },
-        Error::Conflict(String::new()),
-        Error::RateLimited {
-            of: Counted::Uploads,
-            standing: Standing::default(),
-        },
-        Error::InsufficientStorage,
-        Error::Busy { retry_after: 0 },
-        Error::internal(""),
-    ];
-    refusals
-        .map(|error| (error.row().code, error.row().person))
-        .into()
-}
+/// The texts that scripts say.
+const SCRIPTS: [&str; 4] = ["next", "problem", "script", "units"];
 
 /// How it ended, or where it stands while there is nothing to fill in.
 #[derive(Debug, Clone, Copy)]
@@ -195,90 +180,60 @@ pub(crate) enum Outcome<'a> {
 
 impl Outcome<'_> {
     /// The page. `assets` is the way to the stylesheet's folder from where it is shown.
-    pub(crate) fn html(&self, assets: &str) -> String {
+    pub(crate) fn html(&self, language: Language, assets: &str) -> String {
         let Message {
             title,
             heading,
             text,
             next,
             tone,
-        } = self.message();
+        } = self.message(language.phrases());
         let (files, others) = match *self {
             Self::Sent { files, count } => (files, count.saturating_sub(files.len())),
             _ => (&[][..], 0),
         };
         let looks_again = matches!(self, Self::Checking);
         render(
+            language,
             "message.html",
             &context! { assets, title, heading, text, next, tone, others, looks_again, files => Serde(files) },
         )
     }
 
-    fn message(&self) -> Message<'_> {
+    fn message<'a>(&'a self, phrases: &'a Phrases) -> Message<'a> {
+        let closed = |name, error: &Error, tone| Message {
+            title: phrases.text(&format!("outcome.{name}_title")),
+            heading: phrases.text(&format!("outcome.{name}")),
+            text: phrases.text(&format!("outcome.{name}_text")).into(),
+            next: phrases.text(&format!("next.{}", error.row().code)),
+            tone,
+        };
         match self {
             Self::Sent { count, .. } => Message {
-                title: "Sent",
-                heading: match count {
-                    1 => "Your file has arrived",
-                    _ => "Your files have arrived",
-                },
-                text: match count {
-                    1 => "The chat now has it.".into(),
-                    _ => format!("The chat now has {count} files.").into(),
-                },
-                next: "You can go back to your chat: say there that you are done. This page can \
-                       be closed.",
+                title: phrases.text("outcome.sent_title"),
+                heading: phrases.form("outcome.sent", *count as u64),
+                text: phrases
+                    .count("outcome.sent_text", *count as u64, &[])
+                    .into(),
+                next: phrases.text("outcome.sent_next"),
                 tone: "good",
             },
             Self::Checking => Message {
-                title: "Checking the file",
-                heading: "Checking the file",
-                text: "It has arrived. The chat gets it once the check is over.".into(),
-                next: "Keep this page open: it looks again every few seconds.",
+                title: phrases.text("outcome.checking"),
+                heading: phrases.text("outcome.checking"),
+                text: phrases.text("outcome.checking_text").into(),
+                next: phrases.text("outcome.checking_next"),
                 tone: "busy",
             },
-            Self::Used => Message::closed(
-                &Error::AlreadyUsed,
-                "Link used",
-                "This link has been used",
-                "It takes no more, and nobody can see through it what was sent.",
-            ),
-            Self::Expired => Message::closed(
-                &Error::LinkExpired,
-                "Link expired",
-                "This link has expired",
-                "Links work for a short time only, so that nobody else can use them later.",
-            ),
-            Self::Declined => Message::closed(
-                &Error::Declined,
-                "Request declined",
-                "This request was declined",
-                "The chat is told so. Nothing more can be sent through this link.",
-            ),
-            Self::Cancelled => Message::closed(
-                &Error::Cancelled,
-                "Request cancelled",
-                "This request was cancelled",
-                "The agent took it back. Nothing more can be sent through this link.",
-            ),
-            Self::Tampered => Message {
-                tone: "bad",
-                ..Message::closed(
-                    &Error::LinkInvalid,
-                    "Link not complete",
-                    "This link is not complete",
-                    "A part of it is missing or was changed on its way.",
-                )
-            },
-            Self::Unknown => Message::closed(
-                &Error::NotFound,
-                "Nothing here",
-                "There is nothing here",
-                "The address is not complete, or what was here is gone.",
-            ),
+            Self::Used => closed("used", &Error::AlreadyUsed, "closed"),
+            Self::Expired => closed("expired", &Error::LinkExpired, "closed"),
+            Self::Declined => closed("declined", &Error::Declined, "closed"),
+            Self::Cancelled => closed("cancelled", &Error::Cancelled, "closed"),
+            Self::Tampered => closed("tampered", &Error::LinkInvalid, "bad"),
+            Self::Unknown => closed("unknown", &Error::NotFound, "closed"),
             Self::Failed { message, next } => Message {
-                title: "That did not work",
-                heading: "That did not work",
+                title: phrases.text("outcome.failed"),
+                heading: phrases.text("outcome.failed"),
                 text: (*message).into(),
                 next,
                 tone: "bad",
@@ -296,80 +251,10 @@ struct Message<'a> {
     tone: &'a str,
 }
 
-impl<'a> Message<'a> {
-    /// For a link that takes nothing; what to do next is the error table's to say.
-    fn closed(error: &Error, title: &'a str, heading: &'a str, text: &'a str) -> Self {
-        Self {
-            title,
-            heading,
-            text: text.into(),
-            next: error.row().person,
-            tone: "closed",
-        }
-    }
-}
-
 /// A page as an answer.
 pub(crate) fn html_response(status: StatusCode, html: String) -> Response {
     let policy = [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)];
     (status, policy, Html(html)).into_response()
-}
-
-static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut templates = Environment::new();
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    templates.add_filter("one_line", |text: &str| one_line(text));
-    templates.add_filter("marked", |text: &str| Value::from_safe_string(marked(text)));
-    templates.add_filter("words", |text: Option<&str>| text.map(words));
-    for (name, source) in [
-        ("layout.html", include_str!("../../web/layout.html")),
-        ("request.html", include_str!("../../web/request.html")),
-        ("message.html", include_str!("../../web/message.html")),
-        ("docs.html", include_str!("../../web/docs.html")),
-        ("program.html", include_str!("../../web/program.html")),
-        ("sign-in.html", include_str!("../../web/sign-in.html")),
-        ("consent.html", include_str!("../../web/consent.html")),
-        ("connected.html", include_str!("../../web/connected.html")),
-        (
-            "turned-back.html",
-            include_str!("../../web/turned-back.html"),
-        ),
-    ] {
-        templates
-            .add_template(name, source)
-            .expect("the templates are part of the program");
-    }
-    templates
-});
-
-pub(super) fn render(name: &str, data: &Value) -> String {
-    TEMPLATES
-        .get_template(name)
-        .and_then(|template| template.render(data))
-        .expect("the templates fit their data, as the tests see")
-}
-
-/// A name or a sentence from outside.
-fn one_line(text: &str) -> String {
-    harmless_text(text).replace('\n', " ")
-}
-
-/// A sentence of ours, with what stands between backticks as code.
-fn marked(text: &str) -> String {
-    let parts = text.split('`').map(|part| HtmlEscape(part).to_string());
-    let parts = parts.enumerate().map(|(n, part)| match n % 2 {
-        0 => part,
-        _ => format!("<code>{part}</code>"),
-    });
-    parts.collect()
-}
-
-/// Somebody's words, with their lines. A crowd of empty ones would push the form out of sight.
-fn words(text: &str) -> String {
-    let text = harmless_text(text);
-    let mut lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
-    lines.join("\n")
 }
 
 #[cfg(test)]

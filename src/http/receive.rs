@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::{
     address::ClientAddress,
     failure::{failed, wants_page, with_budget, with_waiting},
-    link::{self, ASSETS, TokenInPath, receipt_cookie, request_page},
+    link::{self, ASSETS, TokenInPath, language, receipt_cookie, request_page},
+    page::Problem,
 };
 use crate::{
     domain::{ids::AttemptId, media::ScanStatus, mime::Kind},
@@ -125,7 +126,9 @@ fn refused(service: &Service, link: &LinkedSession, error: Error, headers: &Head
         return failed(error, headers, ASSETS);
     }
     error.log();
-    let page = request_page(service, link, Some((&error).into()), error.row().status);
+    let language = language(link, headers);
+    let why = Some(Problem::new(language, &error));
+    let page = request_page(service, link, language, why, error.row().status);
     with_waiting(page, &error)
 }
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use super::{Answer, Tools, arguments::Arguments, meta, schema};
+use super::{Answer, Tools, arguments::Arguments, language, meta, schema};
 use crate::{
     error::{Error, Result},
     service::{CreateRequest, ImportRequest, Source, answers::StatusAnswer},
@@ -130,6 +130,7 @@ impl Tools {
         let session = CreateRequest {
             workspace_id: arguments.workspace_id,
             purpose: arguments.purpose,
+            language: language(&context),
             ..CreateRequest::default()
         };
         if source.is_out_of_reach() {

@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 use super::{
     Answer, Tools,
     arguments::Arguments,
-    meta, schema,
+    language, meta, schema,
     wait::{rounded, seconds},
 };
 use crate::{
     arguments::LinkArguments,
     error::Result,
-    service::answers::{ResultAnswer, SessionAnswer},
+    service::{
+        CreateRequest,
+        answers::{ResultAnswer, SessionAnswer},
+    },
     store::SessionRef,
 };
 
@@ -70,7 +73,11 @@ impl Tools {
             arguments.read_both::<LinkArguments, WaitArguments>()?;
         let timeout = seconds("timeout", timeout.unwrap_or(DEFAULT_TIMEOUT))?;
         let caller = self.caller(&context)?;
-        let session = self.service.create(&caller, link.into()).await?;
+        let request = CreateRequest {
+            language: language(&context),
+            ..link.into()
+        };
+        let session = self.service.create(&caller, request).await?;
         let mut answer = CreateAnswer {
             session: self.service.session_answer(&session),
             waited_seconds: None,

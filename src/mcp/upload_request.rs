@@ -7,14 +7,17 @@ use serde::{Deserialize, Serialize};
 use super::{
     Answer, Tools,
     arguments::{Arguments, session_ref},
-    meta, schema,
+    language, meta, schema,
     wait::{rounded, seconds},
 };
 use crate::{
     arguments::LinkArguments,
     domain::session::Status,
     error::{Error, Result},
-    service::answers::{ResultAnswer, SessionAnswer},
+    service::{
+        CreateRequest,
+        answers::{ResultAnswer, SessionAnswer},
+    },
     store::{SessionRef, SessionView},
 };
 
@@ -102,7 +105,11 @@ impl Tools {
                 ));
             }
             // The person sees the link only once this call has returned: waiting would be in vain.
-            let session = self.service.create(&caller, link.into()).await?;
+            let request = CreateRequest {
+                language: language(&context),
+                ..link.into()
+            };
+            let session = self.service.create(&caller, request).await?;
             let view = self
                 .service
                 .status(&caller, SessionRef::Id(session.id))

@@ -23,16 +23,15 @@ pub use self::{
 };
 use super::{Service, authority::must};
 use crate::{
-    config::units::{duration_text, size_text},
     domain::{
         caller::Caller,
         capability::Capability,
+        language::Language,
         media::Media,
         mime::{HEIC, Kind},
         purpose::MediaHandles,
         session::{LastError, Phase, State, Status, UploadSession},
     },
-    error::accepted,
     intake::body::FILE_FIELD,
     link::hex,
     store::SessionView,
@@ -339,12 +338,6 @@ pub fn rfc3339(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// As a person reads it: `14:05 UTC on 22 November 2026`.
-#[must_use]
-pub fn for_people(instant: Timestamp) -> String {
-    instant.strftime("%H:%M UTC on %-d %B %Y").to_string()
-}
-
 fn expired_because(session: &UploadSession) -> Option<ExpiredBecause> {
     (session.state == State::Expired).then_some(if session.media_gone {
         ExpiredBecause::Retention
@@ -371,27 +364,32 @@ fn result(media: &[Media]) -> ResultAnswer {
     }
 }
 
+/// In English, unless the client has told the person's language.
 fn instruction(session: &UploadSession, url: &str, words: &str) -> String {
-    let asked = match &session.prompt {
-        Some(prompt) => format!("Please send this: {prompt}"),
-        None if session.limits.max_files > 1 => "Please send the files.".to_owned(),
-        None => "Please send the file.".to_owned(),
-    };
+    let phrases = session.language.unwrap_or(Language::English).phrases();
     let limits = &session.limits;
-    let files = match limits.max_files {
-        1 => "one file".to_owned(),
-        many => format!("up to {many} files"),
+    let files = u64::from(limits.max_files);
+    let asked = match &session.prompt {
+        Some(prompt) => phrases.say("instruction.please_prompt", &[("prompt", prompt)]),
+        None => phrases.count("instruction.please", files, &[]),
     };
     let life = session.expires_at.duration_since(session.created_at);
     let life = Duration::from_secs(u64::try_from(life.as_secs()).unwrap_or(0));
+    let values = [
+        ("accepted", phrases.accepted(&limits.allowed_mime_types)),
+        ("size", phrases.size(limits.max_size_bytes)),
+        ("life", phrases.duration(life)),
+        ("until", phrases.moment(session.expires_at)),
+    ];
+    let values = values
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
     format!(
-        "{asked}\n\nOpen this link and send it there: {url}\n\nIts page shows the words “{words}”. \
-         The link takes {files} ({}; at most {} each) and works for {}, until {}. Tell me when you \
-         are done.",
-        accepted(&limits.allowed_mime_types),
-        size_text(limits.max_size_bytes),
-        duration_text(life),
-        for_people(session.expires_at),
+        "{asked}\n\n{}\n\n{} {} {}",
+        phrases.say("instruction.open", &[("url", url)]),
+        phrases.say("instruction.words", &[("words", words)]),
+        phrases.count("instruction.takes", files, &values),
+        phrases.text("instruction.tell"),
     )
 }
 

@@ -9,6 +9,7 @@ use crate::{
         caller::Caller,
         capability::Capability,
         ids::UploadId,
+        language::Language,
         limits::{Limits, MAX_FILES},
         mime::{self, Kind, MimePattern},
         purpose::Purpose,
@@ -39,6 +40,9 @@ pub struct CreateRequest {
     pub purpose: Option<String>,
     /// The agent's words to the person.
     pub prompt: Option<String>,
+    /// What the person is spoken to in; `None`: English in the chat, and on the page what their
+    /// browser asks for.
+    pub language: Option<Language>,
     /// Narrower than what server and purpose take.
     pub allowed_mime_types: Option<Vec<String>>,
     /// Smaller than what the server takes.
@@ -88,6 +92,7 @@ impl Service {
             created_by: caller.actor(),
             purpose: purpose.name.clone(),
             prompt: at_most("prompt", request.prompt.as_deref(), MOST_PROMPT)?,
+            language: request.language,
             metadata: checked_metadata(request.metadata)?,
             limits: self.limits_for(
                 purpose,

@@ -222,7 +222,8 @@ class Server:
             f"{protocol}/clientCapabilities": {},
             f"{protocol}/clientInfo": {"name": "wire", "version": "1"},
         }
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
+        params = {**params, "_meta": {**meta, **params.get("_meta", {})}}
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         standard = {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
         if "name" in params:
             standard["mcp-name"] = params["name"]

@@ -35,7 +35,7 @@ async fn an_upload_goes_from_waiting_to_consumed() {
     let page = askfile.send(get(&link.path())).await;
     let words = page
         .html()
-        .split("words of this request are <strong>")
+        .split("are <strong lang=\"en\" dir=\"ltr\">")
         .nth(1);
     let words = words.unwrap().split("</strong>").next().unwrap();
     let told = created["instruction"].as_str().unwrap();

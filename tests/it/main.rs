@@ -20,6 +20,7 @@ mod images;
 mod import;
 mod interleavings;
 mod keys;
+mod languages;
 mod life;
 mod links;
 mod listing;

@@ -223,6 +223,7 @@ impl Bench {
             asked_by: "Claude".into(),
             created_by: somebody(),
             purpose: "general".into(),
+            language: None,
             prompt: None,
             metadata: Metadata::default(),
             limits: Limits {

@@ -19,6 +19,7 @@ use crate::{
         capability::{Capabilities, Capability},
         client::place_of,
         ids::random_letters,
+        language::Language,
     },
     error::{Error, Result},
     http::{
@@ -94,10 +95,10 @@ pub(super) async fn answer(
     answered.unwrap_or_else(|error| match error {
         Error::Conflict(why) => {
             let (message, next) = (why.as_str(), ANSWERED);
-            let html = Outcome::Failed { message, next }.html(ASSETS);
+            let html = Outcome::Failed { message, next }.html(Language::English, ASSETS);
             html_response(StatusCode::CONFLICT, html)
         }
-        other => failure_page(&other, ASSETS),
+        other => failure_page(&other, Language::English, ASSETS),
     })
 }
 
@@ -163,11 +164,12 @@ fn sign_in_page(
     let problem = error.map(|error| Problem {
         next: match error {
             Error::PermissionDenied(_) => NEW_CODE.to_owned(),
-            other => Problem::from(other).next,
+            other => Problem::new(Language::English, other).next,
         },
-        ..error.into()
+        ..Problem::new(Language::English, error)
     });
     let html = render(
+        Language::English,
         "sign-in.html",
         &context! {
             assets => ASSETS, asked => Serde(asked), problem => Serde(problem), form => cookie,
@@ -197,6 +199,7 @@ fn consent_page(request: &AuthorizationRequest, cookie: &str, ticket: &Ticket) -
     let allowed = request.capabilities.iter();
     let allowed = allowed.filter(|one| signed_in.capabilities.has(*one));
     let html = render(
+        Language::English,
         "consent.html",
         &context! {
             assets => ASSETS, asked => Serde(Asked::of(request, allowed.collect())), form => cookie,
@@ -211,7 +214,11 @@ fn consent_page(request: &AuthorizationRequest, cookie: &str, ticket: &Ticket) -
 /// on, and to apps on the device they do not always go by themselves.
 fn connected_page(request: &AuthorizationRequest, to: &str) -> Response {
     let client = &request.client.name;
-    let html = render("connected.html", &context! { assets => ASSETS, client, to });
+    let html = render(
+        Language::English,
+        "connected.html",
+        &context! { assets => ASSETS, client, to },
+    );
     html_response(StatusCode::OK, html)
 }
 
@@ -220,13 +227,14 @@ fn turned_page(turned: Turned) -> Response {
         Turned::Away(Error::InvalidArgument(why)) => {
             tracing::info!(why, "a request to be let in was refused");
             let (message, next) = (why.as_str(), "Go back to the program and begin anew there.");
-            let html = Outcome::Failed { message, next }.html(ASSETS);
+            let html = Outcome::Failed { message, next }.html(Language::English, ASSETS);
             html_response(StatusCode::BAD_REQUEST, html)
         }
-        Turned::Away(error) => failure_page(&error, ASSETS),
+        Turned::Away(error) => failure_page(&error, Language::English, ASSETS),
         Turned::Back { client, why, to } => {
             tracing::info!(client.id, why, "a client's request was refused");
             let html = render(
+                Language::English,
                 "turned-back.html",
                 &context! { assets => ASSETS, client => client.name, why, to },
             );

@@ -1,11 +1,14 @@
 //! What the pages promise.
 
-use super::*;
+use std::sync::LazyLock;
+
+use super::{template::words, *};
 
 const HOSTILE: &str = "</p><script>alert(1)</script>\"'{{ 7*7 }}{% raw %}\u{202e}gpj.exe";
 
 fn page() -> RequestPage<'static> {
     RequestPage {
+        language: Language::English,
         asked_by: "Claude",
         workspace_name: Some("Acme"),
         words: "amber otter".into(),
@@ -80,7 +83,9 @@ fn every_page() -> Vec<String> {
         ..page()
     };
     let outcomes = outcomes();
-    let outcomes = outcomes.iter().map(|outcome| outcome.html("../assets"));
+    let outcomes = outcomes
+        .iter()
+        .map(|outcome| outcome.html(Language::English, "../assets"));
     [page().html(), several.html()]
         .into_iter()
         .chain(outcomes)
@@ -232,7 +237,7 @@ fn what_comes_from_outside_is_text_and_stays_in_its_place() {
         files: &files,
         count: 1,
     };
-    let sent = sent.html("../assets");
+    let sent = sent.html(Language::English, "../assets");
     assert!(
         sent.contains(&format!("<bdi class=\"file-name\">{text}</bdi>")),
         "{sent}"
@@ -241,7 +246,7 @@ fn what_comes_from_outside_is_text_and_stays_in_its_place() {
         message: HOSTILE,
         next: "Try again.",
     };
-    let failed = failed.html("../assets");
+    let failed = failed.html(Language::English, "../assets");
     assert!(failed.contains(&isolated), "{failed}");
 
     for html in [request, sent, failed] {
@@ -274,7 +279,10 @@ fn empty_lines_do_not_push_the_form_out_of_sight() {
 
 #[test]
 fn every_outcome_has_its_own_title_and_a_next_step() {
-    let pages: Vec<String> = outcomes().iter().map(|o| o.html("../assets")).collect();
+    let pages: Vec<String> = outcomes()
+        .iter()
+        .map(|o| o.html(Language::English, "../assets"))
+        .collect();
     let mut titles = vec![page().html()];
     titles.extend(pages.iter().cloned());
     let mut titles: Vec<&str> = titles.iter().map(|html| title(html)).collect();
@@ -291,14 +299,16 @@ fn every_outcome_has_its_own_title_and_a_next_step() {
 fn a_page_finds_its_stylesheet_from_where_it_is_shown() {
     let sheet = |html: &str| attributes(html, "href")[0].clone();
     assert_eq!(sheet(&page().html()), "../assets/page.css");
-    let below = Outcome::Declined.html("../../assets");
+    let below = Outcome::Declined.html(Language::English, "../../assets");
     assert_eq!(sheet(&below), "../../assets/page.css");
 }
 
 #[test]
 fn only_a_page_that_waits_opens_itself_again() {
     for outcome in outcomes() {
-        let refreshes = outcome.html("../assets").contains("http-equiv=\"refresh\"");
+        let refreshes = outcome
+            .html(Language::English, "../assets")
+            .contains("http-equiv=\"refresh\"");
         assert_eq!(
             refreshes,
             matches!(outcome, Outcome::Checking),

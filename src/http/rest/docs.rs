@@ -4,7 +4,7 @@ use minijinja::{context, value::Serde};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::http::page::render;
+use crate::{domain::language::Language, http::page::render};
 
 /// In which order groups of operations are shown.
 const ORDER: [&str; 6] = ["links", "uploads", "media", "targets", "workspaces", "keys"];
@@ -67,6 +67,7 @@ pub(super) fn html(document: &Value) -> String {
     let info = &document["info"];
     let introduction: Vec<&str> = text(&info["description"]).split("\n\n").collect();
     render(
+        Language::English,
         "docs.html",
         &context! {
             title => "askfile for programs",

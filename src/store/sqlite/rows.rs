@@ -17,6 +17,7 @@ use crate::{
             AccountId, ApiKeyId, AttachmentId, AttemptId, ClaimId, MediaId, PrincipalId, UploadId,
             WebhookId, WorkspaceId,
         },
+        language::Language,
         media::{Content, Dimensions, Media, ScanStatus},
         principal::PrincipalKind,
         session::{State, UploadSession},
@@ -91,6 +92,14 @@ impl ToSql for Col<State> {
 impl FromSql for Col<State> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         State::from_word(value.as_str()?)
+            .map(Self)
+            .ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for Col<Language> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Language::of_tag(value.as_str()?)
             .map(Self)
             .ok_or(FromSqlError::InvalidType)
     }
@@ -216,6 +225,7 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<UploadSession> {
         created_by: get_opt(row, "created_by")?,
         purpose: row.get("purpose")?,
         prompt: row.get("prompt")?,
+        language: get_opt(row, "language")?,
         metadata: from_json(row.get_ref("metadata")?.as_str()?)?,
         limits: from_json(row.get_ref("limits")?.as_str()?)?,
         transfer: get(row, "transfer")?,

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0012_declared.sql"),
     include_str!("0013_oauth.sql"),
     include_str!("0014_builtin.sql"),
+    include_str!("0015_language.sql"),
 ];
 
 /// The newest version.

@@ -16,6 +16,7 @@ use crate::{
     domain::{
         audit::{Action, Actor},
         ids::UploadId,
+        language::Language,
         media::ScanStatus,
         quota::{Quota, Usage},
         session::{Event, LastError, State, Tally, UploadSession},
@@ -24,10 +25,10 @@ use crate::{
 };
 
 const INSERT: &str = "INSERT INTO upload_session
-    (id, token, workspace_id, asked_by, created_by, api_key_id, purpose, prompt, metadata, limits,
+    (id, token, workspace_id, asked_by, created_by, api_key_id, purpose, prompt, language, metadata, limits,
      max_files, transfer, spec, retain_seconds, state, created_at, expires_at, redeem_by)
     VALUES (:id, :token, :workspace_id, :asked_by, :created_by, :api_key_id, :purpose, :prompt,
-     :metadata, :limits, :max_files, :transfer, :spec, :retain_seconds, 'pending', :created_at, :expires_at,
+     :language, :metadata, :limits, :max_files, :transfer, :spec, :retain_seconds, 'pending', :created_at, :expires_at,
      :expires_at)
     RETURNING *";
 const BY_ID: &str = "SELECT * FROM upload_session WHERE id = ?1";
@@ -59,6 +60,7 @@ pub(super) fn create(
             ":id": Col(new.id), ":token": Col(new.token), ":workspace_id": Col(new.workspace_id),
             ":asked_by": new.asked_by, ":created_by": by.principal().map(Col),
             ":api_key_id": by.api_key().map(Col), ":purpose": new.purpose, ":prompt": new.prompt,
+            ":language": new.language.map(Language::as_str),
             ":metadata": rows::to_json(&new.metadata)?, ":limits": rows::to_json(&new.limits)?,
             ":max_files": new.limits.max_files, ":transfer": new.transfer.as_str(), ":retain_seconds": new.retain_seconds,
             ":spec": new.spec.as_ref().map(rows::to_json).transpose()?,

@@ -101,11 +101,13 @@ impl Askfile {
 pub fn mcp(key: Option<&str>, method: &str, mut params: Value) -> Request<Body> {
     let name = params["name"].as_str().or(params["uri"].as_str());
     let name = name.unwrap_or_default().to_owned();
-    params["_meta"] = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
-    });
+    for (name, value) in [
+        ("protocolVersion", json!("2026-07-28")),
+        ("clientCapabilities", json!({})),
+        ("clientInfo", json!({ "name": "test", "version": "1" })),
+    ] {
+        params["_meta"][format!("io.modelcontextprotocol/{name}")] = value;
+    }
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     let mut request = request(Method::POST, "/mcp")
         .header(header::CONTENT_TYPE, "application/json")
