@@ -4,6 +4,7 @@ mod address;
 mod assets;
 mod auth;
 mod body;
+mod card;
 mod download;
 mod events;
 mod failure;
@@ -22,16 +23,17 @@ mod rest;
 pub mod serve;
 mod sessions;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderValue, header},
+    http::{HeaderValue, Method, header},
     middleware::{self, Next},
     response::Response,
     routing::{get, post, put},
 };
+use tower_http::cors::{Any, CorsLayer};
 
 pub use self::guards::{Guards, is_links_only};
 pub(crate) use self::guards::{UNKNOWN_NAME, is_on_this_machine};
@@ -78,7 +80,11 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
             post(grant::complete),
         )
         .route("/uploads/{token}/decline", post(link::decline))
-        .route("/uploads/{token}/done", post(link::done));
+        .route("/uploads/{token}/done", post(link::done))
+        .route("/uploads/{token}/card", get(card::card))
+        // Below the layer, which answers what browsers ask first.
+        .method_not_allowed_fallback(failure::unknown_method)
+        .layer(card_of_a_chat());
     owners
         .merge(links)
         .merge(oauth::routes(service))
@@ -95,6 +101,17 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
         .layer(middleware::from_fn(rest::as_problem))
         .layer(middleware::from_fn(common_headers))
         .layer(middleware::from_fn(log::log_request))
+}
+
+/// The card of a chat has no origin that anybody knows. A link is its own authority, and what is here
+/// asks for no other: no cookie and no key goes along.
+fn card_of_a_chat() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
+        .allow_headers([header::CONTENT_TYPE, receive::ATTEMPT])
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(Duration::from_secs(600))
 }
 
 /// What every answer says, unless it says otherwise itself.

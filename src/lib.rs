@@ -33,7 +33,7 @@
 //! | [`objects`] | where bytes live |
 //! | [`notify`] | waking whoever waits; posting webhooks |
 //! | [`link`], `words`, [`qr`] | signing and checking links; a link as two words, and as a QR code |
-//! | `phrases` | what people read, in their language; the texts are in `web/locales` |
+//! | `phrases`, `template` | what people read, in their language, and what they see; both from `web` |
 //! | [`oauth`] | tokens of an identity provider, and what clients say of themselves |
 //! | `fetch` | fetching what strangers name, from public addresses alone |
 //! | [`config`], [`error`], [`clock`] | the settings, the one error table, the time |
@@ -102,6 +102,7 @@ mod phrases;
 pub mod qr;
 pub mod service;
 pub mod store;
+mod template;
 mod words;
 
 pub use error::{Error, Result};

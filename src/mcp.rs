@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attach_media;
+mod card;
 mod changes;
 mod media_delete;
 mod media_get;
@@ -28,9 +29,9 @@ use rmcp::{
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
         GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-        ListResourceTemplatesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-        ServerConfig, SubscriptionFilter, Tool,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
+        PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+        ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
     tool_handler,
@@ -205,7 +206,8 @@ impl ServerHandler for Tools {
             .enable_tools()
             .enable_tool_list_changed()
             .enable_prompts()
-            .enable_resources();
+            .enable_resources()
+            .enable_extensions_with(card::extension());
         ServerConfig::new(capabilities.build())
             .with_server_info(name)
             .with_instructions(INSTRUCTIONS)
@@ -282,6 +284,16 @@ impl ServerHandler for Tools {
         Ok(prompts::get(&request)?.into())
     }
 
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let caller = self.caller(&context);
+        caller.map_err(|error| refusal(&error))?;
+        Ok(ListResourcesResult::with_all_items(vec![card::resource()]))
+    }
+
     async fn list_resource_templates(
         &self,
         _: Option<PaginatedRequestParams>,
@@ -300,6 +312,9 @@ impl ServerHandler for Tools {
         let read = async {
             let caller = self.caller(&context)?;
             self.service.charge_call(&caller)?;
+            if request.uri == card::URI {
+                return Ok(card::read(&self.service));
+            }
             resources::read(&self.service, &caller, &request.uri).await
         };
         let read = read.await;

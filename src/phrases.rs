@@ -110,6 +110,27 @@ impl Phrases {
         groups.filter(|(name, _)| names.contains(name)).collect()
     }
 
+    /// Single texts, each in all its forms.
+    pub fn some(&self, keys: &[&str]) -> Texts {
+        let mut some = Texts::new();
+        for (group, key) in keys.iter().filter_map(|key| key.split_once('.')) {
+            let texts = self.texts.get(group).into_iter().flatten();
+            let is_wanted = |name: &str| {
+                let form = name.strip_prefix(key).map(|rest| rest.strip_prefix('_'));
+                form.is_some_and(|form| name == key || form.is_some_and(is_form))
+            };
+            let wanted = texts.filter(|(name, _)| is_wanted(name));
+            let wanted = wanted.map(|(name, text)| (name.clone(), text.clone()));
+            some.entry(group.to_owned()).or_default().extend(wanted);
+        }
+        some
+    }
+
+    /// All of them, for the card.
+    pub fn all(&self) -> &Texts {
+        &self.texts
+    }
+
     /// `50 MB`, `1.4 MB`, `980 bytes`.
     pub fn size(&self, bytes: u64) -> String {
         let Some((number, unit)) = size_parts(bytes) else {
@@ -186,6 +207,11 @@ impl Phrases {
     fn joined(&self, key: &str, parts: impl Iterator<Item = String>) -> Option<String> {
         parts.reduce(|first, second| self.say(key, &[("first", &first), ("second", &second)]))
     }
+}
+
+/// Whether this is a category of CLDR, as it ends a key.
+fn is_form(word: &str) -> bool {
+    PluralCategory::get_for_cldr_string(word).is_some()
 }
 
 /// A text with each `{name}` replaced; what has no value stays as it is.

@@ -1,7 +1,6 @@
 // The person's files as rows, with their progress, and how they are sent one after the other.
 
-import { sendDirect } from "./direct.js";
-import { send, uuid } from "./file.js";
+import { uuid } from "./file.js";
 import { say, sizeText, timeText } from "./words.js";
 
 /** These mean that the link is closed. */
@@ -20,11 +19,12 @@ export function problemText({ code, message }) {
   return `${say(`problem.${code}`) || message} ${say(`next.${code}`)}`;
 }
 
-/** A name in two, so that a narrow row cuts it in the middle and keeps its ending. */
-function halves(name) {
+/** Puts a name into a row, in two: a narrow row cuts it in the middle and keeps its ending. */
+export function nameInto(row, name) {
   const letters = Array.from(name);
   const at = Math.max(0, letters.length - 10);
-  return [letters.slice(0, at).join(""), letters.slice(at).join("")];
+  row.querySelector(".head").textContent = letters.slice(0, at).join("");
+  row.querySelector(".tail").textContent = letters.slice(at).join("");
 }
 
 class Row {
@@ -38,9 +38,7 @@ class Row {
     this.home = files.home;
     this.element = this.home.row.content.firstElementChild.cloneNode(true);
     this.size = sizeText(file.size);
-    const [head, tail] = halves(file.name);
-    this.part(".head").textContent = head;
-    this.part(".tail").textContent = tail;
+    nameInto(this.element, file.name);
     const progress = this.part("progress");
     progress.setAttribute("aria-label", file.name);
     for (const [name, act] of [
@@ -164,9 +162,8 @@ class Row {
     this.part("progress").value = 0;
     home.announce(say("script.said_sending", { name: this.file.name }));
     this.stop = new AbortController();
-    const way = home.grants ? sendDirect.bind(null, home.grants) : send;
     const told = (news) => this.hears(news);
-    const result = await way(home.url, this.file, home.note(), this.attempt, this.stop.signal, told);
+    const result = await home.send(this.file, home.note(), this.attempt, this.stop.signal, told);
     this.stop = null;
     if (result.scan === "pending") {
       this.media = result.media;
@@ -189,9 +186,9 @@ class Row {
 
 /**
  * The files of one request. `home` is what is around them: the elements `list`, `row` (a template) and
- * `submit`; `url`, `grants`, `maxFiles` and `maxBytes` of the link; and what it does: `note()` gives the
- * person's words, `notice(text)` and `announce(text)` show and tell, `changed()`, `checking()`,
- * `stored()` and `closed()` hear what came of the files.
+ * `submit`; `maxFiles` and `maxBytes` of the link; and what it does: `send` sends one as that of
+ * `file.js`, `note()` gives the person's words, `notice(text)` and `announce(text)` show and tell,
+ * `changed()`, `removed()`, `checking()`, `stored()` and `closed()` hear what came of the files.
  */
 export class Files {
   /** @type {Row[]} */

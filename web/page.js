@@ -1,6 +1,8 @@
 // The page with a script: files as rows, with their progress. Without it the form works by itself,
 // and how it ended is always the server's to show: this page then opens its link again.
 
+import { sendDirect } from "./direct.js";
+import { send } from "./file.js";
 import { Files } from "./files.js";
 import { follow } from "./follow.js";
 import { open } from "./ways.js";
@@ -22,10 +24,9 @@ const files = new Files({
   list: find(".files"),
   row: find("#row"),
   submit,
-  url: form.action,
-  grants,
   maxFiles: Number(maxFiles),
   maxBytes: Number(maxBytes),
+  send: (...file) => (grants ? sendDirect(grants, form.action, ...file) : send(form.action, ...file)),
   note: () => find("#description").value.trim(),
   notice: (text) => { find(".notice").textContent = text; },
   announce,

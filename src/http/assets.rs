@@ -11,7 +11,12 @@ use crate::error::Error;
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Each by its name.
-const ASSETS: [(&str, &str, &str); 10] = [
+const ASSETS: [(&str, &str, &str); 11] = [
+    (
+        "look.css",
+        "text/css; charset=utf-8",
+        include_str!("../../web/look.css"),
+    ),
     (
         "page.css",
         "text/css; charset=utf-8",

@@ -1,9 +1,4 @@
 //! The pages, whole without JavaScript too. Pure: data in, HTML out.
-//!
-//! Names, the prompt and whatever else comes from outside is hostile: the templates escape it, and
-//! their filters take out the characters that play tricks.
-
-mod template;
 
 use std::borrow::Cow;
 
@@ -11,14 +6,14 @@ use axum::{
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use minijinja::{Value, context, value::Serde};
+use minijinja::{context, value::Serde};
 use serde::Serialize;
 
-pub(super) use self::template::render;
 use crate::{
     domain::{language::Language, session::LastError},
     error::Error,
     phrases::Phrases,
+    template::{json_in_html, render},
 };
 
 /// What a page may load and do: nothing but what is its own. `blob:` is for thumbnails of files that
@@ -130,9 +125,7 @@ impl RequestPage<'_> {
 
     /// The page.
     fn html(&self) -> String {
-        let groups = self.language.phrases().groups(&SCRIPTS);
-        let phrases = serde_json::to_string(&groups).expect("texts are JSON");
-        let phrases = Value::from_safe_string(phrases.replace('<', "\\u003c"));
+        let phrases = json_in_html(&self.language.phrases().groups(&SCRIPTS));
         render(
             self.language,
             "request.html",

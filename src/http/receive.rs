@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The header by which a page names an attempt, so that its retry is the same one.
-const ATTEMPT: &str = "askfile-attempt";
+pub(super) const ATTEMPT: HeaderName = HeaderName::from_static("askfile-attempt");
 
 /// What a stored file is answered with.
 #[derive(Serialize)]

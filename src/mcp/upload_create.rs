@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Answer, Tools,
     arguments::Arguments,
+    card::{self, with_card},
     language, meta, schema,
     wait::{rounded, seconds},
 };
@@ -62,7 +63,7 @@ impl Tools {
             idempotent_hint = false,
             open_world_hint = false
         ),
-        meta = meta("write", &["upload", "write"], "Making a link for the file", "The link is there")
+        meta = with_card(meta("write", &["upload", "write"], "Making a link for the file", "The link is there"))
     )]
     async fn upload_create(
         &self,
@@ -84,7 +85,8 @@ impl Tools {
             result: None,
             suggestions: None,
         };
-        if wait {
+        // Who is shown a card sees it once the call has returned.
+        if wait && !card::is_shown(&context) {
             let view = self
                 .service
                 .status(&caller, SessionRef::Id(session.id))

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Answer, Tools,
     arguments::{Arguments, session_ref},
+    card::with_card,
     language, meta, schema,
     wait::{rounded, seconds},
 };
@@ -81,7 +82,7 @@ impl Tools {
             idempotent_hint = false,
             open_world_hint = false
         ),
-        meta = meta("write", &["upload", "write"], "Waiting for the file", "Asked for the file")
+        meta = with_card(meta("write", &["upload", "write"], "Waiting for the file", "Asked for the file"))
     )]
     async fn upload_request(
         &self,

@@ -62,6 +62,9 @@ fn no_text_is_missing_and_none_is_unused() {
     let asked = asked_for(&sources);
     let known = keys(Language::English);
     let files = [
+        "card.css",
+        "card.html",
+        "card.js",
         "page.css",
         "page.html",
         "page.js",

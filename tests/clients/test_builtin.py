@@ -323,44 +323,6 @@ def test_a_refused_call_leaves_its_connection_of_use(server: Server) -> None:
             assert converse(connection, "GET", f"{server.url}/healthz").status == 200
 
 
-class Inspector:
-    """The Inspector's web app, with no server in its list."""
-
-    def __init__(self, home: Path) -> None:
-        self.url = f"http://127.0.0.1:{free_port()}"
-        servers = home / "servers.json"
-        servers.write_text('{"mcpServers": {}}')
-        own = {
-            "HOME": str(home),
-            "CLIENT_PORT": self.url.rpartition(":")[2],
-            "MCP_SANDBOX_PORT": "0",
-            "MCP_APP_ORIGIN_PORT": "0",
-            "MCP_AUTO_OPEN_ENABLED": "false",
-            "MCP_INSPECTOR_API_TOKEN": "a-token",
-            "MCP_INSPECTOR_SECRET_STORE": "memory",
-        }
-        self._output = (home / "inspector.log").open("wb")
-        self._process = subprocess.Popen(
-            ["mcp-inspector", "--web", "--catalog", servers],
-            env=os.environ | own,
-            stdout=self._output,
-            stderr=self._output,
-        )
-        until("the Inspector answers", self._is_there)
-
-    def _is_there(self) -> bool:
-        assert self._process.poll() is None, Path(self._output.name).read_text()
-        try:
-            return http("GET", f"{self.url}/").status == 200
-        except OSError:
-            return False
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._output.close()
-
-
 @pytest.fixture
 def inspector(tmp_path: Path) -> Iterator[Inspector]:
     inspector = Inspector(tmp_path)
@@ -371,11 +333,7 @@ def inspector(tmp_path: Path) -> Iterator[Inspector]:
 def test_the_inspector_is_let_in(
     server: Server, inspector: Inspector, chromium: Browser, tmp_path: Path
 ) -> None:
-    context = chromium.new_context(viewport=DESKTOP)
-    # Its fonts come from elsewhere.
-    context.route("https://**", lambda route: route.abort())
-    page = context.new_page()
-    page.goto(f"{inspector.url}/?MCP_INSPECTOR_API_TOKEN=a-token")
+    page = inspector.open(chromium)
     page.get_by_role("button", name="Add Servers").click()
     page.get_by_role("menuitem", name="Add manually").click()
     page.get_by_label("Server ID").fill("askfile")
@@ -397,6 +355,6 @@ def test_the_inspector_is_let_in(
     expect(page.get_by_text("Asks a person for a file:")).to_be_visible()
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / "builtin-inspector.png")
-    context.close()
+    page.context.close()
     (grant,) = grants(tmp_path)
     assert grant["name"] == "MCP Inspector"

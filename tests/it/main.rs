@@ -6,6 +6,7 @@ mod arguments;
 mod attach;
 mod audit;
 mod builtin;
+mod card;
 mod checks;
 mod downloads;
 mod events;

@@ -84,7 +84,7 @@ enum Lock {
 }
 
 /// Every route, with a path of it that is signed by nobody.
-const ROUTES: [(&str, Method, &str, Lock); 21] = {
+const ROUTES: [(&str, Method, &str, Lock); 22] = {
     use Lock::{Key, None, Signature};
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -105,6 +105,12 @@ const ROUTES: [(&str, Method, &str, Lock); 21] = {
             "/uploads/{token}/events",
             GET,
             "/uploads/TOKEN/events",
+            Signature,
+        ),
+        (
+            "/uploads/{token}/card",
+            GET,
+            "/uploads/TOKEN/card",
             Signature,
         ),
         (

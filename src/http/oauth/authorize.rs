@@ -26,12 +26,13 @@ use crate::{
         address::ClientAddress,
         body::whole,
         failure::{failure_page, with_waiting},
-        page::{Outcome, Problem, html_response, render},
+        page::{Outcome, Problem, html_response},
     },
     service::{
         Service,
         oauth::{AuthorizationRequest, Parameters, Ticket, Turned},
     },
+    template::render,
 };
 
 /// The way to the stylesheet's folder.

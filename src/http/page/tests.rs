@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::{template::words, *};
+use super::*;
+use crate::template::words;
 
 const HOSTILE: &str = "</p><script>alert(1)</script>\"'{{ 7*7 }}{% raw %}\u{202e}gpj.exe";
 
@@ -298,9 +299,9 @@ fn every_outcome_has_its_own_title_and_a_next_step() {
 #[test]
 fn a_page_finds_its_stylesheet_from_where_it_is_shown() {
     let sheet = |html: &str| attributes(html, "href")[0].clone();
-    assert_eq!(sheet(&page().html()), "../assets/page.css");
+    assert_eq!(sheet(&page().html()), "../assets/look.css");
     let below = Outcome::Declined.html(Language::English, "../../assets");
-    assert_eq!(sheet(&below), "../../assets/page.css");
+    assert_eq!(sheet(&below), "../../assets/look.css");
 }
 
 #[test]
@@ -335,7 +336,10 @@ fn pages_need_nothing_that_their_policy_forbids() {
             assert!(!found, "{forbidden}: {html}");
         }
     }
-    let css = include_str!("../../../web/page.css");
+    let css = concat!(
+        include_str!("../../../web/look.css"),
+        include_str!("../../../web/page.css")
+    );
     assert!(!css.contains("url(") && !css.contains("@import"));
 }
 

@@ -4,7 +4,7 @@ use minijinja::{context, value::Serde};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{domain::language::Language, http::page::render};
+use crate::{domain::language::Language, template::render};
 
 /// In which order groups of operations are shown.
 const ORDER: [&str; 6] = ["links", "uploads", "media", "targets", "workspaces", "keys"];

@@ -106,7 +106,10 @@ pub fn mcp(key: Option<&str>, method: &str, mut params: Value) -> Request<Body> 
         ("clientCapabilities", json!({})),
         ("clientInfo", json!({ "name": "test", "version": "1" })),
     ] {
-        params["_meta"][format!("io.modelcontextprotocol/{name}")] = value;
+        let said = &mut params["_meta"][format!("io.modelcontextprotocol/{name}")];
+        if said.is_null() {
+            *said = value;
+        }
     }
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     let mut request = request(Method::POST, "/mcp")

@@ -1,8 +1,13 @@
-//! The templates, and what they can do with texts.
+//! What people see, as HTML: the templates of `web`, and what these can do with texts. Pure: data in,
+//! HTML out.
+//!
+//! Names, the prompt and whatever else comes from outside is hostile: the templates escape it, and their
+//! filters take out the characters that play tricks.
 
 use std::sync::LazyLock;
 
 use minijinja::{Environment, Error, HtmlEscape, UndefinedBehavior, Value, context, value::Kwargs};
+use serde::Serialize;
 
 use crate::{domain::language::Language, intake::filename::harmless_text, phrases::filled};
 
@@ -13,22 +18,17 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates.add_filter("marked", |text: &str| Value::from_safe_string(marked(text)));
     templates.add_filter("words", |text: Option<&str>| text.map(words));
     for (name, source) in [
-        ("layout.html", include_str!("../../../web/layout.html")),
-        ("request.html", include_str!("../../../web/request.html")),
-        ("row.html", include_str!("../../../web/row.html")),
-        ("message.html", include_str!("../../../web/message.html")),
-        ("docs.html", include_str!("../../../web/docs.html")),
-        ("program.html", include_str!("../../../web/program.html")),
-        ("sign-in.html", include_str!("../../../web/sign-in.html")),
-        ("consent.html", include_str!("../../../web/consent.html")),
-        (
-            "connected.html",
-            include_str!("../../../web/connected.html"),
-        ),
-        (
-            "turned-back.html",
-            include_str!("../../../web/turned-back.html"),
-        ),
+        ("layout.html", include_str!("../web/layout.html")),
+        ("request.html", include_str!("../web/request.html")),
+        ("card.html", include_str!("../web/card.html")),
+        ("row.html", include_str!("../web/row.html")),
+        ("message.html", include_str!("../web/message.html")),
+        ("docs.html", include_str!("../web/docs.html")),
+        ("program.html", include_str!("../web/program.html")),
+        ("sign-in.html", include_str!("../web/sign-in.html")),
+        ("consent.html", include_str!("../web/consent.html")),
+        ("connected.html", include_str!("../web/connected.html")),
+        ("turned-back.html", include_str!("../web/turned-back.html")),
     ] {
         templates
             .add_template(name, source)
@@ -38,7 +38,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 /// A page of a template.
-pub(in crate::http) fn render(language: Language, name: &str, data: &Value) -> String {
+pub(crate) fn render(language: Language, name: &str, data: &Value) -> String {
     let all = context! {
         t => Value::from_function(move |key: &str, values: Kwargs| text(language, key, &values)),
         language => language.as_str(),
@@ -49,6 +49,12 @@ pub(in crate::http) fn render(language: Language, name: &str, data: &Value) -> S
         .get_template(name)
         .and_then(|template| template.render(all))
         .expect("the templates fit their data, as the tests see")
+}
+
+/// Some groups of texts as JSON that can stand in a page.
+pub(crate) fn json_in_html(data: &impl Serialize) -> Value {
+    let json = serde_json::to_string(data).expect("texts are JSON");
+    Value::from_safe_string(json.replace('<', "\\u003c"))
 }
 
 /// A text of ours with values filled in; with `n` among them, in the form for so many.
@@ -83,7 +89,7 @@ fn marked(text: &str) -> String {
 }
 
 /// Somebody's words, with their lines. A crowd of empty ones would push the form out of sight.
-pub(super) fn words(text: &str) -> String {
+pub(crate) fn words(text: &str) -> String {
     let text = harmless_text(text);
     let mut lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
