@@ -15,6 +15,9 @@ const submit = find(".primary", form);
 const done = find("form.done");
 const own = JSON.parse(find("#phrases").textContent);
 
+/** The rule that makes it dark: where the browser likes that, until the host says what it likes. */
+const dark = Array.from(document.styleSheets[0].cssRules).find(({ media }) => media?.mediaText.includes("dark"));
+
 /** How often it is asked how a request stands that cannot be followed, in milliseconds. */
 const LOOK_AGAIN = 5_000;
 /** How a link says that it is over. */
@@ -59,9 +62,7 @@ function speakOwn() {
 function look({ theme, styles, locale: spoken }) {
   if (theme) {
     root.style.colorScheme = theme;
-    const dark = Array.from(document.styleSheets, (sheet) => Array.from(sheet.cssRules)).flat()
-      .find(({ conditionText }) => conditionText?.includes("prefers-color-scheme"));
-    dark?.media && (dark.media.mediaText = theme === "dark" ? "all" : "not all");
+    dark.media.mediaText = theme === "dark" ? "all" : "not all";
   }
   for (const [name, value] of Object.entries(styles?.variables ?? {})) {
     if (value) root.style.setProperty(name, value);

@@ -20,7 +20,7 @@ use crate::{
 
 /// How often somebody who watches hears of a session: a wake for each piece of bytes would be too
 /// much.
-const SAMPLE: Duration = Duration::from_millis(200);
+const SAMPLE: Duration = Duration::from_millis(100);
 /// Most pages that watch one session, and most of its owner's programs.
 const MOST_WATCHERS: usize = 16;
 
