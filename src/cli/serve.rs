@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::{
     host::{Host, Offer, Taken, cannot_wait, must_not_be_exposed, start},
     network::local_url,
@@ -31,8 +33,21 @@ pub(super) async fn serve(settings: Settings) -> Result<(), String> {
         () = &mut stop => return Ok(()),
     };
     let service = start(settings, host.public_url.clone()).await?;
+    allow_many_connections();
     say(&greeting(&service, host.listen));
     host.serve(&service, Offer::Everything, stop).await
+}
+
+/// Each connection is an open file, of which systems let a program have few unless it asks for more.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, most) {
+        tracing::warn!(cause = %error, "no more connections than usual are possible");
+    }
 }
 
 /// Where another askfile on the same data folder serves this address, waits for that one to end: its
@@ -55,8 +70,13 @@ async fn take_turn(settings: &Settings) -> Result<Option<Turn>, String> {
 }
 
 fn greeting(service: &Service, listen: SocketAddr) -> String {
-    let mcp = format!("{}/mcp", local_url(listen));
     let settings = service.settings();
+    // Tokens are for the public name alone.
+    let mcp = if settings.auth.takes_tokens() && settings.public_url.is_some() {
+        format!("{}/mcp", service.public_url())
+    } else {
+        format!("{}/mcp", local_url(listen))
+    };
     let files = match &settings.objects {
         Place::Disk => String::new(),
         bucket @ Place::Bucket { .. } => format!("  files    {bucket}\n"),

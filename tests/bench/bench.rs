@@ -1,5 +1,5 @@
 //! Benchmarks on the real binary, each against something real in the same run. They print ratios;
-//! run them by hand with `tests/bench/run [download|images|keys|large|rest|slow|s3|small|status|webhooks]`, on
+//! run them by hand with `tests/bench/run [download|images|keys|large|rest|slow|s3|small|status|waiting|webhooks]`, on
 //! a machine at rest.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
@@ -16,6 +16,7 @@ mod s3;
 mod server;
 mod small;
 mod status;
+mod waiting;
 mod webhooks;
 
 use std::{
@@ -48,6 +49,9 @@ fn main() {
     }
     if runs("keys") {
         runtime.block_on(keys::run());
+    }
+    if runs("waiting") {
+        runtime.block_on(waiting::run());
     }
     if runs("small") {
         runtime.block_on(small::run());
