@@ -1,0 +1,161 @@
+//! Telling clients that a resource changed which they subscribed to.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use http::request::Parts;
+use rmcp::{
+    RoleServer,
+    model::{ResourceUpdatedNotificationParam, SubscriptionFilter},
+    service::{RequestContext, SubscriptionContext, SubscriptionSink},
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Tools;
+use crate::{
+    domain::resource::ResourceUri,
+    error::{Error, Result},
+    service::Follower,
+};
+
+/// Most resources that one session, or one who listens, is subscribed to.
+const MOST: usize = 128;
+const SESSION: &str = "mcp-session-id";
+
+/// What one connection is subscribed to, and who tells it of each. All ends with the connection. A clone
+/// is for another connection, and has none of it.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
+
+impl Clone for Subscriptions {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Subscriptions {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, AbortOnDropHandle<()>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// # Errors
+    /// [`Error::InvalidArgument`] for one too many.
+    fn add(&self, uri: String, telling: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        let mut all = self.lock();
+        all.retain(|_, telling| !telling.is_finished());
+        if all.len() >= MOST && !all.contains_key(&uri) {
+            return Err(too_many());
+        }
+        let telling = tokio::spawn(telling);
+        all.insert(uri, AbortOnDropHandle::new(telling));
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, uri: &str) {
+        self.lock().remove(uri);
+    }
+}
+
+fn too_many() -> Error {
+    Error::InvalidArgument(format!(
+        "At most {MOST} resources can be subscribed to at one time: unsubscribe from one first."
+    ))
+}
+
+/// Clients before 2026-07-28, as long as their session lives.
+impl Tools {
+    /// # Errors
+    /// [`Error::NotFound`] for what the caller's workspaces do not have; [`Error::InvalidArgument`] for
+    /// one too many, and where there is no session.
+    pub(super) async fn subscribe_session(
+        &self,
+        uri: &str,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<()> {
+        must_be_in_session(context)?;
+        let caller = self.caller(context)?;
+        self.service.charge_call(&caller)?;
+        let what = ResourceUri::read(uri).ok_or(Error::NotFound)?;
+        let mut follower = self.service.follow(&caller, what).await?;
+        if !follower.can_change() {
+            return Ok(());
+        }
+        let peer = context.peer.clone();
+        let param = ResourceUpdatedNotificationParam::new(uri);
+        let telling = async move {
+            while follower.changed().await {
+                if peer.notify_resource_updated(param.clone()).await.is_err() {
+                    return;
+                }
+            }
+        };
+        self.subscriptions.add(uri.to_owned(), telling)
+    }
+}
+
+/// What comes over HTTP and belongs to no session can be answered, and told nothing later.
+fn must_be_in_session(context: &RequestContext<RoleServer>) -> Result<()> {
+    let parts = context.extensions.get::<Parts>();
+    if parts.is_none_or(|parts| parts.headers.contains_key(SESSION)) {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(
+        "Resources are subscribed to in a session, which this server does not keep: listen by \
+         protocol version 2026-07-28."
+            .into(),
+    ))
+}
+
+/// Clients since 2026-07-28, as long as they listen.
+impl Tools {
+    /// Tells how each resource stands now, since it may have changed before anybody listened, and then of
+    /// each change. Goes on until it is dropped.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for too many. What the caller's workspaces do not have is never told
+    /// of, and is not told from what never changes.
+    pub(super) async fn tell_changes(&self, context: &SubscriptionContext) -> Result<()> {
+        let requested = context.requested().resource_subscriptions.as_deref();
+        if requested.is_some_and(|uris| uris.len() > MOST) {
+            return Err(too_many());
+        }
+        let mut uris = context.accepted().resource_subscriptions.clone();
+        let uris = uris.get_or_insert_default();
+        uris.sort_unstable();
+        uris.dedup();
+        if !uris.is_empty() {
+            let caller = self.caller(context.request_context())?;
+            self.service.charge_call(&caller)?;
+            let telling = FuturesUnordered::new();
+            for uri in uris {
+                let Some(what) = ResourceUri::read(uri) else {
+                    continue;
+                };
+                match self.service.follow(&caller, what).await {
+                    Ok(follower) => telling.push(tell(context.sink(), uri, follower)),
+                    Err(error @ Error::Internal(_)) => return Err(error),
+                    Err(_) => {}
+                }
+            }
+            telling.collect::<()>().await;
+        }
+        std::future::pending().await
+    }
+}
+
+async fn tell(sink: &SubscriptionSink, uri: &str, mut follower: Follower) {
+    while sink.notify_resource_updated(uri).await.is_ok() && follower.changed().await {}
+}
+
+/// What of these resources can be listened to, as far as their addresses tell.
+pub(super) fn accepted(requested: &SubscriptionFilter) -> Option<Vec<String>> {
+    let uris = requested.resource_subscriptions.as_ref()?;
+    if uris.len() > MOST {
+        return None;
+    }
+    let ours = uris.iter().filter(|uri| ResourceUri::read(uri).is_some());
+    Some(ours.cloned().collect())
+}
