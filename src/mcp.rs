@@ -40,6 +40,7 @@ use rmcp::{
 use serde::Serialize;
 use serde_json::json;
 
+pub(crate) use self::subscriptions::Hearing;
 use self::subscriptions::Subscriptions;
 use crate::{
     domain::{caller::Caller, capability::Capability},

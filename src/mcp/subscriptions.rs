@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
@@ -10,8 +13,9 @@ use http::request::Parts;
 use rmcp::{
     RoleServer,
     model::{ResourceUpdatedNotificationParam, SubscriptionFilter},
-    service::{RequestContext, SubscriptionContext, SubscriptionSink},
+    service::{Peer, RequestContext, SubscriptionContext, SubscriptionSink},
 };
+use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Tools;
@@ -25,10 +29,22 @@ use crate::{
 const MOST: usize = 128;
 const SESSION: &str = "mcp-session-id";
 
-/// What one connection is subscribed to, and who tells it of each. All ends with the connection. A clone
-/// is for another connection, and has none of it.
+/// What one connection is subscribed to. All ends with the connection. A clone is for another
+/// connection, and has none of it.
 #[derive(Debug, Default)]
-pub(super) struct Subscriptions(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
+pub(super) struct Subscriptions {
+    all: Arc<All>,
+    telling_again: OnceLock<AbortOnDropHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct All(Mutex<HashMap<String, Subscription>>);
+
+#[derive(Debug)]
+struct Subscription {
+    telling: AbortOnDropHandle<()>,
+    was_told: Arc<AtomicBool>,
+}
 
 impl Clone for Subscriptions {
     fn clone(&self) -> Self {
@@ -36,26 +52,79 @@ impl Clone for Subscriptions {
     }
 }
 
-impl Subscriptions {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, AbortOnDropHandle<()>>> {
+impl All {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Subscription>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn told(&self) -> Vec<String> {
+        let all = self.lock();
+        let told = all
+            .iter()
+            .filter(|(_, one)| one.was_told.load(Ordering::Relaxed));
+        told.map(|(uri, _)| uri.clone()).collect()
+    }
+}
+
+impl Subscriptions {
     /// # Errors
     /// [`Error::InvalidArgument`] for one too many.
-    fn add(&self, uri: String, telling: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let mut all = self.lock();
-        all.retain(|_, telling| !telling.is_finished());
-        if all.len() >= MOST && !all.contains_key(&uri) {
-            return Err(too_many());
+    fn add(&self, uri: &str, mut follower: Follower, peer: &Peer<RoleServer>) -> Result<()> {
+        let mut all = self.all.lock();
+        if all.len() >= MOST && !all.contains_key(uri) {
+            all.retain(|_, one| !one.telling.is_finished());
+            if all.len() >= MOST {
+                return Err(too_many());
+            }
         }
-        let telling = tokio::spawn(telling);
-        all.insert(uri, AbortOnDropHandle::new(telling));
+        let was_told = Arc::new(AtomicBool::new(false));
+        let (told, peer, to_tell) = (Arc::clone(&was_told), peer.clone(), uri.to_owned());
+        let telling = tokio::spawn(async move {
+            while follower.changed().await {
+                told.store(true, Ordering::Relaxed);
+                if !tell(&peer, &to_tell).await {
+                    return;
+                }
+            }
+        });
+        let telling = AbortOnDropHandle::new(telling);
+        all.insert(uri.to_owned(), Subscription { telling, was_told });
         Ok(())
     }
 
     pub(super) fn remove(&self, uri: &str) {
-        self.lock().remove(uri);
+        self.all.lock().remove(uri);
+    }
+
+    /// Tells again whatever was told, each time that a client hears again.
+    fn tell_again(&self, hearing: &Hearing, peer: &Peer<RoleServer>) {
+        self.telling_again.get_or_init(|| {
+            let (all, hearing, peer) = (Arc::clone(&self.all), hearing.clone(), peer.clone());
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                loop {
+                    hearing.0.notified().await;
+                    for uri in all.told() {
+                        tell(&peer, &uri).await;
+                    }
+                }
+            }))
+        });
+    }
+}
+
+async fn tell(peer: &Peer<RoleServer>, uri: &str) -> bool {
+    let param = ResourceUpdatedNotificationParam::new(uri);
+    peer.notify_resource_updated(param).await.is_ok()
+}
+
+/// Signals that the client of a session has a stream to hear by anew. Of what it was told without one, a
+/// few messages are kept for it, and the rest is lost.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hearing(Arc<Notify>);
+
+impl Hearing {
+    pub(crate) fn begins(&self) {
+        self.0.notify_one();
     }
 }
 
@@ -79,20 +148,14 @@ impl Tools {
         let caller = self.caller(context)?;
         self.service.charge_call(&caller)?;
         let what = ResourceUri::read(uri).ok_or(Error::NotFound)?;
-        let mut follower = self.service.follow(&caller, what).await?;
+        let follower = self.service.follow(&caller, what).await?;
         if !follower.can_change() {
             return Ok(());
         }
-        let peer = context.peer.clone();
-        let param = ResourceUpdatedNotificationParam::new(uri);
-        let telling = async move {
-            while follower.changed().await {
-                if peer.notify_resource_updated(param.clone()).await.is_err() {
-                    return;
-                }
-            }
-        };
-        self.subscriptions.add(uri.to_owned(), telling)
+        if let Some(hearing) = context.extensions.get::<Hearing>() {
+            self.subscriptions.tell_again(hearing, &context.peer);
+        }
+        self.subscriptions.add(uri, follower, &context.peer)
     }
 }
 
@@ -135,7 +198,7 @@ impl Tools {
                     continue;
                 };
                 match self.service.follow(&caller, what).await {
-                    Ok(follower) => telling.push(tell(context.sink(), uri, follower)),
+                    Ok(follower) => telling.push(tell_listener(context.sink(), uri, follower)),
                     Err(error @ Error::Internal(_)) => return Err(error),
                     Err(_) => {}
                 }
@@ -146,7 +209,7 @@ impl Tools {
     }
 }
 
-async fn tell(sink: &SubscriptionSink, uri: &str, mut follower: Follower) {
+async fn tell_listener(sink: &SubscriptionSink, uri: &str, mut follower: Follower) {
     while sink.notify_resource_updated(uri).await.is_ok() && follower.changed().await {}
 }
 

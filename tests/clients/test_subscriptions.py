@@ -15,7 +15,7 @@ import pytest
 from agent import LEGACY, MODERN, Agent, Way
 from agent_typescript import TypeScriptAgent
 from askfile import Link, Server, message_of, png, run, until
-from test_tools_changed import stream
+from test_tools_changed import begin, stream
 from wire import PATIENCE, http
 
 pytestmark = pytest.mark.filterwarnings("ignore:resources/(un)?subscribe is removed")
@@ -167,3 +167,25 @@ class TestWithKeys:
             before.heard.queue.clear()
             send(link)
             assert is_silent(before)
+
+    def test_who_comes_back_is_told_what_they_missed(self, server: Server, tmp_path: Path) -> None:
+        headers = self.key(tmp_path, "laptop", "st-one")
+        key = headers["authorization"].removeprefix("Bearer ")
+        session = begin(server, key)
+        links = [self.ask(server, headers) for _ in range(40)]
+        for n, link in enumerate(links):
+            ask = {"jsonrpc": "2.0", "id": n, "method": "resources/subscribe"}
+            ask["params"] = {"uri": uri_of(link)}
+            with stream(server, key, ask, **session) as answer:
+                assert b'"result":{}' in answer.read()
+        # Of what is told while nobody hears, the library keeps sixteen messages.
+        for link in links:
+            decline(link)
+        for _ in range(2):
+            missed = {uri_of(link) for link in links}
+            with stream(server, key, None, **session) as events:
+                while missed:
+                    line = events.readline()
+                    assert line, missed
+                    if line.startswith(b"data: {"):
+                        missed -= {json.loads(line[6:])["params"]["uri"]}

@@ -405,6 +405,22 @@ async fn nobody_subscribes_to_too_many() {
 }
 
 #[tokio::test]
+async fn what_one_connection_ends_goes_on_in_others() {
+    let askfile = Askfile::start().await;
+    let tools = Tools::new(askfile.service.clone());
+    let one = Agent::connect_to(tools.clone(), "one").await;
+    let other = Agent::connect_to(tools, "other").await;
+    let link = askfile.link().await;
+    let uri = session_uri(&link);
+    one.subscribe(&uri).await.unwrap();
+    other.subscribe(&uri).await.unwrap();
+    one.unsubscribe(&uri).await;
+    askfile.send(press(&link.below("/decline"))).await;
+    assert_eq!(other.told().await, uri);
+    assert!(timeout(SILENCE, one.updated()).await.is_err());
+}
+
+#[tokio::test]
 async fn what_can_no_longer_change_takes_no_place() {
     let askfile = Askfile::start().await;
     let agent = askfile.agent("Claude").await;
