@@ -357,6 +357,9 @@ async fn a_file_tells_that_it_was_judged_and_that_it_is_gone() {
     let link = askfile.link().await;
     let receipt = askfile.send(put(&link, "Words.")).await.json();
     let uri = media_uri(&link, &receipt["media_id"]);
+    let others = uri.replace(&link.workspace_id, "11111111-2222-4333-8444-555555555555");
+    let refused = agent.subscribe(&others).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::RESOURCE_NOT_FOUND);
     agent.subscribe(&uri).await.unwrap();
     let code = async || agent.read(&uri).await.unwrap_err().data.unwrap()["code"].take();
     assert_eq!(code().await, "SCAN_PENDING");
