@@ -296,7 +296,10 @@ impl ServerHandler for Tools {
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         tokio::select! {
             () = self.tell_listener(&context) => Ok(()),
-            refused = self.tell_changes(&context) => refused.map_err(|error| refusal(&error)),
+            refused = self.tell_changes(&context) => refused.map_err(|error| {
+                error.log();
+                refusal(&error)
+            }),
             () = context.cancelled() => Ok(()),
             () = self.service.closing() => Ok(()),
         }

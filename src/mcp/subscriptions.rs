@@ -77,10 +77,14 @@ impl Subscriptions {
                 return Err(too_many());
             }
         }
+        // Whoever told of it until now may have seen a change and not have come to tell it.
+        let is_again = all.contains_key(uri);
         let was_told = Arc::new(AtomicBool::new(false));
         let (told, peer, to_tell) = (Arc::clone(&was_told), peer.clone(), uri.to_owned());
         let telling = tokio::spawn(async move {
-            while follower.changed().await {
+            let mut is_new = is_again;
+            while is_new || follower.changed().await {
+                is_new = false;
                 told.store(true, Ordering::Relaxed);
                 if !tell(&peer, &to_tell).await {
                     return;

@@ -408,6 +408,20 @@ async fn nobody_subscribes_to_too_many() {
 }
 
 #[tokio::test]
+async fn who_subscribes_again_is_told_what_they_may_have_missed() {
+    let askfile = Askfile::start().await;
+    let agent = askfile.agent("Claude").await;
+    let link = askfile.link().await;
+    let uri = session_uri(&link);
+    agent.subscribe(&uri).await.unwrap();
+    assert!(timeout(SILENCE, agent.updated()).await.is_err());
+    agent.subscribe(&uri).await.unwrap();
+    assert_eq!(agent.told().await, uri);
+    askfile.send(press(&link.below("/decline"))).await;
+    assert_eq!(agent.told().await, uri);
+}
+
+#[tokio::test]
 async fn what_one_connection_ends_goes_on_in_others() {
     let askfile = Askfile::start().await;
     let tools = Tools::new(askfile.service.clone());
@@ -427,17 +441,15 @@ async fn what_one_connection_ends_goes_on_in_others() {
 async fn what_can_no_longer_change_takes_no_place() {
     let askfile = Askfile::start().await;
     let agent = askfile.agent("Claude").await;
-    for n in 0..130 {
+    let ended = askfile.link().await;
+    askfile.send(press(&ended.below("/decline"))).await;
+    agent.subscribe(&session_uri(&ended)).await.unwrap();
+    for _ in 0..129 {
         let link = askfile.link().await;
         let uri = session_uri(&link);
-        if n % 2 == 0 {
-            askfile.send(press(&link.below("/decline"))).await;
-            agent.subscribe(&uri).await.unwrap();
-        } else {
-            agent.subscribe(&uri).await.unwrap();
-            askfile.send(press(&link.below("/decline"))).await;
-            assert_eq!(agent.told().await, uri);
-        }
+        agent.subscribe(&uri).await.unwrap();
+        askfile.send(press(&link.below("/decline"))).await;
+        assert_eq!(agent.told().await, uri);
     }
 }
 
