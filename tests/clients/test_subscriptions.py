@@ -183,9 +183,10 @@ class TestWithKeys:
             decline(link)
         for _ in range(2):
             missed = {uri_of(link) for link in links}
+            deadline = time.monotonic() + PATIENCE
             with stream(server, key, None, **session) as events:
                 while missed:
                     line = events.readline()
-                    assert line, missed
+                    assert line and time.monotonic() < deadline, missed
                     if line.startswith(b"data: {"):
                         missed -= {json.loads(line[6:])["params"]["uri"]}
