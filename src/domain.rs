@@ -15,6 +15,7 @@ pub mod mime;
 pub mod principal;
 pub mod purpose;
 pub mod quota;
+pub mod resource;
 pub mod session;
 pub mod sign_in;
 pub mod transfer;

@@ -33,19 +33,31 @@ use axum::{
     response::Response,
     routing::{get, post, put},
 };
+use rmcp::ServerHandler;
 use tower_http::cors::{Any, CorsLayer};
 
 pub use self::guards::{Guards, is_links_only};
 pub(crate) use self::guards::{UNKNOWN_NAME, is_on_this_machine};
-use crate::service::Service;
+use crate::{mcp::Tools, service::Service};
 
 /// Everything that askfile serves, ready to be merged or nested into any axum server. `listen` is
 /// where it will be reached.
 ///
 /// Serve it with connection info, so that the rate limit knows addresses.
 pub fn router(service: &Service, listen: SocketAddr) -> Router {
+    let tools = Tools::new(service.clone());
+    router_with(service, listen, move || tools.clone())
+}
+
+/// The same where `handler` speaks MCP, made anew for each connection: one that does more than
+/// [`Tools`] and leaves to a clone of them what it does not do itself.
+pub fn router_with<H: ServerHandler>(
+    service: &Service,
+    listen: SocketAddr,
+    handler: impl Fn() -> H + Send + Sync + 'static,
+) -> Router {
     let agents = Router::new()
-        .nest_service("/mcp", mcp::endpoint(service))
+        .nest_service("/mcp", mcp::endpoint(service, handler))
         .layer(middleware::from_fn_with_state(service.clone(), mcp::visit));
     let owners = agents
         .merge(rest::routes(service))

@@ -19,6 +19,9 @@
 //! # }
 //! ```
 //!
+//! [`http::router_with`] serves an MCP handler of your own around the tools, as `examples/conformance`
+//! does; [`mcp::routes`] puts the tools into a server of your own.
+//!
 //! # Layout
 //!
 //! Dependencies point one way: the faces call the service, the service calls what is below it.

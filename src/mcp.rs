@@ -11,6 +11,7 @@ mod media_list;
 mod prompts;
 mod resources;
 mod schema;
+mod subscriptions;
 mod upload_cancel;
 mod upload_create;
 mod upload_request;
@@ -28,10 +29,11 @@ use rmcp::{
     },
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-        GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
-        PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-        ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+        GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
+        InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
+        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+        SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
     tool_handler,
@@ -39,6 +41,8 @@ use rmcp::{
 use serde::Serialize;
 use serde_json::json;
 
+pub(crate) use self::subscriptions::Hearing;
+use self::subscriptions::Subscriptions;
 use crate::{
     domain::{caller::Caller, capability::Capability, language::Language},
     error::Error,
@@ -61,11 +65,13 @@ static ROUTER: LazyLock<ToolRouter<Tools>> = LazyLock::new(|| {
         + Tools::media_delete_router()
 });
 
-/// The tools, on one service. Cloning it is cheap.
+/// The tools, on one service. Cloning it is cheap, and gives one for another connection.
 #[derive(Clone)]
 pub struct Tools {
     service: Service,
     is_local: bool,
+    has_sessions: bool,
+    subscriptions: Subscriptions,
 }
 
 impl std::fmt::Debug for Tools {
@@ -82,6 +88,8 @@ impl Tools {
         Self {
             service,
             is_local: false,
+            has_sessions: true,
+            subscriptions: Subscriptions::default(),
         }
     }
 
@@ -91,6 +99,16 @@ impl Tools {
         Self {
             is_local: true,
             ..Self::new(service)
+        }
+    }
+
+    /// The same over HTTP without sessions (`legacy_session_mode` is off): clients before 2026-07-28 are
+    /// promised nothing then that they could not be told.
+    #[must_use]
+    pub fn without_sessions(self) -> Self {
+        Self {
+            has_sessions: false,
+            ..self
         }
     }
 
@@ -207,10 +225,30 @@ impl ServerHandler for Tools {
             .enable_tool_list_changed()
             .enable_prompts()
             .enable_resources()
+            .enable_resources_subscribe()
             .enable_extensions_with(card::extension());
         ServerConfig::new(capabilities.build())
             .with_server_info(name)
             .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut info = self.negotiate_initialize(&request)?;
+        if !self.has_sessions {
+            let able = &mut info.capabilities;
+            if let Some(tools) = &mut able.tools {
+                tools.list_changed = None;
+            }
+            if let Some(resources) = &mut able.resources {
+                resources.subscribe = None;
+            }
+        }
+        Ok(info)
     }
 
     async fn list_tools(
@@ -251,11 +289,39 @@ impl ServerHandler for Tools {
         &self,
         requested: &SubscriptionFilter,
     ) -> Option<SubscriptionFilter> {
-        Some(changes::accepted(requested))
+        let mut accepted = SubscriptionFilter::new();
+        accepted.tools_list_changed = requested.tools_list_changed;
+        accepted.resource_subscriptions = subscriptions::accepted(requested);
+        Some(accepted)
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        self.tell_listener(&context).await;
+        tokio::select! {
+            () = self.tell_listener(&context) => Ok(()),
+            refused = self.tell_changes(&context) => refused.map_err(|error| {
+                error.log();
+                refusal(&error)
+            }),
+            () = context.cancelled() => Ok(()),
+            () = self.service.closing() => Ok(()),
+        }
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let subscribed = self.subscribe_session(&request.uri, &context).await;
+        subscribed.map_err(|error| resources::failure(&error, &request.uri))
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscriptions.remove(&request.uri);
         Ok(())
     }
 
@@ -299,9 +365,9 @@ impl ServerHandler for Tools {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Ok(ListResourceTemplatesResult::with_all_items(vec![
-            resources::template(),
-        ]))
+        Ok(ListResourceTemplatesResult::with_all_items(
+            resources::templates(),
+        ))
     }
 
     async fn read_resource(
@@ -323,8 +389,8 @@ impl ServerHandler for Tools {
     }
 }
 
-/// The same tools inside another rmcp server: `Self::tool_router() + routes(&tools)`. Files as
-/// resources are read from [`Tools`] alone.
+/// The same tools inside another rmcp server: `Self::tool_router() + routes(&tools)`. What is a
+/// resource is read from [`Tools`] alone, and subscribed to there.
 #[must_use]
 pub fn routes<S: Send + Sync + 'static>(tools: &Tools) -> ToolRouter<S> {
     let mut routes = ToolRouter::new();

@@ -10,6 +10,7 @@ mod close;
 mod create;
 mod decoders;
 mod download;
+mod follow;
 mod grant;
 mod import;
 pub mod keys;
@@ -42,6 +43,7 @@ pub use self::{
     create::CreateRequest,
     download::LINK_LIFE,
     download::Signed,
+    follow::Follower,
     grant::{GrantRequest, Granted, GrantedBody},
     import::{ImportRequest, Source},
     link::{AskedLink, LinkedSession},

@@ -178,19 +178,6 @@ impl Media {
 /// What stills are made that change their format.
 pub const REMADE_AS: &str = "image/jpeg";
 
-/// The address of a media as a resource of MCP.
-#[must_use]
-pub fn resource_uri(workspace: WorkspaceId, id: MediaId) -> String {
-    format!("askfile://{workspace}/media/{id}")
-}
-
-/// The media that such an address names.
-#[must_use]
-pub fn media_of_uri(uri: &str) -> Option<(WorkspaceId, MediaId)> {
-    let (workspace, id) = uri.strip_prefix("askfile://")?.split_once("/media/")?;
-    Some((workspace.parse().ok()?, id.parse().ok()?))
-}
-
 /// Where bytes are staged under a claim, before they have their final name.
 #[must_use]
 pub fn staging_key(claim: ClaimId) -> String {

@@ -8,8 +8,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use rmcp::transport::streamable_http_server::{
-    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+use rmcp::{
+    ServerHandler,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +24,6 @@ use super::{
 use crate::{
     domain::caller::Caller,
     error::{Error, Result},
-    mcp::Tools,
     service::Service,
 };
 
@@ -35,7 +37,11 @@ const IDLE_SESSION: Duration = Duration::from_secs(60 * 60);
 /// How long sessions outlive the last wait.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
-pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, Sessions> {
+/// Spoken by `handler`, made anew for each session and each request without one.
+pub(super) fn endpoint<H: ServerHandler>(
+    service: &Service,
+    handler: impl Fn() -> H + Send + Sync + 'static,
+) -> StreamableHttpService<H, Sessions> {
     let stopping = CancellationToken::new();
     let config = StreamableHttpServerConfig::default()
         .with_cancellation_token(stopping.clone())
@@ -51,11 +57,10 @@ pub(super) fn endpoint(service: &Service) -> StreamableHttpService<Tools, Sessio
         tokio::time::sleep(LAST_ANSWERS).await;
         stopping.cancel();
     });
-    let tools = Tools::new(service.clone());
     let mut sessions = LocalSessionManager::default();
     sessions.session_config.keep_alive = Some(IDLE_SESSION);
     let sessions = Sessions::new(sessions, service.settings().max_mcp_sessions);
-    StreamableHttpService::new(move || Ok(tools.clone()), Arc::new(sessions), config)
+    StreamableHttpService::new(move || Ok(handler()), Arc::new(sessions), config)
 }
 
 /// The layer over it: says whose request it is, and has all of it before it is answered.

@@ -17,7 +17,7 @@ use std::{
 
 use futures_util::{Stream, StreamExt as _};
 use rmcp::{
-    model::{ClientJsonRpcMessage, ServerJsonRpcMessage},
+    model::{ClientJsonRpcMessage, ClientRequest, GetExtensions, ServerJsonRpcMessage},
     transport::{
         common::server_side_http::{ServerSseMessage, SessionId},
         streamable_http_server::session::{
@@ -28,7 +28,10 @@ use rmcp::{
 };
 use tokio::time::Instant;
 
-use crate::domain::ids::{ApiKeyId, PrincipalId};
+use crate::{
+    domain::ids::{ApiKeyId, PrincipalId},
+    mcp::Hearing,
+};
 
 /// What part of all sessions one visitor may have.
 const SHARE: usize = 4;
@@ -99,11 +102,12 @@ pub(super) struct Sessions {
 #[derive(Debug, Clone, Default)]
 struct Known(Arc<Mutex<HashMap<SessionId, Session>>>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Session {
     visitor: Visitor,
     used: Instant,
     calls: usize,
+    hearing: Hearing,
 }
 
 /// Why a session does not do what it was asked to.
@@ -122,6 +126,13 @@ impl Sessions {
             local: Arc::new(local),
             known: Known::default(),
             most,
+        }
+    }
+
+    /// Its client has a stream to hear by.
+    fn hears(&self, id: &SessionId) {
+        if let Some(hearing) = self.known.hearing(id) {
+            hearing.begins();
         }
     }
 }
@@ -145,6 +156,7 @@ impl Known {
             visitor,
             used: Instant::now(),
             calls: 0,
+            hearing: Hearing::default(),
         };
         let surplus = surplus(&all, id, visitor, most);
         all.insert(id.clone(), session);
@@ -162,6 +174,10 @@ impl Known {
             all.remove(id);
         }
         may_end
+    }
+
+    fn hearing(&self, id: &SessionId) -> Option<Hearing> {
+        self.lock().get(id).map(|session| session.hearing.clone())
     }
 
     /// A call has begun; it runs until what this gives is dropped.
@@ -266,8 +282,14 @@ impl SessionManager for Sessions {
     async fn create_stream(
         &self,
         id: &SessionId,
-        message: ClientJsonRpcMessage,
+        mut message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
+        if let ClientJsonRpcMessage::Request(asked) = &mut message
+            && let ClientRequest::SubscribeRequest(request) = &mut asked.request
+            && let Some(hearing) = self.known.hearing(id)
+        {
+            request.extensions_mut().insert(hearing);
+        }
         let call = self.known.begin(id);
         let stream = self.local.create_stream(id, message).await?;
         Ok(stream.inspect(move |_| {
@@ -287,7 +309,9 @@ impl SessionManager for Sessions {
         &self,
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
-        Ok(self.local.create_standalone_stream(id).await?)
+        let stream = self.local.create_standalone_stream(id).await?;
+        self.hears(id);
+        Ok(stream)
     }
 
     async fn resume(
@@ -295,6 +319,8 @@ impl SessionManager for Sessions {
         id: &SessionId,
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
-        Ok(self.local.resume(id, last_event_id).await?)
+        let stream = self.local.resume(id, last_event_id).await?;
+        self.hears(id);
+        Ok(stream)
     }
 }

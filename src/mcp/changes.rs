@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use rmcp::{
     RoleServer,
-    model::SubscriptionFilter,
     service::{Peer, SubscriptionContext},
 };
 
@@ -15,24 +14,17 @@ use crate::domain::caller::Caller;
 const STILL_THERE: Duration = Duration::from_secs(60);
 
 impl Tools {
-    /// For clients since 2026-07-28, as long as they listen.
+    /// For clients since 2026-07-28. Resolves once the caller's key opens nothing any more.
     pub(super) async fn tell_listener(&self, context: &SubscriptionContext) {
         let caller = self.caller(context.request_context()).ok();
-        let telling = async {
-            let mut known = caller.filter(|caller| caller.credential.is_some());
-            while let Some(caller) = known.take() {
-                known = self.service.allowed_otherwise(&caller).await;
-                let told = context.sink().notify_tool_list_changed().await;
-                if told.is_err() {
-                    break;
-                }
-            }
-            context.cancelled().await;
-        };
-        tokio::select! {
-            () = telling => {}
-            () = context.cancelled() => {}
-            () = self.service.closing() => {}
+        let mut known = caller.filter(|caller| caller.credential.is_some());
+        if known.is_none() {
+            std::future::pending::<()>().await;
+        }
+        while let Some(caller) = known.take() {
+            known = self.service.allowed_otherwise(&caller).await;
+            // Who did not ask for it is not told.
+            let _ = context.sink().notify_tool_list_changed().await;
         }
     }
 
@@ -60,11 +52,4 @@ impl Tools {
             }
         });
     }
-}
-
-/// What a client may listen for.
-pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
-    let mut accepted = SubscriptionFilter::new();
-    accepted.tools_list_changed = requested.tools_list_changed;
-    accepted
 }

@@ -1,5 +1,7 @@
-//! Files as resources: `askfile://{workspace uuid}/media/{media_id}`. They are offered where a tool
-//! speaks of them; who wants all of them pages through `media_list`.
+//! Files and sessions as resources: `askfile://{workspace uuid}/media/{media_id}` and
+//! `askfile://{workspace uuid}/uploads/{upload_id}`. Files are offered where a tool speaks of them; who
+//! wants all of them pages through `media_list`. A session's address is made of what `upload_create`
+//! answers; to offer it there would cost tokens in every chat, and what subscribes is no model.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::TryStreamExt;
@@ -16,22 +18,30 @@ use crate::{
     config::units::size_text,
     domain::{
         caller::Caller,
-        media::{Media, media_of_uri, resource_uri},
+        ids::{MediaId, UploadId, WorkspaceId},
+        media::Media,
+        resource::ResourceUri,
         session::State,
     },
     error::{Error, Result},
     service::Service,
-    store::{MediaRef, SessionView},
+    store::{MediaRef, SessionRef, SessionView},
 };
 
 /// Largest file that is read as a resource: it is in memory as a whole, and larger ones are of no
 /// use in a conversation.
 const MOST_READ: u64 = 8 << 20;
+const JSON: &str = "application/json";
 
-pub(super) fn template() -> ResourceTemplate {
-    ResourceTemplate::new("askfile://{workspace_id}/media/{media_id}", "media")
+pub(super) fn templates() -> Vec<ResourceTemplate> {
+    let media = ResourceTemplate::new("askfile://{workspace_id}/media/{media_id}", "media")
         .with_title("An uploaded file")
-        .with_description("The file's bytes; media_get tells its facts.")
+        .with_description("The file's bytes; media_get tells its facts.");
+    let upload = ResourceTemplate::new("askfile://{workspace_id}/uploads/{upload_id}", "upload")
+        .with_title("How an upload stands")
+        .with_description("What upload_status tells of it. Subscribe to hear of each change.")
+        .with_mime_type(JSON);
+    vec![media, upload]
 }
 
 /// The files of a completed session, for clients that know of such links.
@@ -49,8 +59,8 @@ pub(super) fn links(context: &RequestContext<RoleServer>, view: &SessionView) ->
 }
 
 fn resource(media: &Media) -> Resource {
-    let uri = resource_uri(media.workspace_id, media.id);
-    Resource::new(uri, media.file_name())
+    let uri = ResourceUri::Media(media.workspace_id, media.id);
+    Resource::new(uri.to_string(), media.file_name())
         .with_mime_type(media.stored.mime_type.as_str())
         .with_size(media.stored.size_bytes)
 }
@@ -64,7 +74,42 @@ pub(super) async fn read(
     caller: &Caller,
     uri: &str,
 ) -> Result<ReadResourceResult> {
-    let (workspace, id) = media_of_uri(uri).ok_or(Error::NotFound)?;
+    let contents = match ResourceUri::read(uri).ok_or(Error::NotFound)? {
+        ResourceUri::Upload(workspace, id) => upload(service, caller, workspace, id, uri).await?,
+        ResourceUri::Media(workspace, id) => file(service, caller, workspace, id, uri).await?,
+    };
+    Ok(ReadResourceResult::new(vec![contents]))
+}
+
+/// How a session stands, as `upload_status` tells it.
+async fn upload(
+    service: &Service,
+    caller: &Caller,
+    workspace: WorkspaceId,
+    id: UploadId,
+    uri: &str,
+) -> Result<ResourceContents> {
+    let view = service.status(caller, SessionRef::Id(id)).await?;
+    if view.session.workspace_id != workspace {
+        return Err(Error::NotFound);
+    }
+    if view.session.state == State::Completed {
+        // What is suggested may have addresses in it.
+        service.settled().await?;
+    }
+    let text = serde_json::to_string(&service.status_for(caller, &view));
+    let text = text.map_err(Error::internal)?;
+    Ok(ResourceContents::text(text, uri).with_mime_type(JSON))
+}
+
+/// A file's bytes.
+async fn file(
+    service: &Service,
+    caller: &Caller,
+    workspace: WorkspaceId,
+    id: MediaId,
+    uri: &str,
+) -> Result<ResourceContents> {
     let media = service.media(caller, MediaRef::Id(id)).await?;
     if media.workspace_id != workspace {
         return Err(Error::NotFound);
@@ -87,14 +132,13 @@ pub(super) async fn read(
         .await
         .map_err(Error::internal)?;
     let mime_type = media.stored.mime_type.as_str();
-    let is_text = mime_type.starts_with("text/") || mime_type == "application/json";
+    let is_text = mime_type.starts_with("text/") || mime_type == JSON;
     let contents = match String::from_utf8(bytes) {
         Ok(text) if is_text => ResourceContents::text(text, uri),
         Ok(text) => ResourceContents::blob(BASE64_STANDARD.encode(text), uri),
         Err(other) => ResourceContents::blob(BASE64_STANDARD.encode(other.as_bytes()), uri),
     };
-    let contents = contents.with_mime_type(mime_type);
-    Ok(ReadResourceResult::new(vec![contents]))
+    Ok(contents.with_mime_type(mime_type))
 }
 
 /// A failure in the terms of the protocol, with the failure object beside it.

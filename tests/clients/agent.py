@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from queue import Queue
 from typing import Any
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
@@ -48,6 +49,10 @@ class Call:
 class Agent(ABC):
     """What the stories ask of a client; each library has an implementation."""
 
+    def __init__(self) -> None:
+        self.heard: Queue[str] = Queue()
+        """The resources that it was told have changed."""
+
     @abstractmethod
     def __enter__(self) -> Agent:
         """Connects, and makes sure of the protocol's version."""
@@ -63,6 +68,18 @@ class Agent(ABC):
     @abstractmethod
     def start(self, tool: str, **arguments: Any) -> Call:
         """A call that goes on while the story does."""
+
+    def follow(self, *uris: str) -> None:
+        """Subscribes to these resources, as its era does. Some clients cannot."""
+        raise NotImplementedError
+
+    def leave(self, *uris: str) -> None:
+        """Ends what `follow` began with just these."""
+        raise NotImplementedError
+
+    def read(self, uri: str) -> Any:
+        """What a resource says that is JSON."""
+        raise NotImplementedError
 
     def tools(self) -> dict[str, dict[str, Any]]:
         """The tools by name."""

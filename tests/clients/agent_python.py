@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from queue import Queue
 from typing import Any, Protocol
 
 from anyio.from_thread import start_blocking_portal
@@ -57,7 +59,7 @@ if LIBRARY.startswith("fastmcp"):
             }
 
     @asynccontextmanager
-    async def connection(way: Way, era: str) -> AsyncIterator[Client]:
+    async def connection(way: Way, era: str, heard: Queue[str]) -> AsyncIterator[Client]:
         # Else it keeps the process for whoever asks for it next.
         transport = (
             StreamableHttpTransport(way.url, headers=way.headers)
@@ -93,19 +95,63 @@ else:
         return streamable_http_client(way.url, http_client=client)
 
     if LIBRARY == "python-2":
+        from anyio import CancelScope, create_task_group
         from mcp import Client as Sdk
+        from mcp_types import ResourceUpdatedNotification
+
+        class Following(SdkClient):
+            """Follows resources: in a session, or since 2026-07-28 by listening."""
+
+            def __init__(self, client: Any, version: str, heard: Queue[str], tasks: Any) -> None:
+                super().__init__(client, version)
+                self._heard, self._tasks = heard, tasks
+                self._listening: dict[tuple[str, ...], CancelScope] = {}
+
+            async def follow(self, *uris: str) -> None:
+                if self.protocol_version == LEGACY:
+                    for uri in uris:
+                        await self._client.subscribe_resource(uri)
+                else:
+                    self._listening[uris] = await self._tasks.start(self._listen, uris)
+
+            async def leave(self, *uris: str) -> None:
+                if self.protocol_version == LEGACY:
+                    for uri in uris:
+                        await self._client.unsubscribe_resource(uri)
+                else:
+                    self._listening.pop(uris).cancel()
+
+            async def _listen(self, uris: tuple[str, ...], *, task_status: Any) -> None:
+                with CancelScope() as scope:
+                    async with self._client.listen(resource_subscriptions=uris) as events:
+                        task_status.started(scope)
+                        async for event in events:
+                            self._heard.put(event.uri)
+
+            async def read(self, uri: str) -> str:
+                return (await self._client.read_resource(uri)).contents[0].text
 
         @asynccontextmanager
-        async def connection(way: Way, era: str) -> AsyncIterator[Client]:
+        async def connection(way: Way, era: str, heard: Queue[str]) -> AsyncIterator[Client]:
             mode = "legacy" if era == LEGACY else "auto"
-            async with Sdk(reached(way) if way.url else started(way), mode=mode) as client:
-                yield SdkClient(client, client.protocol_version)
+            to = reached(way) if way.url else started(way)
+
+            async def hear(message: Any) -> None:
+                if isinstance(message, ResourceUpdatedNotification):
+                    heard.put(str(message.params.uri))
+
+            async with (
+                Sdk(to, mode=mode, message_handler=hear) as client,
+                create_task_group() as tasks,
+            ):
+                yield Following(client, client.protocol_version, heard, tasks)
+                tasks.cancel_scope.cancel()
 
     else:
         from mcp import ClientSession, stdio_client
 
         @asynccontextmanager
-        async def connection(way: Way, era: str) -> AsyncIterator[Client]:
+        async def connection(way: Way, era: str, heard: Queue[str]) -> AsyncIterator[Client]:
             to = reached(way) if way.url else stdio_client(started(way))
             async with to as (read, write, *_), ClientSession(read, write) as session:
                 yield SdkClient(session, (await session.initialize()).protocolVersion)
@@ -117,6 +163,7 @@ def dumped(tools: list[Any]) -> list[dict[str, Any]]:
 
 class PythonAgent(Agent):
     def __init__(self, way: Way, era: str) -> None:
+        super().__init__()
         self._way = way
         self._era = era
         self._stack = ExitStack()
@@ -124,7 +171,8 @@ class PythonAgent(Agent):
     def __enter__(self) -> PythonAgent:
         self._portal = self._stack.enter_context(start_blocking_portal())
         try:
-            opening = self._portal.wrap_async_context_manager(connection(self._way, self._era))
+            opened = connection(self._way, self._era, self.heard)
+            opening = self._portal.wrap_async_context_manager(opened)
             self._client = self._stack.enter_context(opening)
             assert self._client.protocol_version == self._era
         except BaseException:
@@ -147,3 +195,12 @@ class PythonAgent(Agent):
         future = self._portal.start_task_soon(self._client.call, tool, arguments, note)
         self._stack.callback(future.cancel)  # A story that fails leaves no call behind.
         return Call(future, progress, future.cancel)
+
+    def follow(self, *uris: str) -> None:
+        self._portal.call(self._client.follow, *uris)
+
+    def leave(self, *uris: str) -> None:
+        self._portal.call(self._client.leave, *uris)
+
+    def read(self, uri: str) -> Any:
+        return json.loads(self._portal.call(self._client.read, uri))

@@ -22,6 +22,7 @@ class TypeScriptAgent(Agent):
     """Commands go out as JSON lines, and results and progress come back so."""
 
     def __init__(self, script: str, way: Way, era: str) -> None:
+        super().__init__()
         self._script = SCRIPTS / script
         self._way = way
         self._era = era
@@ -61,6 +62,19 @@ class TypeScriptAgent(Agent):
         future = self._begin("call", tool=tool, arguments=arguments)
         return Call(future, progress, lambda: self._say(do="cancel", id=number))
 
+    def follow(self, *uris: str) -> None:
+        self._begin("follow", uris=uris).result(PATIENCE)
+
+    def leave(self, *uris: str) -> None:
+        self._begin("leave", uris=uris).result(PATIENCE)
+
+    def ended(self, *uris: str) -> str:
+        """Waits until the server ends what `follow` began; how it does."""
+        return self._begin("ended", uris=uris).result(PATIENCE)
+
+    def read(self, uri: str) -> Any:
+        return json.loads(self._begin("read", uri=uri).result(PATIENCE))
+
     def _begin(self, what: str, **more: Any) -> Future[Any]:
         number = len(self._futures)
         self._futures[number] = future = Future()
@@ -74,6 +88,9 @@ class TypeScriptAgent(Agent):
     def _read(self) -> None:
         for line in self._process.stdout:
             said = json.loads(line)
+            if "updated" in said:
+                self.heard.put(said["updated"])
+                continue
             future = self._futures[said["id"]]
             if "progress" in said:
                 self._progress[said["id"]].append(said["progress"])

@@ -54,8 +54,8 @@ def switch(folder: Path, way: str) -> None:
     assert switched.returncode == 0, switched.stderr
 
 
-def test_a_session_of_before_2026_07_28_is_told(server: Server, key: str, tmp_path: Path) -> None:
-    protocol = {"mcp_protocol_version": "2025-11-25"}
+def begin(server: Server, key: str) -> dict[str, str]:
+    """Begins a session of before 2026-07-28; gives the headers of what belongs to it."""
     info = {
         "protocolVersion": "2025-11-25",
         "capabilities": {},
@@ -63,12 +63,18 @@ def test_a_session_of_before_2026_07_28_is_told(server: Server, key: str, tmp_pa
     }
     hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": info}
     with stream(server, key, hello) as answer:
-        session = answer.headers["mcp-session-id"]
+        session = {"mcp_session_id": answer.headers["mcp-session-id"]}
         [text] = [line for line in answer if b'"listChanged":true' in line]
         assert text
+    session["mcp_protocol_version"] = "2025-11-25"
     ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    stream(server, key, ready, mcp_session_id=session, **protocol).close()
-    with stream(server, key, None, mcp_session_id=session, **protocol) as events:
+    stream(server, key, ready, **session).close()
+    return session
+
+
+def test_a_session_of_before_2026_07_28_is_told(server: Server, key: str, tmp_path: Path) -> None:
+    session = begin(server, key)
+    with stream(server, key, None, **session) as events:
         told = methods(events)
         for way in ["allow", "deny"]:
             switch(tmp_path, way)

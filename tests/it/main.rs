@@ -36,6 +36,7 @@ mod rest;
 mod sessions;
 mod several;
 mod store;
+mod subscriptions;
 mod tools;
 mod waiting;
 mod webhooks;

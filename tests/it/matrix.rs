@@ -233,20 +233,25 @@ async fn every_resource_answers_everybody_as_it_should() {
     let keys = Keys::make(&askfile).await;
     let templates = askfile.rpc(Some(&keys.right), "resources/templates/list", json!({}));
     let templates = message(&templates.await)["result"]["resourceTemplates"].take();
-    let [template] = templates.as_array().unwrap().as_slice() else {
-        panic!("a resource that is not in the table: {templates}");
-    };
-    assert_eq!(
-        template["uriTemplate"],
-        "askfile://{workspace_id}/media/{media_id}"
-    );
+    let templates = templates.as_array().unwrap().iter();
+    let templates: Vec<_> = templates.map(|template| &template["uriTemplate"]).collect();
+    let known = [
+        "askfile://{workspace_id}/media/{media_id}",
+        "askfile://{workspace_id}/uploads/{upload_id}",
+    ];
+    assert_eq!(templates, known, "one is not in the table");
     let things = things(&askfile, &keys.right, "st-one").await;
     let read = async |key: &str, uri: &str| {
         let answer = askfile.rpc(Some(key), "resources/read", json!({ "uri": uri }));
         answer.await
     };
+    let session = |of: &Things| {
+        let link = &of.link;
+        format!("askfile://{}/uploads/{}", link.workspace_id, link.upload_id)
+    };
     for key in [&keys.revoked, &keys.ended] {
         assert_eq!(read(key, &things.uri).await.status, 401);
+        assert_eq!(read(key, &session(&things)).await.status, 401);
     }
     let code = async |key: &str, uri: &str| {
         let mut error = message(&read(key, uri).await)["error"].take();
@@ -256,8 +261,23 @@ async fn every_resource_answers_everybody_as_it_should() {
     assert_eq!(code(&keys.stranger, &unknown().uri).await, "NOT_FOUND");
     let blind = askfile.key("blind", "asset:upload", &["st-one"]).await;
     assert_eq!(code(&blind, &things.uri).await, "PERMISSION_DENIED");
-    let done = message(&read(&keys.right, &things.uri).await);
-    assert!(done["result"]["contents"].is_array(), "{done}");
+    // The words are the same, too, but for the address.
+    let mut answers = Vec::new();
+    for uri in [session(&things), session(&unknown())] {
+        let mut error = message(&read(&keys.stranger, &uri).await)["error"].take();
+        assert_eq!(error["data"]["uri"].take(), uri);
+        answers.push(error);
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0]["data"]["code"], "NOT_FOUND");
+    for (key, uri) in [
+        (&keys.right, things.uri.clone()),
+        (&keys.right, session(&things)),
+        (&blind, session(&things)),
+    ] {
+        let done = message(&read(key, &uri).await);
+        assert!(done["result"]["contents"].is_array(), "{done}");
+    }
 }
 
 #[test]

@@ -201,8 +201,15 @@ async fn the_files_of_an_upload_are_offered_as_resources_and_can_be_read() {
         assert_eq!(read, bytes);
     }
     let (templates, listed) = agent.resources().await;
-    let uri = &templates[0].uri_template;
-    assert_eq!(uri, "askfile://{workspace_id}/media/{media_id}");
+    let uris: Vec<&str> = templates
+        .iter()
+        .map(|template| template.uri_template.as_ref())
+        .collect();
+    let expected = [
+        "askfile://{workspace_id}/media/{media_id}",
+        "askfile://{workspace_id}/uploads/{upload_id}",
+    ];
+    assert_eq!(uris, expected);
     let listed: Vec<_> = listed.iter().map(|one| one.uri.as_str()).collect();
     // The card alone: a list of files would have no end.
     assert_eq!(listed, ["ui://askfile/card.html"]);

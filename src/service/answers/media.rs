@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use super::{MediaAnswer, rfc3339};
 use crate::{
-    domain::media::{Media, object_key, resource_uri},
+    domain::{
+        media::{Media, object_key},
+        resource::ResourceUri,
+    },
     service::media::{Listed, Shown},
 };
 
@@ -50,7 +53,7 @@ impl From<&Media> for FileAnswer {
             labels: media.labels.clone(),
             handles: media.handles.iter().cloned().collect(),
             upload_key: object_key(media.id, &media.stored.mime_type),
-            resource_uri: resource_uri(media.workspace_id, media.id),
+            resource_uri: ResourceUri::Media(media.workspace_id, media.id).to_string(),
         }
     }
 }

@@ -1,10 +1,11 @@
 // An agent on the official TypeScript SDK v1.
 
-import { drive, require } from "./driver.mjs";
+import { drive, require, subscribing } from "./driver.mjs";
 
 const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
 const { StdioClientTransport } = require("@modelcontextprotocol/sdk/client/stdio.js");
 const { StreamableHTTPClientTransport } = require("@modelcontextprotocol/sdk/client/streamableHttp.js");
+const { ResourceUpdatedNotificationSchema } = require("@modelcontextprotocol/sdk/types.js");
 
 await drive(async ({ url, command: [command, ...args], env, headers }) => {
   const transport = url
@@ -22,5 +23,7 @@ await drive(async ({ url, command: [command, ...args], env, headers }) => {
     client,
     version,
     call: (params, options) => client.callTool(params, undefined, options),
+    hear: (told) => client.setNotificationHandler(ResourceUpdatedNotificationSchema, told),
+    ...subscribing(client),
   };
 });

@@ -10,11 +10,13 @@ export const require = createRequire(join(process.env.ASKFILE_TEST_NODE, "packag
 const print = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
 // The first line says how to connect: `connect` does, and answers with the client, the version that
-// was agreed on, and how this SDK is told to call a tool.
+// was agreed on, and how this SDK is told to call a tool, to say which resource changed, and to begin and
+// to end following some.
 export async function drive(connect) {
   const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   const first = JSON.parse((await lines.next()).value);
-  const { client, version, call } = await connect(first);
+  const { client, version, call, hear, follow, leave, ended } = await connect(first);
+  hear(({ params }) => print({ updated: params.uri }));
   print({ id: first.id, result: version });
 
   const calls = new Map();
@@ -26,6 +28,10 @@ export async function drive(connect) {
       const onprogress = ({ message }) => print({ id, progress: message ?? "" });
       return call({ name: tool, arguments: given }, { onprogress, signal: aborting.signal });
     },
+    read: async ({ uri }) => (await client.readResource({ uri })).contents[0].text,
+    follow: ({ uris }) => follow(uris),
+    leave: ({ uris }) => leave(uris),
+    ended: ({ uris }) => ended(uris),
   };
   for await (const line of lines) {
     const { do: what, ...command } = JSON.parse(line);
@@ -34,10 +40,16 @@ export async function drive(connect) {
       continue;
     }
     actions[what](command).then(
-      (result) => print({ id: command.id, result }),
+      (result) => print({ id: command.id, result: result ?? null }),
       (error) => print({ id: command.id, error: String(error) }),
     );
   }
   for (const aborting of calls.values()) aborting.abort();
   await client.close();
 }
+
+// How clients follow resources that have a session: one by one.
+export const subscribing = (client) => ({
+  follow: (uris) => Promise.all(uris.map((uri) => client.subscribeResource({ uri }))),
+  leave: (uris) => Promise.all(uris.map((uri) => client.unsubscribeResource({ uri }))),
+});

@@ -6,7 +6,8 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, Implementation,
         ProgressNotificationParam, ReadResourceRequestParams, Resource, ResourceContents,
-        ResourceTemplate, Tool,
+        ResourceTemplate, ResourceUpdatedNotificationParam, SubscribeRequestParams, Tool,
+        UnsubscribeRequestParams,
     },
     service::{NotificationContext, RunningService},
 };
@@ -20,12 +21,14 @@ use tokio::sync::{
 pub struct Agent {
     session: RunningService<RoleClient, Listener>,
     progress: Mutex<UnboundedReceiver<String>>,
+    updated: Mutex<UnboundedReceiver<String>>,
 }
 
-/// Says its name, and keeps what it is told while it waits.
+/// Says its name, and keeps what it is told while it waits, and of what it subscribed to.
 struct Listener {
     name: String,
     heard: UnboundedSender<String>,
+    updates: UnboundedSender<String>,
 }
 
 impl ClientHandler for Listener {
@@ -41,6 +44,14 @@ impl ClientHandler for Listener {
     ) {
         let _ = self.heard.send(progress.message.unwrap_or_default());
     }
+
+    async fn on_resource_updated(
+        &self,
+        updated: ResourceUpdatedNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        let _ = self.updates.send(updated.uri);
+    }
 }
 
 impl Agent {
@@ -54,11 +65,17 @@ impl Agent {
         let (near, far) = tokio::io::duplex(4096);
         tokio::spawn(async move { server.serve(far).await.unwrap().waiting().await });
         let (heard, progress) = unbounded_channel();
+        let (updates, told) = unbounded_channel();
         let name = name.to_owned();
-        let session = Listener { name, heard }.serve(near).await.unwrap();
+        let listener = Listener {
+            name,
+            heard,
+            updates,
+        };
         Self {
-            session,
+            session: listener.serve(near).await.unwrap(),
             progress: Mutex::new(progress),
+            updated: Mutex::new(told),
         }
     }
 
@@ -86,6 +103,29 @@ impl Agent {
             Err(ServiceError::McpError(error)) => Err(error),
             Err(other) => panic!("{other}"),
         }
+    }
+
+    /// Subscribes to a resource.
+    pub async fn subscribe(&self, uri: &str) -> Result<(), ErrorData> {
+        #[expect(deprecated, reason = "as it was before 2026-07-28")]
+        let subscribed = self.session.subscribe(SubscribeRequestParams::new(uri));
+        match subscribed.await {
+            Ok(()) => Ok(()),
+            Err(ServiceError::McpError(error)) => Err(error),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// Subscribes to a resource no longer.
+    pub async fn unsubscribe(&self, uri: &str) {
+        #[expect(deprecated, reason = "as it was before 2026-07-28")]
+        let unsubscribed = self.session.unsubscribe(UnsubscribeRequestParams::new(uri));
+        unsubscribed.await.unwrap();
+    }
+
+    /// The next resource that it is told has changed.
+    pub async fn updated(&self) -> String {
+        self.updated.lock().await.recv().await.unwrap()
     }
 
     /// The templates of resources, and the resources that are listed.
