@@ -3,6 +3,7 @@
 mod arguments;
 mod attach_media;
 mod changes;
+mod elicitation;
 mod media_delete;
 mod media_get;
 mod media_import;

@@ -8,6 +8,7 @@ mod audit;
 mod builtin;
 mod checks;
 mod downloads;
+mod elicitation;
 mod events;
 mod failures;
 mod files;

@@ -98,12 +98,22 @@ impl Askfile {
 }
 
 /// A request as protocol 2026-07-28 has it, on its way.
-pub fn mcp(key: Option<&str>, method: &str, mut params: Value) -> Request<Body> {
+pub fn mcp(key: Option<&str>, method: &str, params: Value) -> Request<Body> {
+    mcp_of(&json!({}), key, method, params)
+}
+
+/// The same, of a client with these capabilities.
+pub fn mcp_of(
+    capabilities: &Value,
+    key: Option<&str>,
+    method: &str,
+    mut params: Value,
+) -> Request<Body> {
     let name = params["name"].as_str().or(params["uri"].as_str());
     let name = name.unwrap_or_default().to_owned();
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
         "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
     });
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
