@@ -15,6 +15,7 @@ use serde::{
     de::{DeserializeOwned, Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 pub(crate) use self::{
     attach::AttachArguments,
@@ -52,6 +53,11 @@ impl Arguments {
         arguments.retain(|_, value| !value.is_null());
         arguments.values_mut().for_each(make_whole);
         Self(arguments)
+    }
+
+    /// SHA-256 of what was given, to know the same call by.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(Value::Object(self.0.clone()).to_string()).into()
     }
 
     /// Reads them.

@@ -4,6 +4,7 @@ mod arguments;
 mod attach_media;
 mod card;
 mod changes;
+mod elicitation;
 mod media_delete;
 mod media_get;
 mod media_import;

@@ -24,6 +24,7 @@ mod rate;
 mod receive;
 mod repeat;
 mod send;
+mod shown;
 mod status;
 mod sweep;
 pub mod targets;
@@ -50,6 +51,7 @@ pub use self::{
     progress::{Progress, Watch},
     receive::{Incoming, Received},
     send::{ALT, POSITION, SendRequest},
+    shown::Choice,
     status::Turn,
     sweep::Swept,
     verify::{Fault, Verified},
@@ -102,6 +104,7 @@ pub struct Parts {
     handle_keys: KeyRing,
     download_keys: KeyRing,
     preview_keys: KeyRing,
+    request_keys: KeyRing,
     waiters: Arc<Waiters>,
     flows: Flows,
     rates: Rates,
@@ -212,6 +215,7 @@ impl Service {
             handle_keys: keys.derive("askfile-handle-v1"),
             download_keys: keys.derive("askfile-download-v1"),
             preview_keys: keys.derive("askfile-preview-v1"),
+            request_keys: keys.derive("askfile-request-v1"),
             link_keys: keys,
             settings,
             public_url,

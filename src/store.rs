@@ -160,11 +160,11 @@ pub trait UploadStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError::Illegal`] without any file.
     async fn done(&self, id: UploadId, by: Actor) -> Result<State>;
 
-    /// Closes a session in the person's name.
+    /// Closes a session in the person's name, on the word of `by`.
     ///
     /// # Errors
     /// [`StoreError::Closed`] in a final state; declining again is no error.
-    async fn decline(&self, id: UploadId, reason: Option<String>) -> Result<()>;
+    async fn decline(&self, id: UploadId, reason: Option<String>, by: Actor) -> Result<()>;
 
     /// Closes a session in the agent's name.
     ///

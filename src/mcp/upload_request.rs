@@ -1,19 +1,28 @@
 //! `upload_request`: asks, or goes on waiting for what was asked.
 
-use rmcp::{RoleServer, service::RequestContext, tool, tool_router};
+use std::time::Duration;
+
+use rmcp::{
+    ErrorData, RoleServer,
+    handler::server::tool::{InputResponses, IntoCallToolResult, RequestState},
+    model::{CallToolResponse, InputRequiredResult},
+    service::RequestContext,
+    tool, tool_router,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, Tools,
     arguments::{Arguments, session_ref},
-    card::with_card,
+    card::{self, with_card},
+    elicitation::{self, Again, Next, Seen},
     language, meta, schema,
-    wait::{rounded, seconds},
+    wait::{Waited, rounded, seconds},
 };
 use crate::{
     arguments::LinkArguments,
-    domain::session::Status,
+    domain::{caller::Caller, session::Status},
     error::{Error, Result},
     service::{
         CreateRequest,
@@ -87,68 +96,123 @@ impl Tools {
     async fn upload_request(
         &self,
         arguments: Arguments,
+        RequestState(state): RequestState,
+        InputResponses(responses): InputResponses,
         context: RequestContext<RoleServer>,
-    ) -> Result<Answer<RequestAnswer>> {
+    ) -> Result<Reply> {
+        let call = arguments.digest();
         let (link, WaitArguments { token, timeout }) =
             arguments.read_both::<LinkArguments, WaitArguments>()?;
         let timeout = seconds("timeout", timeout.unwrap_or(DEFAULT_TIMEOUT))?;
         let caller = self.caller(&context)?;
-        let Some(token) = token else {
-            if link
-                .prompt
-                .as_deref()
-                .is_none_or(|text| text.trim().is_empty())
-            {
-                return Err(Error::InvalidArgument(
-                    "prompt: say which file is asked for, and why; or give the token of an \
-                     earlier request."
-                        .into(),
-                ));
-            }
-            // The person sees the link only once this call has returned: waiting would be in vain.
-            let request = CreateRequest {
-                language: language(&context),
-                ..link.into()
+        if state.is_some() || responses.is_some() {
+            let again = Again {
+                state,
+                responses,
+                call,
             };
-            let session = self.service.create(&caller, request).await?;
-            let view = self
-                .service
-                .status(&caller, SessionRef::Id(session.id))
-                .await?;
-            let mut answer = self.request_answer(&view, Outcome::Pending);
-            answer.session.next_action = format!(
-                "Relay `instruction` to the person word for word; then call \
-                 upload_status(token=\"{}\", wait_seconds=45).",
-                answer.session.token
-            );
-            return Ok(Answer(answer));
+            return match self.again(&context, &caller, again, timeout).await? {
+                Next::Shown(shown) => self.waited(&shown.waited, Some(shown.seen), timeout),
+                Next::Question(question) => Ok(Reply::Question(question)),
+            };
+        }
+        if let Some(token) = token {
+            let view = self.asked_before(&caller, &token, &link).await?;
+            let waited = self.wait(&context, &caller, view, timeout, None).await?;
+            return self.waited(&waited, None, timeout);
+        }
+        let request = CreateRequest {
+            language: language(&context),
+            ..link.into()
         };
-        if link != LinkArguments::default() {
+        let view = self.ask(&caller, request).await?;
+        // Who is shown a card sees it once the call has returned.
+        if card::is_shown(&context) || !elicitation::is_offered(&context) {
+            // The person sees the link only once this call has returned: waiting would be in vain.
+            let answer = self.request_answer(&view, Outcome::Pending, Some(Seen::Not));
+            return Ok(Reply::Answer(Box::new(answer)));
+        }
+        if elicitation::is_in_answers(&context) {
+            let question = self.question_first(&caller, &view.session, call);
+            return Ok(Reply::Question(question));
+        }
+        let shown = self.show(&context, &caller, view, timeout).await?;
+        self.waited(&shown.waited, Some(shown.seen), timeout)
+    }
+
+    /// A new session.
+    async fn ask(&self, caller: &Caller, request: CreateRequest) -> Result<SessionView> {
+        let prompt = request.prompt.as_deref().unwrap_or_default();
+        if prompt.trim().is_empty() {
+            return Err(Error::InvalidArgument(
+                "prompt: say which file is asked for, and why; or give the token of an earlier \
+                 request."
+                    .into(),
+            ));
+        }
+        let session = self.service.create(caller, request).await?;
+        let which = SessionRef::Id(session.id);
+        self.service.status(caller, which).await
+    }
+
+    async fn asked_before(
+        &self,
+        caller: &Caller,
+        token: &str,
+        link: &LinkArguments,
+    ) -> Result<SessionView> {
+        if *link != LinkArguments::default() {
             return Err(Error::InvalidArgument(
                 "token: give it alone, or with timeout; it goes on with what was asked before."
                     .into(),
             ));
         }
         self.service.settled().await?;
-        let which = session_ref(Some(&token), None)?;
-        let view = self.service.status(&caller, which).await?;
-        let waited = self.wait(&context, &caller, view, timeout, None).await?;
-        let outcome = outcome(&waited.view, waited.seconds >= timeout.as_secs_f64())?;
-        let mut answer = self.request_answer(&waited.view, outcome);
-        answer.session.next_action = waited.next_action(answer.session.next_action);
-        answer.waited_seconds = Some(rounded(waited.seconds));
-        Ok(Answer(answer))
+        let which = session_ref(Some(token), None)?;
+        self.service.status(caller, which).await
     }
 
-    fn request_answer(&self, view: &SessionView, outcome: Outcome) -> RequestAnswer {
+    fn waited(&self, waited: &Waited, seen: Option<Seen>, timeout: Duration) -> Result<Reply> {
+        let outcome = outcome(&waited.view, waited.seconds >= timeout.as_secs_f64())?;
+        let mut answer = self.request_answer(&waited.view, outcome, seen);
+        answer.session.next_action = waited.next_action(answer.session.next_action);
+        answer.waited_seconds = Some(rounded(waited.seconds));
+        Ok(Reply::Answer(Box::new(answer)))
+    }
+
+    fn request_answer(
+        &self,
+        view: &SessionView,
+        outcome: Outcome,
+        seen: Option<Seen>,
+    ) -> RequestAnswer {
         let status = self.service.status_answer(view);
+        let mut session = self.service.session_answer(&view.session);
+        if let Some(next) = seen.and_then(|seen| seen.next_action(&view.session)) {
+            session.next_action = next;
+        }
         RequestAnswer {
-            session: self.service.session_answer(&view.session),
+            session,
             outcome,
             waited_seconds: None,
             result: status.result,
             suggestions: status.suggestions,
             reason: status.reason,
+        }
+    }
+}
+
+/// An answer, or first a question to the person.
+enum Reply {
+    Answer(Box<RequestAnswer>),
+    Question(InputRequiredResult),
+}
+
+impl IntoCallToolResult for Reply {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        match self {
+            Self::Answer(answer) => Answer(answer).into_call_tool_result(),
+            Self::Question(question) => question.into_call_tool_result(),
         }
     }
 }

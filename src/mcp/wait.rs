@@ -27,6 +27,15 @@ pub(super) struct Waited {
 }
 
 impl Waited {
+    /// One that ends at once.
+    pub(super) fn so_far(view: SessionView, began: Instant) -> Self {
+        Self {
+            view,
+            seconds: began.elapsed().as_secs_f64(),
+            is_cut: false,
+        }
+    }
+
     /// What to do next; first that the wait was cut, so that nobody takes it for the person's answer.
     pub(super) fn next_action(&self, usual: String) -> String {
         if !self.is_cut || self.view.session.state.status() != Status::Pending {

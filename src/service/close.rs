@@ -5,7 +5,7 @@ use crate::{
     domain::{audit::Actor, caller::Caller, capability::Capability, ids::UploadId, session::State},
     error::{Error, Result},
     intake::filename::harmless_text,
-    store::{SessionRef, SessionView},
+    store::{SessionRef, SessionView, StoreError},
 };
 
 /// Longest reason for declining, in characters.
@@ -52,9 +52,25 @@ impl Service {
                 "The reason is longer than {MOST_REASON} characters."
             )));
         }
-        self.store.decline(session.id, reason).await?;
+        self.store.decline(session.id, reason, Actor::Link).await?;
         log_move(session.id, session.state, State::Declined);
         Ok(())
+    }
+
+    /// The same on the word of the program that asked the person. What has ended before stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn decline_for(&self, caller: &Caller, which: SessionRef) -> Result<SessionView> {
+        must(caller, Capability::AssetUpload)?;
+        let before = self.known(caller, which).await?;
+        let id = before.session.id;
+        match self.store.decline(id, None, caller.actor()).await {
+            Ok(()) => log_move(id, before.session.state, State::Declined),
+            Err(StoreError::Closed(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.status(caller, which).await
     }
 
     /// Completes a session of several files with those that are there. Safe to repeat.

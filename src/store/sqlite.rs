@@ -344,8 +344,8 @@ impl UploadStore for SqliteStore {
         Ok(state)
     }
 
-    async fn decline(&self, id: UploadId, reason: Option<String>) -> Result<()> {
-        self.write(move |db, now| sessions::decline(db, id, reason.as_deref(), now))
+    async fn decline(&self, id: UploadId, reason: Option<String>, by: Actor) -> Result<()> {
+        self.write(move |db, now| sessions::decline(db, id, reason.as_deref(), &by, now))
             .await?;
         self.changed(id);
         Ok(())

@@ -126,7 +126,7 @@ pass_on! {
     fn block(&self, media: MediaId, turn: ClaimId, why: LastError) -> ();
     fn release(&self, claim: ClaimId, why: Option<LastError>) -> ();
     fn done(&self, id: UploadId, by: Actor) -> State;
-    fn decline(&self, id: UploadId, reason: Option<String>) -> ();
+    fn decline(&self, id: UploadId, reason: Option<String>, by: Actor) -> ();
     fn cancel(&self, id: UploadId, by: Actor) -> ();
     fn consume(&self, id: UploadId, wanted: NewAttachment) -> Vec<Attachment>;
     fn attach(&self, workspace: WorkspaceId, media: MediaId, wanted: NewAttachment) -> Attachment;

@@ -7,6 +7,7 @@ pub mod events;
 pub mod everybody;
 pub mod keys;
 pub mod rest;
+pub mod shower;
 pub mod web;
 
 use std::{

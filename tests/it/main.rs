@@ -9,6 +9,7 @@ mod builtin;
 mod card;
 mod checks;
 mod downloads;
+mod elicitation;
 mod events;
 mod failures;
 mod files;

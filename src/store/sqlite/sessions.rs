@@ -345,13 +345,14 @@ pub(super) fn decline(
     db: &Connection,
     id: UploadId,
     reason: Option<&str>,
+    by: &Actor,
     now: Timestamp,
 ) -> Result<()> {
     let mut current = Current::load(db, SessionRef::Id(id), now)?;
     if current.session.state == State::Declined {
         return Ok(());
     }
-    current.close(Event::Declined, &Actor::Link)?;
+    current.close(Event::Declined, by)?;
     db.prepare_cached(SET_REASON)?
         .execute(named_params! { ":id": Col(id), ":reason": reason })?;
     Ok(())

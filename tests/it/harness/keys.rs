@@ -98,12 +98,22 @@ impl Askfile {
 }
 
 /// A request as protocol 2026-07-28 has it, on its way.
-pub fn mcp(key: Option<&str>, method: &str, mut params: Value) -> Request<Body> {
+pub fn mcp(key: Option<&str>, method: &str, params: Value) -> Request<Body> {
+    mcp_of(&json!({}), key, method, params)
+}
+
+/// The same, of a client with these capabilities.
+pub fn mcp_of(
+    capabilities: &Value,
+    key: Option<&str>,
+    method: &str,
+    mut params: Value,
+) -> Request<Body> {
     let name = params["name"].as_str().or(params["uri"].as_str());
     let name = name.unwrap_or_default().to_owned();
     for (name, value) in [
         ("protocolVersion", json!("2026-07-28")),
-        ("clientCapabilities", json!({})),
+        ("clientCapabilities", capabilities.clone()),
         ("clientInfo", json!({ "name": "test", "version": "1" })),
     ] {
         let said = &mut params["_meta"][format!("io.modelcontextprotocol/{name}")];

@@ -204,7 +204,7 @@ pub async fn a_link_that_is_closed_takes_the_file_with_it(bench: Bench) {
         let closed = if cancelled {
             bench.store.cancel(session, somebody()).await
         } else {
-            bench.store.decline(session, None).await
+            bench.store.decline(session, None, Actor::Link).await
         };
         closed.unwrap();
         assert_eq!(bench.media(file.id).await, None);

@@ -70,7 +70,10 @@ pub async fn declining_takes_the_claims_away_and_keeps_the_first_reason(bench: B
     let session = bench.session(2).await;
     let claim = bench.claim(session).await;
     for reason in ["no", "never"] {
-        let declined = bench.store.decline(session, Some(reason.into())).await;
+        let declined = bench
+            .store
+            .decline(session, Some(reason.into()), Actor::Link)
+            .await;
         declined.unwrap();
     }
     lost_to(&bench, session, claim, State::Declined).await;
@@ -107,7 +110,11 @@ pub async fn a_session_that_has_ended_stays_as_it_is(bench: Bench) {
     let cancelled = bench.session(1).await;
     bench.store.cancel(cancelled, somebody()).await.unwrap();
     let declined = bench.session(1).await;
-    bench.store.decline(declined, None).await.unwrap();
+    bench
+        .store
+        .decline(declined, None, Actor::Link)
+        .await
+        .unwrap();
     let expired = bench.session(1).await;
     bench.advance(LIFE);
     let ended = [
@@ -127,7 +134,10 @@ pub async fn a_session_that_has_ended_stays_as_it_is(bench: Bench) {
             closed(&cancel) || cancel.is_ok() && state == State::Cancelled,
             "{cancel:?}"
         );
-        let decline = bench.store.decline(session, Some("late".into())).await;
+        let decline = bench
+            .store
+            .decline(session, Some("late".into()), Actor::Link)
+            .await;
         assert!(
             closed(&decline) || decline.is_ok() && state == State::Declined,
             "{decline:?}"

@@ -110,7 +110,11 @@ pub async fn what_came_before_a_link_was_closed_is_deleted(bench: Bench) {
     let (cancelled, declined) = (bench.session(2).await, bench.session(2).await);
     let files = [bench.file(cancelled).await, bench.file(declined).await];
     bench.store.cancel(cancelled, somebody()).await.unwrap();
-    bench.store.decline(declined, None).await.unwrap();
+    bench
+        .store
+        .decline(declined, None, Actor::Link)
+        .await
+        .unwrap();
     for file in &files {
         let found = MediaRef::Id(file.id);
         let found = bench

@@ -31,7 +31,7 @@ pub async fn whatever_moves_a_session_is_told(bench: Bench) {
     assert!(told(&mut changes, one), "done");
     store.consume(one, on_post("7")).await.unwrap();
     assert!(told(&mut changes, one), "consume");
-    store.decline(two, None).await.unwrap();
+    store.decline(two, None, Actor::Link).await.unwrap();
     assert!(told(&mut changes, two), "decline");
     let [three, four] = [bench.session(1).await, bench.session(1).await];
     store.cancel(three, somebody()).await.unwrap();
