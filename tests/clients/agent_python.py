@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from anyio.from_thread import start_blocking_portal
 
-from agent import LEGACY, MODERN, Agent, Call, Way
+from agent import LEGACY, MODERN, Agent, Call, Person, Question, Way
 
 Note = Callable[[float, float | None, str | None], Awaitable[None]]
 
@@ -57,7 +59,7 @@ if LIBRARY.startswith("fastmcp"):
             }
 
     @asynccontextmanager
-    async def connection(way: Way, era: str) -> AsyncIterator[Client]:
+    async def connection(way: Way, era: str, person: Person | None) -> AsyncIterator[Client]:
         # Else it keeps the process for whoever asks for it next.
         transport = (
             StreamableHttpTransport(way.url, headers=way.headers)
@@ -94,18 +96,38 @@ else:
 
     if LIBRARY == "python-2":
         from mcp import Client as Sdk
+        from mcp_types import ElicitCompleteNotification, ElicitResult
+
+        def showing(person: Person) -> dict[str, Any]:
+            """What makes a client show links."""
+
+            async def ask(_: Any, params: Any) -> Any:
+                choice: Future[str] = Future()
+                question = Question(
+                    params.url, params.message, params.elicitation_id, choice.set_result
+                )
+                person.show(question)
+                return ElicitResult(action=await asyncio.wrap_future(choice))
+
+            async def hear(message: Any) -> None:
+                if isinstance(message, ElicitCompleteNotification):
+                    person.tell(message.params.elicitation_id)
+
+            return {"elicitation_callback": ask, "message_handler": hear}
 
         @asynccontextmanager
-        async def connection(way: Way, era: str) -> AsyncIterator[Client]:
+        async def connection(way: Way, era: str, person: Person | None) -> AsyncIterator[Client]:
             mode = "legacy" if era == LEGACY else "auto"
-            async with Sdk(reached(way) if way.url else started(way), mode=mode) as client:
+            to = reached(way) if way.url else started(way)
+            shows = showing(person) if person else {}
+            async with Sdk(to, mode=mode, **shows) as client:
                 yield SdkClient(client, client.protocol_version)
 
     else:
         from mcp import ClientSession, stdio_client
 
         @asynccontextmanager
-        async def connection(way: Way, era: str) -> AsyncIterator[Client]:
+        async def connection(way: Way, era: str, person: Person | None) -> AsyncIterator[Client]:
             to = reached(way) if way.url else stdio_client(started(way))
             async with to as (read, write, *_), ClientSession(read, write) as session:
                 yield SdkClient(session, (await session.initialize()).protocolVersion)
@@ -116,15 +138,17 @@ def dumped(tools: list[Any]) -> list[dict[str, Any]]:
 
 
 class PythonAgent(Agent):
-    def __init__(self, way: Way, era: str) -> None:
+    def __init__(self, way: Way, era: str, person: Person | None = None) -> None:
         self._way = way
         self._era = era
+        self._person = person
         self._stack = ExitStack()
 
     def __enter__(self) -> PythonAgent:
         self._portal = self._stack.enter_context(start_blocking_portal())
         try:
-            opening = self._portal.wrap_async_context_manager(connection(self._way, self._era))
+            connecting = connection(self._way, self._era, self._person)
+            opening = self._portal.wrap_async_context_manager(connecting)
             self._client = self._stack.enter_context(opening)
             assert self._client.protocol_version == self._era
         except BaseException:
