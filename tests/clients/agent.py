@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -22,6 +23,38 @@ class Way:
     env: dict[str, str]
     headers: dict[str, str] = field(default_factory=dict)
     """What goes with each request to the address."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A link that a client shows, until somebody chooses."""
+
+    url: str
+    message: str
+    elicitation_id: str | None
+    choose: Callable[[str], object]
+
+
+class Person:
+    """Somebody to whom a client shows links."""
+
+    def __init__(self) -> None:
+        self._shown: queue.Queue[Question] = queue.Queue()
+        self._over: queue.Queue[str] = queue.Queue()
+        self.show = self._shown.put
+        self.tell = self._over.put
+
+    def question(self) -> Question:
+        """The next link that is shown."""
+        return self._shown.get(timeout=20)
+
+    @property
+    def is_asked(self) -> bool:
+        return not self._shown.empty()
+
+    def over(self) -> str:
+        """The next request of which the client is told that it is over."""
+        return self._over.get(timeout=20)
 
 
 @dataclass(frozen=True)

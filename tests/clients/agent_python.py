@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from queue import Queue
@@ -11,7 +13,7 @@ from typing import Any, Protocol
 
 from anyio.from_thread import start_blocking_portal
 
-from agent import LEGACY, MODERN, Agent, Call, Way
+from agent import LEGACY, MODERN, Agent, Call, Person, Question, Way
 
 Note = Callable[[float, float | None, str | None], Awaitable[None]]
 
@@ -59,7 +61,9 @@ if LIBRARY.startswith("fastmcp"):
             }
 
     @asynccontextmanager
-    async def connection(way: Way, era: str, heard: Queue[str]) -> AsyncIterator[Client]:
+    async def connection(
+        way: Way, era: str, heard: Queue[str], person: Person | None
+    ) -> AsyncIterator[Client]:
         # Else it keeps the process for whoever asks for it next.
         transport = (
             StreamableHttpTransport(way.url, headers=way.headers)
@@ -97,7 +101,11 @@ else:
     if LIBRARY == "python-2":
         from anyio import CancelScope, create_task_group
         from mcp import Client as Sdk
-        from mcp_types import ResourceUpdatedNotification
+        from mcp_types import (
+            ElicitCompleteNotification,
+            ElicitResult,
+            ResourceUpdatedNotification,
+        )
 
         class Following(SdkClient):
             """Follows resources: in a session, or since 2026-07-28 by listening."""
@@ -131,17 +139,35 @@ else:
             async def read(self, uri: str) -> str:
                 return (await self._client.read_resource(uri)).contents[0].text
 
+        def showing(person: Person) -> dict[str, Any]:
+            """What makes a client show links."""
+
+            async def ask(_: Any, params: Any) -> Any:
+                choice: Future[str] = Future()
+                question = Question(
+                    params.url, params.message, params.elicitation_id, choice.set_result
+                )
+                person.show(question)
+                return ElicitResult(action=await asyncio.wrap_future(choice))
+
+            return {"elicitation_callback": ask}
+
         @asynccontextmanager
-        async def connection(way: Way, era: str, heard: Queue[str]) -> AsyncIterator[Client]:
+        async def connection(
+            way: Way, era: str, heard: Queue[str], person: Person | None
+        ) -> AsyncIterator[Client]:
             mode = "legacy" if era == LEGACY else "auto"
             to = reached(way) if way.url else started(way)
+            shows = showing(person) if person else {}
 
             async def hear(message: Any) -> None:
                 if isinstance(message, ResourceUpdatedNotification):
                     heard.put(str(message.params.uri))
+                elif person and isinstance(message, ElicitCompleteNotification):
+                    person.tell(message.params.elicitation_id)
 
             async with (
-                Sdk(to, mode=mode, message_handler=hear) as client,
+                Sdk(to, mode=mode, message_handler=hear, **shows) as client,
                 create_task_group() as tasks,
             ):
                 yield Following(client, client.protocol_version, heard, tasks)
@@ -151,7 +177,9 @@ else:
         from mcp import ClientSession, stdio_client
 
         @asynccontextmanager
-        async def connection(way: Way, era: str, heard: Queue[str]) -> AsyncIterator[Client]:
+        async def connection(
+            way: Way, era: str, heard: Queue[str], person: Person | None
+        ) -> AsyncIterator[Client]:
             to = reached(way) if way.url else stdio_client(started(way))
             async with to as (read, write, *_), ClientSession(read, write) as session:
                 yield SdkClient(session, (await session.initialize()).protocolVersion)
@@ -162,16 +190,17 @@ def dumped(tools: list[Any]) -> list[dict[str, Any]]:
 
 
 class PythonAgent(Agent):
-    def __init__(self, way: Way, era: str) -> None:
+    def __init__(self, way: Way, era: str, person: Person | None = None) -> None:
         super().__init__()
         self._way = way
         self._era = era
+        self._person = person
         self._stack = ExitStack()
 
     def __enter__(self) -> PythonAgent:
         self._portal = self._stack.enter_context(start_blocking_portal())
         try:
-            opened = connection(self._way, self._era, self.heard)
+            opened = connection(self._way, self._era, self.heard, self._person)
             opening = self._portal.wrap_async_context_manager(opened)
             self._client = self._stack.enter_context(opening)
             assert self._client.protocol_version == self._era

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agent import Agent, Call, Way
+from agent import Agent, Call, Person, Question, Way
 from askfile import node_folder
 
 SCRIPTS = Path(__file__).parent / "typescript"
@@ -21,11 +21,12 @@ PATIENCE = 20.0
 class TypeScriptAgent(Agent):
     """Commands go out as JSON lines, and results and progress come back so."""
 
-    def __init__(self, script: str, way: Way, era: str) -> None:
+    def __init__(self, script: str, way: Way, era: str, person: Person | None = None) -> None:
         super().__init__()
         self._script = SCRIPTS / script
         self._way = way
         self._era = era
+        self._person = person
         self._futures: dict[int, Future[Any]] = {0: Future()}
         self._progress: dict[int, list[str]] = {}
 
@@ -38,8 +39,9 @@ class TypeScriptAgent(Agent):
             text=True,
         )
         threading.Thread(target=self._read).start()
+        shows = self._person is not None
         try:
-            self._say(id=0, era=self._era, **asdict(self._way))
+            self._say(id=0, era=self._era, shows=shows, **asdict(self._way))
             assert self._futures[0].result(PATIENCE) == self._era
         except BaseException:
             self.__exit__()
@@ -91,6 +93,9 @@ class TypeScriptAgent(Agent):
             if "updated" in said:
                 self.heard.put(said["updated"])
                 continue
+            if self._person and ("question" in said or "over" in said):
+                self._pass_on(self._person, said)
+                continue
             future = self._futures[said["id"]]
             if "progress" in said:
                 self._progress[said["id"]].append(said["progress"])
@@ -101,3 +106,14 @@ class TypeScriptAgent(Agent):
         for future in self._futures.values():
             if not future.done():
                 future.set_exception(RuntimeError("the client ended"))
+
+    def _pass_on(self, person: Person, said: dict[str, Any]) -> None:
+        if "over" in said:
+            return person.tell(said["over"])
+        params = said["params"]
+
+        def choose(action: str) -> None:
+            self._say(do="choose", question=said["question"], action=action)
+
+        question = Question(params["url"], params["message"], params.get("elicitationId"), choose)
+        person.show(question)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use askfile::{Error, domain::session::Status, store::SessionRef};
 use rmcp::model::ElicitationAction::{Accept, Cancel, Decline};
 use serde_json::{Value, json};
 
@@ -124,6 +125,20 @@ async fn who_declines_has_declined_everywhere_on_the_word_of_the_client() {
 }
 
 #[tokio::test]
+async fn nobody_declines_for_a_person_what_has_ended_or_without_leave_to_ask() {
+    let askfile = Askfile::start().await;
+    let link = askfile.link().await;
+    let which = SessionRef::Id(link.upload_id.parse().unwrap());
+    let reader = askfile.caller("reader", "media:read", &[]).await;
+    let refused = askfile.service.decline_for(&reader, which).await;
+    assert!(matches!(refused, Err(Error::ToolNotEnabled)), "{refused:?}");
+    askfile.put(&link, PNG).await;
+    let agent = askfile.service.open_caller(None);
+    let left = askfile.service.decline_for(&agent, which).await.unwrap();
+    assert_eq!(left.session.state.status(), Status::Completed);
+}
+
+#[tokio::test]
 async fn who_puts_the_question_away_can_still_use_the_link() {
     let askfile = Askfile::start().await;
     let agent = Shower::connect(askfile.service.clone()).await;
@@ -133,7 +148,9 @@ async fn who_puts_the_question_away_can_still_use_the_link() {
     says(&answer, "relay `instruction`");
     let link = Link::of(&answer);
     askfile.put(&link, PNG).await;
-    assert_eq!(askfile.status(&link).await["status"], "completed");
+    let which = json!({ "token": link.token });
+    let status = agent.call("upload_status", which).await;
+    assert_eq!(status["status"], "completed");
     assert!(!agent.is_told().await, "it shows nothing any more");
 }
 

@@ -5,9 +5,13 @@ import { drive, require, subscribing } from "./driver.mjs";
 const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
 const { StdioClientTransport } = require("@modelcontextprotocol/sdk/client/stdio.js");
 const { StreamableHTTPClientTransport } = require("@modelcontextprotocol/sdk/client/streamableHttp.js");
-const { ResourceUpdatedNotificationSchema } = require("@modelcontextprotocol/sdk/types.js");
+const {
+  ElicitRequestSchema,
+  ElicitationCompleteNotificationSchema,
+  ResourceUpdatedNotificationSchema,
+} = require("@modelcontextprotocol/sdk/types.js");
 
-await drive(async ({ url, command: [command, ...args], env, headers }) => {
+await drive(async ({ url, command: [command, ...args], env, headers, shows }, person) => {
   const transport = url
     ? new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } })
     : new StdioClientTransport({ command, args, env });
@@ -17,7 +21,12 @@ await drive(async ({ url, command: [command, ...args], env, headers }) => {
     version = agreed;
     agree?.(agreed);
   };
-  const client = new Client({ name: "agent-v1", version: "1" });
+  const capabilities = shows ? { elicitation: { url: {} } } : {};
+  const client = new Client({ name: "agent-v1", version: "1" }, { capabilities });
+  if (shows) {
+    client.setRequestHandler(ElicitRequestSchema, person.show);
+    client.setNotificationHandler(ElicitationCompleteNotificationSchema, person.over);
+  }
   await client.connect(transport);
   return {
     client,

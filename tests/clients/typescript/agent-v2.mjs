@@ -19,12 +19,18 @@ const listening = (client) => {
   };
 };
 
-await drive(async ({ url, command: [command, ...args], env, headers, era }) => {
+await drive(async ({ url, command: [command, ...args], env, headers, era, shows }, person) => {
   const transport = url
     ? new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } })
     : new StdioClientTransport({ command, args, env });
   const mode = era === "2025-11-25" ? "legacy" : "auto";
-  const client = new Client({ name: "agent-v2", version: "2" }, { versionNegotiation: { mode } });
+  const capabilities = shows ? { elicitation: { url: {} } } : {};
+  const options = { capabilities, versionNegotiation: { mode } };
+  const client = new Client({ name: "agent-v2", version: "2" }, options);
+  if (shows) {
+    client.setRequestHandler("elicitation/create", person.show);
+    client.setNotificationHandler("notifications/elicitation/complete", person.over);
+  }
   await client.connect(transport);
   return {
     client,

@@ -9,13 +9,24 @@ export const require = createRequire(join(process.env.ASKFILE_TEST_NODE, "packag
 
 const print = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
+// Whom the client shows links to: somebody at the other end of the pipe.
+const choices = [];
+const person = {
+  show: ({ params }) =>
+    new Promise((resolve) => {
+      print({ question: choices.length, params });
+      choices.push((action) => resolve({ action }));
+    }),
+  over: ({ params }) => print({ over: params.elicitationId }),
+};
+
 // The first line says how to connect: `connect` does, and answers with the client, the version that
 // was agreed on, and how this SDK is told to call a tool, to say which resource changed, and to begin and
 // to end following some.
 export async function drive(connect) {
   const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   const first = JSON.parse((await lines.next()).value);
-  const { client, version, call, hear, follow, leave, ended } = await connect(first);
+  const { client, version, call, hear, follow, leave, ended } = await connect(first, person);
   hear(({ params }) => print({ updated: params.uri }));
   print({ id: first.id, result: version });
 
@@ -35,6 +46,10 @@ export async function drive(connect) {
   };
   for await (const line of lines) {
     const { do: what, ...command } = JSON.parse(line);
+    if (what === "choose") {
+      choices[command.question](command.action);
+      continue;
+    }
     if (what === "cancel") {
       calls.get(command.id).abort();
       continue;
