@@ -4,6 +4,7 @@ mod arguments;
 mod attach_media;
 mod card;
 mod changes;
+mod early;
 mod elicitation;
 mod media_delete;
 mod media_get;
@@ -42,8 +43,8 @@ use rmcp::{
 use serde::Serialize;
 use serde_json::json;
 
-pub(crate) use self::subscriptions::Hearing;
-use self::subscriptions::Subscriptions;
+use self::{early::WaitedSince, subscriptions::Subscriptions};
+pub(crate) use self::{early::wait as wait_early, subscriptions::Hearing};
 use crate::{
     domain::{caller::Caller, capability::Capability, language::Language},
     error::Error,
@@ -140,6 +141,9 @@ impl Tools {
     ) -> Result<CallToolResponse, ErrorData> {
         let may = self.caller(&context).and_then(|caller| {
             may_use(&request.name, &caller)?;
+            if WaitedSince::of(&context).is_some() {
+                return Ok(());
+            }
             self.service.charge_call(&caller)
         });
         if let Err(error) = may {

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     domain::caller::Caller,
     error::{Error, Result},
+    mcp::wait_early,
     service::Service,
 };
 
@@ -70,7 +71,7 @@ pub(super) async fn visit(
     next: Next,
 ) -> Response {
     let answered = async {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let visitor = if let Some(caller) = parts.extensions.get::<Caller>() {
             Visitor::Principal(caller.principal.id, caller.actor().api_key())
         } else {
@@ -79,6 +80,14 @@ pub(super) async fn visit(
         };
         let body = whole(body, MOST_BYTES).await;
         let body = body.map_err(|why| Error::InvalidArgument(why.into()))?;
+        // Who calls so takes a closed connection for the end of the call, and others a message.
+        let version = parts.headers.get("mcp-protocol-version");
+        if version.is_some_and(|version| version.as_bytes() >= b"2026-07-28".as_slice()) {
+            let caller = parts.extensions.get::<Caller>();
+            if let Some(waited) = Box::pin(wait_early(&service, caller, &body)).await {
+                parts.extensions.insert(waited);
+            }
+        }
         let request = Request::from_parts(parts, Body::from(body));
         let answered = visited(visitor, next.run(request)).await;
         answered.map_err(|_| Error::Busy { retry_after: 5 })

@@ -20,14 +20,14 @@ use crate::{
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct StatusArguments {
+pub(super) struct StatusArguments {
     /// The token that `upload_create` returned. Give this or `upload_id`.
-    token: Option<String>,
+    pub token: Option<String>,
     /// The `upload_id` that `upload_create` returned. Give this or `token`.
-    upload_id: Option<String>,
+    pub upload_id: Option<String>,
     /// Hold the call until the file is there, for at most so many seconds. 0: answer at once.
     #[schemars(range(min = 0.0, max = 3_600.0))]
-    wait_seconds: f64,
+    pub wait_seconds: f64,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rmcp::{RoleServer, model::ProgressNotificationParam, service::RequestContext};
 use tokio::time::Instant;
 
-use super::Tools;
+use super::{Tools, early::WaitedSince};
 use crate::{
     domain::{
         caller::Caller,
@@ -59,7 +59,7 @@ impl Tools {
         wanted: Duration,
         first: Option<&str>,
     ) -> Result<Waited> {
-        let began = Instant::now();
+        let began = WaitedSince::of(context).unwrap_or_else(Instant::now);
         let max_wait = self.service.settings().max_wait;
         let deadline = began + wanted.min(max_wait);
         let mut progress = Progress::of(context);

@@ -193,7 +193,8 @@ impl Watch {
                 let owner = service.by_now(owner).await?;
                 service.known(&owner, SessionRef::Id(id)).await?;
             }
-            let now = service.progress(id).await?;
+            // Of all that watch, each would otherwise keep the room that this takes.
+            let now = Box::pin(service.progress(id)).await?;
             if self.seen.as_ref().is_none_or(|(seen, _)| *seen != now) {
                 self.seen = Some((now.clone(), Instant::now()));
                 return Ok(Some(now));

@@ -39,6 +39,41 @@ impl Service {
         found.await?.ok_or(Error::NotFound)
     }
 
+    /// Waits until a session is not pending any more, or until `deadline`. Of all that wait it holds next to
+    /// nothing: there may be thousands.
+    ///
+    /// # Errors
+    /// As [`Self::wait_turn`].
+    pub async fn wait_over(
+        &self,
+        caller: &Caller,
+        which: SessionRef,
+        deadline: Instant,
+    ) -> Result<()> {
+        let id = Box::pin(self.status(caller, which)).await?.session.id;
+        let _watching = self.store.watch();
+        loop {
+            let changes = self.waiters.watch(id);
+            let mut signal = pin!(changes.notified());
+            signal.as_mut().enable();
+            // Read after the place was taken, so that no change falls between the two.
+            let is_pending = Box::pin(async {
+                let caller = self.by_now(caller).await?;
+                let now = self.status(&caller, SessionRef::Id(id)).await?;
+                Ok::<_, Error>(now.session.state.status() == Status::Pending)
+            });
+            if !is_pending.await? || Instant::now() >= deadline || self.closing.is_cancelled() {
+                return Ok(());
+            }
+            let look_again = deadline.min(Instant::now() + LOOK_AGAIN);
+            tokio::select! {
+                () = signal => {}
+                () = self.closing.cancelled() => {}
+                () = tokio::time::sleep_until(look_again) => {}
+            }
+        }
+    }
+
     /// Waits for one change, for a few seconds or until `deadline`, whichever comes first. Call it
     /// again until it is [`Turn::Over`].
     ///

@@ -295,3 +295,93 @@ async fn a_request_that_is_waited_for_says_how_it_ended() {
     askfile.clock.advance(secs(900));
     assert_eq!(go_on(&expired, 1.0).await["code"], "LINK_EXPIRED");
 }
+
+/// Calls over HTTP that wait do so before they are calls, where clients of today make them.
+mod over_http {
+    use std::time::{Duration, Instant};
+
+    use serde_json::{Value, json};
+
+    use crate::harness::{
+        Askfile, PNG,
+        keys::{ALL, message},
+    };
+
+    async fn status(askfile: &Askfile, key: &str, arguments: Value) -> (Value, Duration) {
+        let began = Instant::now();
+        let params = json!({ "name": "upload_status", "arguments": arguments });
+        let answer = askfile.rpc(Some(key), "tools/call", params).await;
+        let answer = message(&answer)["result"]["structuredContent"].take();
+        (answer, began.elapsed())
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_with_the_file_or_with_its_time() {
+        let askfile = Askfile::with_keys().await;
+        let key = askfile.key("agent", ALL, &[]).await;
+        let made = askfile.call_with(&key, "upload_create", json!({})).await;
+        let link = crate::harness::web::Link::of(&made);
+        let wait = |seconds: f64| json!({ "token": link.token, "wait_seconds": seconds });
+        let (over, took) = status(&askfile, &key, wait(0.3)).await;
+        assert_eq!(over["status"], "pending");
+        assert_eq!(over["waited_seconds"], 0.3);
+        assert!(took >= Duration::from_millis(300), "{took:?}");
+        let coming = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            askfile.put(&link, PNG).await;
+        };
+        let ((there, took), ()) = tokio::join!(status(&askfile, &key, wait(30.0)), coming);
+        assert_eq!(there["status"], "completed");
+        let waited = there["waited_seconds"].as_f64().unwrap();
+        assert!(
+            waited > 0.1 && took < Duration::from_secs(5),
+            "{waited} {took:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_is_said_at_once() {
+        let askfile = Askfile::with_keys().await;
+        let key = askfile.key("agent", ALL, &[]).await;
+        let made = askfile.call_with(&key, "upload_create", json!({})).await;
+        let (token, unknown) = (&made["token"], "11111111-2222-4333-8444-555555555555");
+        for (arguments, code) in [
+            (json!({ "token": unknown, "wait_seconds": 20 }), "NOT_FOUND"),
+            (
+                json!({ "token": token, "wait_seconds": 4_000 }),
+                "INVALID_ARGUMENT",
+            ),
+            (
+                json!({ "token": token, "wait_seconds": "20" }),
+                "INVALID_ARGUMENT",
+            ),
+            (
+                json!({ "token": token, "wait_seconds": 20, "more": 1 }),
+                "INVALID_ARGUMENT",
+            ),
+            (json!({ "wait_seconds": 20 }), "INVALID_ARGUMENT"),
+        ] {
+            let (answer, took) = status(&askfile, &key, arguments.clone()).await;
+            assert_eq!(answer["code"], code, "{arguments}: {answer}");
+            assert!(took < Duration::from_secs(5), "{arguments}: {took:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wait_counts_as_one_call() {
+        let askfile = Askfile::start_with(|settings| {
+            settings.auth = askfile::config::Auth::KEYS;
+            settings.rate_limit_tool_calls_per_minute = 3;
+        });
+        let askfile = askfile.await;
+        let key = askfile.key("agent", ALL, &[]).await;
+        let made = askfile.call_with(&key, "upload_create", json!({})).await;
+        let wait = json!({ "token": made["token"], "wait_seconds": 0.01 });
+        for _ in 0..2 {
+            let (answer, _) = status(&askfile, &key, wait.clone()).await;
+            assert_eq!(answer["ok"], true, "{answer}");
+        }
+        let (refused, _) = status(&askfile, &key, wait).await;
+        assert_eq!(refused["code"], "RATE_LIMITED", "{refused}");
+    }
+}

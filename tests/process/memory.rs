@@ -1,7 +1,8 @@
-//! What uploads cost in memory.
+//! What uploads cost in memory, and who waits for them.
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::{
@@ -34,4 +35,25 @@ async fn sixty_four_slow_bodies_at_once_fit_into_64_megabytes() {
     assert_eq!(home.staged().len(), 64);
     let highest = server.kilobytes("VmHWM:");
     assert!(highest < 64 << 10, "{highest} kB");
+}
+
+/// The protocol's machinery alone would take more than this for each call.
+#[tokio::test]
+async fn a_call_that_waits_takes_less_than_60_kilobytes() {
+    const MANY: usize = 400;
+    let home = Home::alone().await;
+    let server = Server::start(&home, &[]).await;
+    let link = server.link(json!({})).await;
+    let before = server.kilobytes("VmRSS:");
+    let wait = json!({ "token": link.token, "wait_seconds": 6 });
+    let calls = join_all((0..MANY).map(|_| server.call("upload_status", wait.clone())));
+    let looking = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        server.kilobytes("VmRSS:")
+    };
+    let (answers, during) = tokio::join!(calls, looking);
+    let waited = |answer: &serde_json::Value| answer["waited_seconds"].as_f64() >= Some(6.0);
+    assert!(answers.iter().all(waited), "{:?}", answers[0]);
+    let each = (during - before) / MANY as u64;
+    assert!(each < 60, "{each} kB");
 }

@@ -1,0 +1,81 @@
+//! Waits that nobody watches, before the protocol's machinery takes up the call: that holds some 60 KB for
+//! each, which thousands of waiting clients cannot have, and waiting itself takes a few.
+
+use http::request::Parts;
+use memchr::memmem;
+use rmcp::{RoleServer, service::RequestContext};
+use serde::{Deserialize, de::IgnoredAny};
+use tokio::time::Instant;
+
+use super::{upload_status::StatusArguments, wait::seconds};
+use crate::{arguments::session_ref, domain::caller::Caller, service::Service};
+
+/// Rides on a call that has waited, and was charged for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WaitedSince(Instant);
+
+impl WaitedSince {
+    /// Since when this call has waited.
+    pub(super) fn of(context: &RequestContext<RoleServer>) -> Option<Instant> {
+        let parts = context.extensions.get::<Parts>()?;
+        parts.extensions.get::<Self>().map(|since| since.0)
+    }
+}
+
+/// What of a message says that it waits.
+#[derive(Deserialize)]
+struct Message {
+    method: String,
+    params: Params,
+}
+
+#[derive(Deserialize)]
+struct Params {
+    name: String,
+    arguments: StatusArguments,
+    #[serde(rename = "_meta", default)]
+    meta: Meta,
+}
+
+#[derive(Default, Deserialize)]
+struct Meta {
+    #[serde(rename = "progressToken")]
+    progress_token: Option<IgnoredAny>,
+}
+
+/// Waits, if this is a call of `upload_status` that does, and is told nothing while it does. Whatever is
+/// wrong with it, the tool says.
+pub(crate) async fn wait(
+    service: &Service,
+    caller: Option<&Caller>,
+    body: &[u8],
+) -> Option<WaitedSince> {
+    // Hardly any call waits.
+    memmem::find(body, b"\"wait_seconds\"")?;
+    let Message { method, params } = serde_json::from_slice(body).ok()?;
+    if method != "tools/call"
+        || params.name != "upload_status"
+        || params.meta.progress_token.is_some()
+    {
+        return None;
+    }
+    let StatusArguments {
+        token,
+        upload_id,
+        wait_seconds,
+    } = params.arguments;
+    let which = session_ref(token.as_deref(), upload_id.as_deref()).ok()?;
+    let wanted = seconds("wait_seconds", wait_seconds).ok()?;
+    let settings = service.settings();
+    let caller = match caller {
+        Some(caller) => caller.clone(),
+        None if settings.auth.is_open() => service.open_caller(None),
+        None => return None,
+    };
+    service.charge_call(&caller).ok()?;
+    let began = Instant::now();
+    let deadline = began + wanted.min(settings.max_wait);
+    // What went wrong goes wrong for the tool as well, which says so.
+    let _ = service.wait_over(&caller, which, deadline).await;
+    Some(WaitedSince(began))
+}
