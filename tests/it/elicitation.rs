@@ -161,10 +161,8 @@ async fn a_client_that_cannot_show_it_after_all_gets_the_link_to_relay() {
     let failing = async { agent.question().await.fail() };
     let (answer, ()) = tokio::join!(agent.call("upload_request", photo()), failing);
     is(&answer, "pending", "pending");
-    says(
-        &answer,
-        "Relay `instruction` to the person word for word; then call",
-    );
+    let next = answer["next_action"].as_str().unwrap();
+    assert!(next.starts_with("Relay `instruction`"), "{next}");
     askfile.put(&Link::of(&answer), PNG).await;
 }
 

@@ -1,5 +1,7 @@
 //! An agent whose program shows links to the person itself: a real MCP client of before 2026-07-28.
 
+use std::time::Duration;
+
 use askfile::{mcp::Tools, service::Service};
 use rmcp::{
     ClientHandler, ErrorData, RoleClient, ServiceExt,
@@ -137,7 +139,7 @@ impl Shower {
 
     /// The next link to be shown.
     pub async fn question(&self) -> Question {
-        self.questions.lock().await.recv().await.unwrap()
+        soon(self.questions.lock().await.recv()).await
     }
 
     /// Whether there is one.
@@ -147,7 +149,7 @@ impl Shower {
 
     /// The next thing that it is told of a question.
     pub async fn told(&self) -> String {
-        self.told.lock().await.recv().await.unwrap()
+        soon(self.told.lock().await.recv()).await
     }
 
     /// Whether it was told something more.
@@ -159,4 +161,10 @@ impl Shower {
     pub async fn leave(self) {
         self.session.cancel().await.unwrap();
     }
+}
+
+/// What must come within a time.
+async fn soon<T>(coming: impl Future<Output = Option<T>>) -> T {
+    let came = tokio::time::timeout(Duration::from_secs(20), coming).await;
+    came.unwrap().unwrap()
 }
