@@ -67,7 +67,8 @@ function look({ theme, styles, locale: spoken }) {
   for (const [name, value] of Object.entries(styles?.variables ?? {})) {
     if (value) root.style.setProperty(name, value);
   }
-  if (spoken) locale = spoken;
+  // It goes into a header.
+  if (spoken && /^[\w-]+$/.test(spoken)) locale = spoken;
 }
 
 function quote(prompt) {
@@ -85,6 +86,8 @@ function below(what) {
 }
 
 async function begin({ structuredContent, isError }) {
+  // Some hosts tell it twice.
+  if (session.upload_id || status !== "pending") return;
   if (isError || !structuredContent?.upload_url) {
     return end("failed", structuredContent?.message);
   }
