@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import select
-import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,8 +16,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from agent_oauth import LetInNoMore, OAuthAgent, PythonOAuthAgent, TypeScriptOAuthAgent
-from askfile import Server, free_port, message_of, run, until
-from browser import DESKTOP, SCREENSHOTS, Open
+from askfile import Server, message_of, run, until
+from browser import SCREENSHOTS, Open
 from consent import (
     FORM,
     Documents,
@@ -33,6 +31,7 @@ from consent import (
     sign_in_code,
     type_code,
 )
+from inspector import Inspector
 from wire import connect, converse, http, read_answer, request
 
 SHORT = {"oauth_access_token_ttl": "2s"}

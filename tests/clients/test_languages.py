@@ -73,7 +73,7 @@ def test_every_state_speaks_the_persons_language(
     expect(sending.row("a.jpg")).to_contain_text(left)
     speaks(sending, language)
     sending.shoot(f"{name}-4-sending")
-    sending.button(said["page"]["cancel"]).click()
+    sending.button(said["script"]["cancel"]).click()
     expect(sending.row("a.jpg")).to_contain_text(said["script"]["stopped"])
 
     declined = browse(server.ask().url, **look)
