@@ -27,7 +27,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, Method, header},
     middleware::{self, Next},
     response::Response,
@@ -59,13 +59,12 @@ pub fn router_with<H: ServerHandler>(
     let agents = Router::new()
         .nest_service("/mcp", mcp::endpoint(service, handler))
         .layer(middleware::from_fn_with_state(service.clone(), mcp::visit));
-    let owners = agents
-        .merge(rest::routes(service))
-        .layer(middleware::from_fn_with_state(
-            service.clone(),
-            auth::authenticate,
-        ));
-    with_links(owners.merge(rest::documents()), service, listen)
+    let programs = rest::routes(service).layer(middleware::from_fn_with_state(
+        service.clone(),
+        auth::authenticate,
+    ));
+    let owners = agents.merge(programs).merge(rest::documents());
+    with_links(owners, service, listen)
 }
 
 /// Signed links alone, with what their page needs, and health: what others in the network may reach.
@@ -109,10 +108,7 @@ fn with_links(owners: Router<Service>, service: &Service, listen: SocketAddr) ->
         .fallback(failure::unknown_route)
         .method_not_allowed_fallback(failure::unknown_method)
         .with_state(service.clone())
-        .layer(middleware::from_fn_with_state(guards, guards::guard))
-        .layer(middleware::from_fn(rest::as_problem))
-        .layer(middleware::from_fn(common_headers))
-        .layer(middleware::from_fn(log::log_request))
+        .layer(middleware::from_fn_with_state(guards, answer))
 }
 
 /// The card of a chat has no origin that anybody knows. A link is its own authority, and what is here
@@ -126,20 +122,33 @@ fn card_of_a_chat() -> CorsLayer {
         .max_age(Duration::from_secs(600))
 }
 
+/// What is done around every route. In layers of its own each of it would hold more than a kilobyte of
+/// every request that waits.
+async fn answer(State(guards): State<Guards>, request: Request, next: Next) -> Response {
+    let line = log::Line::begin(&request);
+    let asked = rest::Asked::of(&request);
+    let response = match guards.refusal(&request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    let mut response = asked.as_problem(response);
+    add_common_headers(&mut response);
+    line.end(&response);
+    response
+}
+
 /// What every answer says, unless it says otherwise itself.
-async fn common_headers(request: Request, next: Next) -> Response {
+fn add_common_headers(response: &mut Response) {
     const COMMON: [(header::HeaderName, &str); 4] = [
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::HeaderName::from_static("x-robots-tag"), "noindex"),
     ];
-    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
     for (name, value) in COMMON {
-        let headers = response.headers_mut();
         headers
             .entry(name)
             .or_insert(HeaderValue::from_static(value));
     }
-    response
 }

@@ -375,7 +375,7 @@ pub enum SessionRef {
 }
 
 /// A session with all that belongs to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SessionView {
     /// The session.
     pub session: UploadSession,

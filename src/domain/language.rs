@@ -1,7 +1,7 @@
 //! The languages in which people are spoken to.
 
 /// One of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Language {
     /// English, where nobody asks for another.
     English,

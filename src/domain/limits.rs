@@ -10,7 +10,7 @@ use super::mime::{Kind, MimePattern};
 pub const MAX_FILES: u32 = 50;
 
 /// What one session takes, fixed when it is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
     /// Largest file, in bytes, whatever its kind.
     pub max_size_bytes: u64,

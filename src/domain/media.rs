@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What a scanner said of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ScanStatus {
     /// Nobody looked: scanning is off.
     Skipped,
@@ -36,7 +36,7 @@ impl ScanStatus {
 }
 
 /// What is known of some bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Content {
     /// Judged by the bytes.
     pub mime_type: String,
@@ -47,7 +47,7 @@ pub struct Content {
 }
 
 /// How large a picture is shown, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Dimensions {
     /// From left to right.
     pub width: u32,
@@ -64,7 +64,7 @@ impl Dimensions {
 }
 
 /// One stored file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Media {
     /// Its name.
     pub id: MediaId,

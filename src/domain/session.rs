@@ -24,7 +24,7 @@ pub const CLAIM_MAX_AGE: SignedDuration = SignedDuration::from_hours(2);
 pub const GRACE_AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(10);
 
 /// One request for one or more files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UploadSession {
     /// Its name, for everybody.
     pub id: UploadId,
@@ -75,7 +75,7 @@ pub struct UploadSession {
 }
 
 /// What an agent wants to find a session by.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Metadata {
     /// A name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,7 +89,7 @@ pub struct Metadata {
 }
 
 /// Why a try was refused, as it was told to the person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LastError {
     /// A code of the error table.
     pub code: String,
@@ -119,7 +119,7 @@ pub enum State {
 }
 
 /// How a session's slots are used, after the event that is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Tally {
     /// Slots in all.
     pub slots: u32,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The way of a session's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transfer {
     /// Through askfile.
     Proxy,
@@ -32,7 +32,7 @@ impl Transfer {
 }
 
 /// What is going to be sent under a grant, as the sender says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Spec {
     /// The name that the person's file has: data only, as it came.
     pub filename: String,

@@ -14,23 +14,30 @@ use crate::{
     service::{Service, oauth::scope_text},
 };
 
-/// The layer over what acts on a caller's authority. It leaves a
-/// [`Caller`](crate::domain::caller::Caller) in the request's extensions, but in `open` mode, where
-/// nobody is asked.
+/// The layer over what acts on a caller's authority.
 pub(super) async fn authenticate(
     State(service): State<Service>,
     mut request: Request,
     next: Next,
 ) -> Response {
+    match refusal(&service, &mut request).await {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    }
+}
+
+/// What a request is told that shows no good key. In one that does, it leaves a
+/// [`Caller`](crate::domain::caller::Caller) in the extensions; in `open` mode nobody is asked.
+pub(super) async fn refusal(service: &Service, request: &mut Request) -> Option<Response> {
     if service.settings().auth.is_open() {
-        return next.run(request).await;
+        return None;
     }
     let identified = match key(request.headers()) {
         Ok(key) => {
             let identified = service.identify(&key).await;
             identified.map_err(|why| {
                 let (extensions, headers) = (request.extensions(), request.headers());
-                let ClientAddress(from) = ClientAddress::of(&service, extensions, headers);
+                let ClientAddress(from) = ClientAddress::of(service, extensions, headers);
                 service.wrong_key(from, why)
             })
         }
@@ -39,9 +46,9 @@ pub(super) async fn authenticate(
     match identified {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            None
         }
-        Err(error) => refused(&service, error),
+        Err(error) => Some(refused(service, error)),
     }
 }
 

@@ -10,9 +10,8 @@ use std::{
 };
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, Method, Uri, header, uri::Authority},
-    middleware::Next,
     response::Response,
 };
 
@@ -76,6 +75,14 @@ impl Guards {
             listen: listen.ip(),
             is_unlocked: is_unlocked(service.settings()),
         }))
+    }
+
+    /// What a request that may not come in is told.
+    pub(super) fn refusal(&self, request: &Request) -> Option<Response> {
+        let (headers, uri) = (request.headers(), request.uri());
+        let zone = zone(request.method(), uri.path());
+        let error = self.check(zone, headers, uri).err()?;
+        Some(failed(error, headers, &assets_from(uri.path())))
     }
 
     fn check(&self, zone: Zone, headers: &HeaderMap, uri: &Uri) -> Result<()> {
@@ -210,16 +217,4 @@ pub fn is_links_only(settings: &Settings, public_url: &str) -> bool {
 /// Whether everybody is taken for the owner, and that is not known to be meant.
 fn is_unlocked(settings: &Settings) -> bool {
     settings.auth.is_open() && !settings.i_know_this_is_open
-}
-
-/// The layer.
-pub(super) async fn guard(State(guards): State<Guards>, request: Request, next: Next) -> Response {
-    let zone = zone(request.method(), request.uri().path());
-    match guards.check(zone, request.headers(), request.uri()) {
-        Ok(()) => next.run(request).await,
-        Err(error) => {
-            let assets = assets_from(request.uri().path());
-            failed(error, request.headers(), &assets)
-        }
-    }
 }

@@ -2,24 +2,37 @@
 
 use axum::{
     extract::{MatchedPath, Request},
-    middleware::Next,
+    http::Method,
     response::Response,
 };
 use tokio::time::Instant;
 
-pub(super) async fn log_request(request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
-    let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    let status = response.status().as_u16();
-    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-    // Health checks come every few seconds and say nothing while all is well.
-    if matches!(route, "/healthz" | "/readyz") && status < 400 {
-        tracing::debug!(%method, route, status, micros, "request");
-    } else {
-        tracing::info!(%method, route, status, micros, "request");
+/// What the line will say, once there is an answer.
+pub(super) struct Line {
+    began: Instant,
+    method: Method,
+    route: Option<MatchedPath>,
+}
+
+impl Line {
+    pub(super) fn begin(request: &Request) -> Self {
+        Self {
+            began: Instant::now(),
+            method: request.method().clone(),
+            route: request.extensions().get().cloned(),
+        }
     }
-    response
+
+    pub(super) fn end(self, response: &Response) {
+        let method = self.method;
+        let route = self.route.as_ref().map_or("-", MatchedPath::as_str);
+        let status = response.status().as_u16();
+        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // Health checks come every few seconds and say nothing while all is well.
+        if matches!(route, "/healthz" | "/readyz") && status < 400 {
+            tracing::debug!(%method, route, status, micros, "request");
+        } else {
+            tracing::info!(%method, route, status, micros, "request");
+        }
+    }
 }

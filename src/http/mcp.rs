@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use rmcp::{
     ServerHandler,
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     address::ClientAddress,
+    auth,
     body::whole,
     sessions::{Sessions, Visitor, visited},
 };
@@ -64,34 +65,35 @@ pub(super) fn endpoint<H: ServerHandler>(
     StreamableHttpService::new(move || Ok(handler()), Arc::new(sessions), config)
 }
 
-/// The layer over it: says whose request it is, and has all of it before it is answered.
+/// The layer over it: asks whose request it is, and has all of it before it is answered.
+///
+/// A call that waits keeps what this function has room for, so what is large in it has a box.
 pub(super) async fn visit(
     State(service): State<Service>,
-    request: Request,
+    mut request: Request,
     next: Next,
-) -> Response {
-    let answered = async {
-        let (mut parts, body) = request.into_parts();
-        let visitor = if let Some(caller) = parts.extensions.get::<Caller>() {
-            Visitor::Principal(caller.principal.id, caller.actor().api_key())
-        } else {
-            let from = ClientAddress::of(&service, &parts.extensions, &parts.headers);
-            Visitor::Address(from.0)
-        };
-        let body = whole(body, MOST_BYTES).await;
-        let body = body.map_err(|why| Error::InvalidArgument(why.into()))?;
-        // Who calls so takes a closed connection for the end of the call, and others a message.
-        let version = parts.headers.get("mcp-protocol-version");
-        if version.is_some_and(|version| version.as_bytes() >= b"2026-07-28".as_slice()) {
-            let caller = parts.extensions.get::<Caller>();
-            if let Some(waited) = Box::pin(wait_early(&service, caller, &body)).await {
-                parts.extensions.insert(waited);
-            }
-        }
-        let request = Request::from_parts(parts, Body::from(body));
-        let answered = visited(visitor, next.run(request)).await;
-        answered.map_err(|_| Error::Busy { retry_after: 5 })
+) -> Result<Response> {
+    if let Some(refusal) = Box::pin(auth::refusal(&service, &mut request)).await {
+        return Ok(refusal);
+    }
+    let (mut parts, body) = request.into_parts();
+    let visitor = if let Some(caller) = parts.extensions.get::<Caller>() {
+        Visitor::Principal(caller.principal.id, caller.actor().api_key())
+    } else {
+        let from = ClientAddress::of(&service, &parts.extensions, &parts.headers);
+        Visitor::Address(from.0)
     };
-    let answered: Result<Response> = answered.await;
-    answered.unwrap_or_else(IntoResponse::into_response)
+    let body = Box::pin(whole(body, MOST_BYTES)).await;
+    let body = body.map_err(|why| Error::InvalidArgument(why.into()))?;
+    // Who calls so takes a closed connection for the end of the call, and others a message.
+    let version = parts.headers.get("mcp-protocol-version");
+    if version.is_some_and(|version| version.as_bytes() >= b"2026-07-28".as_slice()) {
+        let caller = parts.extensions.get::<Caller>();
+        if let Some(waited) = Box::pin(wait_early(&service, caller, &body)).await {
+            parts.extensions.insert(waited);
+        }
+    }
+    let request = Request::from_parts(parts, Body::from(body));
+    let answered = Box::pin(visited(visitor, next.run(request))).await;
+    answered.map_err(|_| Error::Busy { retry_after: 5 })
 }

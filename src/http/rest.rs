@@ -21,7 +21,7 @@ use axum::{
     routing::get,
 };
 
-pub(super) use self::failure::as_problem;
+pub(super) use self::failure::Asked;
 use self::routes::Routes;
 use crate::{domain::caller::Caller, service::Service};
 

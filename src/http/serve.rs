@@ -4,6 +4,7 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use futures_util::future::join_all;
+use http::HeaderValue;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -85,6 +86,19 @@ pub async fn serve_all(
     Ok(())
 }
 
+/// Copies what a request's head has of the connection's buffer: while any of it is in use, all of the
+/// buffer is, and a new one is made for what comes next.
+fn set_apart<B>(request: &mut http::Request<B>) {
+    for value in request.headers_mut().values_mut() {
+        if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copy;
+        }
+    }
+    if let Ok(copy) = request.uri().to_string().parse() {
+        *request.uri_mut() = copy;
+    }
+}
+
 /// Takes connections for as long as it is polled.
 async fn accept(listener: &TcpListener, router: &Router, connections: &GracefulShutdown) -> ! {
     loop {
@@ -107,6 +121,7 @@ fn connect(stream: TcpStream, from: SocketAddr, router: &Router, connections: &G
     let app = service_fn(move |mut request: http::Request<Incoming>| {
         let (unread, router) = (Arc::clone(&unread), router.clone());
         async move {
+            set_apart(&mut request);
             request.extensions_mut().insert(ConnectInfo(from));
             let request = request.map(|body| Body::new(Noted::new(body, Arc::clone(&unread))));
             let mut answer = router.oneshot(request).await?;

@@ -1,6 +1,8 @@
 //! Waits that nobody watches, before the protocol's machinery takes up the call: that holds some 60 KB for
 //! each, which thousands of waiting clients cannot have, and waiting itself takes a few.
 
+use std::{borrow::Cow, time::Duration};
+
 use http::request::Parts;
 use memchr::memmem;
 use rmcp::{RoleServer, service::RequestContext};
@@ -8,7 +10,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use tokio::time::Instant;
 
 use super::{upload_status::StatusArguments, wait::seconds};
-use crate::{arguments::session_ref, domain::caller::Caller, service::Service};
+use crate::{arguments::session_ref, domain::caller::Caller, service::Service, store::SessionRef};
 
 /// Rides on a call that has waited, and was charged for.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +52,23 @@ pub(crate) async fn wait(
     caller: Option<&Caller>,
     body: &[u8],
 ) -> Option<WaitedSince> {
+    let (which, wanted) = wanted(body)?;
+    let settings = service.settings();
+    let caller = match caller {
+        Some(caller) => Cow::Borrowed(caller),
+        None if settings.auth.is_open() => Cow::Owned(service.open_caller(None)),
+        None => return None,
+    };
+    service.charge_call(&caller).ok()?;
+    let began = Instant::now();
+    let deadline = began + wanted.min(settings.max_wait);
+    // What went wrong goes wrong for the tool as well, which says so.
+    let _ = service.wait_over(&caller, which, deadline).await;
+    Some(WaitedSince(began))
+}
+
+/// For which session a message wants to wait, and how long.
+fn wanted(body: &[u8]) -> Option<(SessionRef, Duration)> {
     // Hardly any call waits.
     memmem::find(body, b"\"wait_seconds\"")?;
     let Message { method, params } = serde_json::from_slice(body).ok()?;
@@ -66,16 +85,5 @@ pub(crate) async fn wait(
     } = params.arguments;
     let which = session_ref(token.as_deref(), upload_id.as_deref()).ok()?;
     let wanted = seconds("wait_seconds", wait_seconds).ok()?;
-    let settings = service.settings();
-    let caller = match caller {
-        Some(caller) => caller.clone(),
-        None if settings.auth.is_open() => service.open_caller(None),
-        None => return None,
-    };
-    service.charge_call(&caller).ok()?;
-    let began = Instant::now();
-    let deadline = began + wanted.min(settings.max_wait);
-    // What went wrong goes wrong for the tool as well, which says so.
-    let _ = service.wait_over(&caller, which, deadline).await;
-    Some(WaitedSince(began))
+    Some((which, wanted))
 }

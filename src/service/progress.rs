@@ -1,6 +1,7 @@
 //! How a session's files come along, for whoever has the page open.
 
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -25,7 +26,7 @@ const SAMPLE: Duration = Duration::from_millis(100);
 const MOST_WATCHERS: usize = 16;
 
 /// How a session stands, and how far the bodies that this process receives for it have come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Progress {
     /// The session as it stands.
     pub view: SessionView,
@@ -108,11 +109,27 @@ impl Flows {
     }
 }
 
+/// What tells one standing from another.
+fn digest(progress: &Progress) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    progress.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Does something with those that still live.
 fn living<T, R>(all: &Mutex<Vec<Weak<T>>>, work: impl FnOnce(&mut Vec<Weak<T>>) -> R) -> R {
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
     all.retain(|one| one.strong_count() > 0);
     work(&mut all)
+}
+
+/// What somebody who watches has been told last. There may be thousands: all of it would take two
+/// kilobytes.
+#[derive(Debug)]
+struct Seen {
+    digest: u64,
+    status: Status,
+    at: Instant,
 }
 
 /// Somebody who watches a session.
@@ -122,7 +139,7 @@ pub struct Watch {
     place: Arc<Place>,
     /// Whose programs watch; `None`: whoever has the link.
     owner: Option<Caller>,
-    seen: Option<(Progress, Instant)>,
+    seen: Option<Seen>,
 }
 
 impl Service {
@@ -177,11 +194,11 @@ impl Watch {
     /// is revoked.
     pub async fn next(&mut self) -> Result<Option<Progress>> {
         let (service, id) = (&self.service, self.place.session);
-        if let Some((seen, at)) = &self.seen {
-            if seen.view.session.state.status() != Status::Pending {
+        if let Some(seen) = &self.seen {
+            if seen.status != Status::Pending {
                 return Ok(None);
             }
-            sleep_until(*at + SAMPLE).await;
+            sleep_until(seen.at + SAMPLE).await;
         }
         let _watching = service.store.watch();
         loop {
@@ -195,8 +212,13 @@ impl Watch {
             }
             // Of all that watch, each would otherwise keep the room that this takes.
             let now = Box::pin(service.progress(id)).await?;
-            if self.seen.as_ref().is_none_or(|(seen, _)| *seen != now) {
-                self.seen = Some((now.clone(), Instant::now()));
+            let digest = digest(&now);
+            if self.seen.as_ref().is_none_or(|seen| seen.digest != digest) {
+                self.seen = Some(Seen {
+                    digest,
+                    status: now.view.session.state.status(),
+                    at: Instant::now(),
+                });
                 return Ok(Some(now));
             }
             if service.closing.is_cancelled() {

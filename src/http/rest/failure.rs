@@ -10,7 +10,6 @@ use axum::{
     Json,
     extract::Request,
     http::{HeaderValue, Method, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
@@ -75,31 +74,43 @@ const ELSEWHERE: [(&str, &str); 4] = [
     ("workspace_id", "query"),
 ];
 
-/// The layer over everything: below `/v1`, failures have this form, wherever they come from.
-pub(in crate::http) async fn as_problem(request: Request, next: Next) -> Response {
-    let is_ours = request.uri().path().starts_with("/v1/");
-    let is_link = request.uri().path() == "/v1/links";
-    let is_read = matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::DELETE
-    );
-    let mut response = next.run(request).await;
-    let failed = response.extensions_mut().remove::<Failed>();
-    let of_query = response.extensions_mut().remove::<OfQuery>().is_some();
-    let place = if is_read || of_query { "query" } else { "body" };
-    match failed.filter(|_| is_ours) {
-        Some(Failed(error)) => {
-            let elsewhere = ELSEWHERE
-                .iter()
-                .find(|(name, _)| error.argument() == Some(name));
-            let elsewhere = elsewhere.filter(|(name, _)| !(is_link && *name == "workspace_id"));
-            told(
-                &error,
-                elsewhere.map_or(place, |(_, place)| *place),
-                response,
-            )
+/// What of a request its failure is told by: below `/v1`, failures have this form, wherever they come from.
+pub(in crate::http) struct Asked {
+    is_ours: bool,
+    is_link: bool,
+    is_read: bool,
+}
+
+impl Asked {
+    pub(in crate::http) fn of(request: &Request) -> Self {
+        let (method, path) = (request.method(), request.uri().path());
+        Self {
+            is_ours: path.starts_with("/v1/"),
+            is_link: path == "/v1/links",
+            is_read: matches!(*method, Method::GET | Method::HEAD | Method::DELETE),
         }
-        None => response,
+    }
+
+    pub(in crate::http) fn as_problem(&self, mut response: Response) -> Response {
+        let failed = response.extensions_mut().remove::<Failed>();
+        let of_query = response.extensions_mut().remove::<OfQuery>().is_some();
+        let Some(Failed(error)) = failed.filter(|_| self.is_ours) else {
+            return response;
+        };
+        let usual = if self.is_read || of_query {
+            "query"
+        } else {
+            "body"
+        };
+        let elsewhere = ELSEWHERE
+            .iter()
+            .find(|(name, _)| error.argument() == Some(name));
+        let elsewhere = elsewhere.filter(|(name, _)| !(self.is_link && *name == "workspace_id"));
+        told(
+            &error,
+            elsewhere.map_or(usual, |(_, place)| *place),
+            response,
+        )
     }
 }
 
