@@ -264,3 +264,21 @@ def test_the_inspector_takes_a_drop_and_a_no(inspector: Inspector, chromium: Bro
     card.get_by_role("button", name="Decline").click()
     expect(card.locator(".how")).to_have_text("This request was declined")
     page.context.close()
+
+
+def test_the_inspector_opens_the_page_where_it_blocks_the_card(
+    inspector: Inspector, chromium: Browser
+) -> None:
+    page = inspector.open(chromium)
+    page.context.route("**/uploads/**", lambda route: route.abort())
+    card = open_card(page, PROMPT)
+    way_out = card.get_by_role("button", name="Open the page")
+    expect(way_out).to_be_visible(timeout=15_000)
+    page.context.unroute("**/uploads/**")
+    with page.context.expect_page() as opened:
+        way_out.click()
+    opened.value.locator("#media").set_input_files(
+        [{"name": "a.png", "mimeType": "", "buffer": png()}])
+    opened.value.get_by_role("button", name="Send", exact=True).click()
+    expect(card.locator(".how")).to_have_text("Your file has arrived", timeout=15_000)
+    page.context.close()
