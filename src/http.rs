@@ -56,9 +56,7 @@ pub fn router_with<H: ServerHandler>(
     listen: SocketAddr,
     handler: impl Fn() -> H + Send + Sync + 'static,
 ) -> Router {
-    let agents = Router::new()
-        .nest_service("/mcp", mcp::endpoint(service, handler))
-        .layer(middleware::from_fn_with_state(service.clone(), mcp::visit));
+    let agents = mcp::routes(service, handler);
     let programs = rest::routes(service).layer(middleware::from_fn_with_state(
         service.clone(),
         auth::authenticate,

@@ -43,8 +43,8 @@ use rmcp::{
 use serde::Serialize;
 use serde_json::json;
 
-use self::{early::WaitedSince, subscriptions::Subscriptions};
 pub(crate) use self::{early::wait as wait_early, subscriptions::Hearing};
+use self::{subscriptions::Subscriptions, wait::WaitedSince};
 use crate::{
     domain::{caller::Caller, capability::Capability, language::Language},
     error::Error,

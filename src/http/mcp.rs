@@ -3,18 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Router,
     body::Body,
     extract::{Request, State},
-    middleware::Next,
+    middleware::{self, Next},
     response::Response,
 };
+use http::HeaderMap;
 use rmcp::{
     ServerHandler,
     transport::streamable_http_server::{
         StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
     },
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     address::ClientAddress,
@@ -36,12 +38,33 @@ const MOST_BYTES: usize = 256 * 1024;
 /// a link.
 const IDLE_SESSION: Duration = Duration::from_secs(60 * 60);
 
-/// How long sessions outlive the last wait.
+/// How long sessions outlive the last call.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
-/// Spoken by `handler`, made anew for each session and each request without one.
-pub(super) fn endpoint<H: ServerHandler>(
+/// `/mcp`, spoken by `handler`: made anew for each session and each request without one.
+pub(super) fn routes<H: ServerHandler>(
     service: &Service,
+    handler: impl Fn() -> H + Send + Sync + 'static,
+) -> Router<Service> {
+    let visits = Visits {
+        service: service.clone(),
+        answering: TaskTracker::new(),
+    };
+    Router::new()
+        .nest_service("/mcp", endpoint(&visits, handler))
+        .layer(middleware::from_fn_with_state(visits, visit))
+}
+
+/// What the layer over it knows.
+#[derive(Clone)]
+struct Visits {
+    service: Service,
+    /// The calls that are being answered.
+    answering: TaskTracker,
+}
+
+fn endpoint<H: ServerHandler>(
+    visits: &Visits,
     handler: impl Fn() -> H + Send + Sync + 'static,
 ) -> StreamableHttpService<H, Sessions> {
     let stopping = CancellationToken::new();
@@ -52,27 +75,32 @@ pub(super) fn endpoint<H: ServerHandler>(
         // Host and Origin are checked on every route in one place: `guards`.
         .disable_allowed_hosts()
         .disable_allowed_origins();
-    let closing = service.clone();
+    let closing = visits.clone();
     tokio::spawn(async move {
-        closing.closing().await;
-        // Waits end by themselves at this point, and their answers have still to go out.
+        closing.service.closing().await;
+        // Waits end by themselves at this point, and their answers have still to go out: of thousands,
+        // that takes a while.
+        closing.answering.close();
+        let grace = closing.service.settings().shutdown_grace;
+        let _ = tokio::time::timeout(grace, closing.answering.wait()).await;
         tokio::time::sleep(LAST_ANSWERS).await;
         stopping.cancel();
     });
     let mut sessions = LocalSessionManager::default();
     sessions.session_config.keep_alive = Some(IDLE_SESSION);
-    let sessions = Sessions::new(sessions, service.settings().max_mcp_sessions);
+    let sessions = Sessions::new(sessions, visits.service.settings().max_mcp_sessions);
     StreamableHttpService::new(move || Ok(handler()), Arc::new(sessions), config)
 }
 
 /// The layer over it: asks whose request it is, and has all of it before it is answered.
 ///
 /// A call that waits keeps what this function has room for, so what is large in it has a box.
-pub(super) async fn visit(
-    State(service): State<Service>,
+async fn visit(
+    State(Visits { service, answering }): State<Visits>,
     mut request: Request,
     next: Next,
 ) -> Result<Response> {
+    let _answering = answering.token();
     if let Some(refusal) = Box::pin(auth::refusal(&service, &mut request)).await {
         return Ok(refusal);
     }
@@ -85,9 +113,7 @@ pub(super) async fn visit(
     };
     let body = Box::pin(whole(body, MOST_BYTES)).await;
     let body = body.map_err(|why| Error::InvalidArgument(why.into()))?;
-    // Who calls so takes a closed connection for the end of the call, and others a message.
-    let version = parts.headers.get("mcp-protocol-version");
-    if version.is_some_and(|version| version.as_bytes() >= b"2026-07-28".as_slice()) {
+    if may_wait_early(&parts.headers) {
         let caller = parts.extensions.get::<Caller>();
         if let Some(waited) = Box::pin(wait_early(&service, caller, &body)).await {
             parts.extensions.insert(waited);
@@ -96,4 +122,17 @@ pub(super) async fn visit(
     let request = Request::from_parts(parts, Body::from(body));
     let answered = Box::pin(visited(visitor, next.run(request))).await;
     answered.map_err(|_| Error::Busy { retry_after: 5 })
+}
+
+/// Whether it says of itself that it is a call that may wait, of a protocol version whose clients take a
+/// closed connection for the end of a call: others send a message.
+fn may_wait_early(headers: &HeaderMap) -> bool {
+    let says = |name: &str| {
+        headers
+            .get(name)
+            .map_or(b"".as_slice(), |value| value.as_bytes())
+    };
+    says("mcp-protocol-version") == b"2026-07-28"
+        && says("mcp-method") == b"tools/call"
+        && says("mcp-name") == b"upload_status"
 }

@@ -3,30 +3,22 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use http::request::Parts;
 use memchr::memmem;
-use rmcp::{RoleServer, service::RequestContext};
 use serde::{Deserialize, de::IgnoredAny};
 use tokio::time::Instant;
 
-use super::{upload_status::StatusArguments, wait::seconds};
+use super::{
+    upload_status::StatusArguments,
+    wait::{WaitedSince, seconds},
+};
 use crate::{arguments::session_ref, domain::caller::Caller, service::Service, store::SessionRef};
-
-/// Rides on a call that has waited, and was charged for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct WaitedSince(Instant);
-
-impl WaitedSince {
-    /// Since when this call has waited.
-    pub(super) fn of(context: &RequestContext<RoleServer>) -> Option<Instant> {
-        let parts = context.extensions.get::<Parts>()?;
-        parts.extensions.get::<Self>().map(|since| since.0)
-    }
-}
 
 /// What of a message says that it waits.
 #[derive(Deserialize)]
 struct Message {
+    /// What has none is no call, and is not answered.
+    #[serde(rename = "id")]
+    _id: IgnoredAny,
     method: String,
     params: Params,
 }
@@ -35,11 +27,11 @@ struct Message {
 struct Params {
     name: String,
     arguments: StatusArguments,
-    #[serde(rename = "_meta", default)]
+    #[serde(rename = "_meta")]
     meta: Meta,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Meta {
     #[serde(rename = "progressToken")]
     progress_token: Option<IgnoredAny>,
@@ -64,14 +56,14 @@ pub(crate) async fn wait(
     let deadline = began + wanted.min(settings.max_wait);
     // What went wrong goes wrong for the tool as well, which says so.
     let _ = service.wait_over(&caller, which, deadline).await;
-    Some(WaitedSince(began))
+    Some(WaitedSince::new(began))
 }
 
 /// For which session a message wants to wait, and how long.
 fn wanted(body: &[u8]) -> Option<(SessionRef, Duration)> {
     // Hardly any call waits.
     memmem::find(body, b"\"wait_seconds\"")?;
-    let Message { method, params } = serde_json::from_slice(body).ok()?;
+    let Message { method, params, .. } = serde_json::from_slice(body).ok()?;
     if method != "tools/call"
         || params.name != "upload_status"
         || params.meta.progress_token.is_some()

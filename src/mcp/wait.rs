@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use http::request::Parts;
 use rmcp::{RoleServer, model::ProgressNotificationParam, service::RequestContext};
 use tokio::time::Instant;
 
-use super::{Tools, early::WaitedSince};
+use super::Tools;
 use crate::{
     domain::{
         caller::Caller,
@@ -15,6 +16,22 @@ use crate::{
     service::Turn,
     store::SessionView,
 };
+
+/// Rides on a call that has waited before the protocol's machinery took it up, and was charged for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WaitedSince(Instant);
+
+impl WaitedSince {
+    pub(super) fn new(began: Instant) -> Self {
+        Self(began)
+    }
+
+    /// Since when this call has waited.
+    pub(super) fn of(context: &RequestContext<RoleServer>) -> Option<Instant> {
+        let parts = context.extensions.get::<Parts>()?;
+        parts.extensions.get::<Self>().map(|since| since.0)
+    }
+}
 
 /// A wait that ended.
 pub(super) struct Waited {

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use axum::{body::to_bytes, extract::Request, http::HeaderMap};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::harness::{
-    Askfile, PNG, secs,
+    Askfile, PNG,
+    keys::mcp,
+    secs,
     web::{Link, get, press},
 };
 
@@ -383,5 +387,41 @@ mod over_http {
         }
         let (refused, _) = status(&askfile, &key, wait).await;
         assert_eq!(refused["code"], "RATE_LIMITED", "{refused}");
+    }
+}
+
+/// Turns it into something else.
+type Change = fn(&mut HeaderMap, &mut Value);
+
+#[tokio::test]
+async fn what_is_no_call_is_refused_at_once_whatever_wait_it_asks_for() {
+    let askfile = Askfile::start().await;
+    let link = askfile.link().await;
+    let wait = json!({
+        "name": "upload_status",
+        "arguments": { "token": link.token, "wait_seconds": 45 },
+    });
+    let changes: [(u16, Change); 4] = [
+        (400, |headers, _| {
+            headers.insert("mcp-name", "upload_get".parse().unwrap());
+        }),
+        (400, |headers, _| {
+            headers.insert("mcp-protocol-version", "9999".parse().unwrap());
+        }),
+        (202, |_, body| {
+            body.as_object_mut().unwrap().remove("id");
+        }),
+        (400, |_, body| {
+            body["params"].as_object_mut().unwrap().remove("_meta");
+        }),
+    ];
+    for (status, change) in changes {
+        let (mut parts, body) = mcp(None, "tools/call", wait.clone()).into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let mut body = serde_json::from_slice(&body).unwrap();
+        change(&mut parts.headers, &mut body);
+        let request = Request::from_parts(parts, body.to_string().into());
+        let answer = timeout(Duration::from_secs_f64(WOKEN), askfile.send(request)).await;
+        assert_eq!(answer.expect("it waits").status, status, "{body}");
     }
 }
