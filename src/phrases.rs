@@ -13,6 +13,7 @@ use crate::{
     domain::{
         language::Language,
         mime::{Kind, MimePattern, friendly_name},
+        principal::UNNAMED_AGENT,
     },
 };
 
@@ -99,6 +100,14 @@ impl Phrases {
                 .map(|(_, value)| (*value).to_owned())
                 .or_else(|| (name == "n").then(|| n.to_string()))
         })
+    }
+
+    /// Who asks: a name stands as it is.
+    pub fn asker<'a>(&'a self, asked_by: &'a str) -> &'a str {
+        if asked_by == UNNAMED_AGENT {
+            return self.text("page.unnamed_agent");
+        }
+        asked_by
     }
 
     /// Some groups of texts, for a script.

@@ -23,6 +23,7 @@ const LOOK_AGAIN = 5_000;
 /** How a link says that it is over. */
 const OVER = {
   ALREADY_USED: "completed", LINK_EXPIRED: "expired", DECLINED: "declined", CANCELLED: "cancelled",
+  LINK_INVALID: "tampered", NOT_FOUND: "unknown",
 };
 
 /** What the host can do, and in what language it speaks. */
@@ -68,12 +69,14 @@ function look({ theme, styles, locale: spoken }) {
     if (value) root.style.setProperty(name, value);
   }
   // It goes into a header.
-  if (spoken && /^[\w-]+$/.test(spoken)) locale = spoken;
+  if (spoken && /^[\w-]+$/.test(spoken)) locale = spoken.toLowerCase().replaceAll("_", "-");
 }
 
+/** Shows the agent's words, without characters that reorder or hide what stands around them. */
 function quote(prompt) {
-  find("blockquote").textContent = prompt ?? "";
-  find(".quote").hidden = !prompt;
+  const words = (prompt ?? "").replace(/(?!\n)[\p{Cc}\p{Cf}\u2028\u2029]/gu, "").trim();
+  find("blockquote").textContent = words;
+  find(".quote").hidden = !words;
 }
 
 // The request
@@ -101,7 +104,8 @@ async function begin({ structuredContent, isError }) {
   }
   const over = facts.status ?? OVER[facts.code];
   if (over === "pending") return start(facts);
-  return over ? end(over) : end("failed", problemText(facts));
+  // Its page may work by the time that it is opened.
+  return over ? end(over) : blocked();
 }
 
 function start({ prompt, limits, accepted }) {
@@ -113,6 +117,7 @@ function start({ prompt, limits, accepted }) {
   input.accept = types.includes("*/*") ? "" : types.join(",");
   const takesPhotos = types.some((type) => ["*/*", "image/*", "image/jpeg", "image/png"].includes(type));
   find(".camera").hidden = !takesPhotos;
+  if (many) find(".drop-ways").textContent = say("card.ways_several");
   find(".drop-choose").textContent = many ? say("page.choose_several") : say("page.choose");
   const size = sizeText(maxBytes);
   const most = many ? say("page.up_to_each", { size }) : say("page.up_to", { size });
@@ -157,10 +162,12 @@ function refresh() {
 }
 
 /** The link is closed, and says how. */
-async function lookAgain() {
+async function lookAgain(row, refusal) {
   const facts = await fetch(session.upload_url, { headers: { Accept: "application/json" } });
   const { status: now, code } = await facts.json();
-  end(now ?? OVER[code] ?? "expired");
+  // Another device still sends to it, and it takes nothing more: how that ends is heard.
+  if (now === "pending") row.refuse(refusal);
+  else end(now ?? OVER[code] ?? "expired");
 }
 
 /** Presses one of the link's two buttons. */
@@ -251,8 +258,10 @@ async function blocked() {
   show("blocked");
   find(".link").hidden = Boolean(can.openLinks);
   while (status === "pending" && can.serverTools) {
-    const now = (await askStatus())?.status;
+    const { status: now, ok } = (await askStatus()) ?? {};
     if (now && now !== "pending") return end(now);
+    // It is not known any more, for example.
+    if (ok === false) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
   }
 }

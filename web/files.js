@@ -175,7 +175,7 @@ class Row {
       this.arrive(result.scan);
       await home.stored();
     } else if (CLOSED.has(result.code)) {
-      home.closed();
+      home.closed(this, result);
     } else if (result.code) {
       this.refuse(result);
     } else {
@@ -188,7 +188,7 @@ class Row {
  * The files of one request. `home` is what is around them: the elements `list`, `row` (a template) and
  * `submit`; `maxFiles` and `maxBytes` of the link; and what it does: `send` sends one as that of
  * `file.js`, `note()` gives the person's words, `notice(text)` and `announce(text)` show and tell,
- * `changed()`, `removed()`, `checking()`, `stored()` and `closed()` hear what came of the files.
+ * `changed()`, `removed()`, `checking()`, `stored()` and `closed(row, refusal)` hear what came of the files.
  */
 export class Files {
   /** @type {Row[]} */

@@ -266,7 +266,7 @@ pub(super) fn request_page(
     let name = link.workspace.name.as_str();
     let page = RequestPage {
         language,
-        asked_by: &session.asked_by,
+        asked_by: phrases.asker(&session.asked_by),
         workspace_name: (name != workspace::DEFAULT_NAME).then_some(name),
         words: words::of(&link.query),
         prompt: session.prompt.as_deref(),

@@ -43,10 +43,11 @@ const STYLES: [&str; 2] = [
 ];
 
 /// What the card says where it can fetch nothing.
-const TEXTS: [&str; 20] = [
+const TEXTS: [&str; 23] = [
     "card.by_agent",
     "card.loading",
     "card.ways",
+    "card.ways_several",
     "card.blocked",
     "card.open",
     "card.failed",
@@ -57,6 +58,8 @@ const TEXTS: [&str; 20] = [
     "outcome.expired",
     "outcome.declined",
     "outcome.cancelled",
+    "outcome.tampered",
+    "outcome.unknown",
     "script.sent",
     "script.scan_clean",
     "units.decimal",

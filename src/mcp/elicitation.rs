@@ -305,10 +305,18 @@ fn choice(result: &ElicitResult) -> Choice {
 fn message(session: &UploadSession, words: &str) -> String {
     let phrases = session.language.unwrap_or(Language::English).phrases();
     let prompt = harmless_text(session.prompt.as_deref().unwrap_or_default()).replace('\n', " ");
-    let asked = [("asker", session.asked_by.as_str()), ("words", words)];
+    let asked = [
+        ("asker", phrases.asker(&session.asked_by)),
+        ("words", words),
+    ];
+    let shown = if session.limits.max_files > 1 {
+        "instruction.shown_several"
+    } else {
+        "instruction.shown"
+    };
     format!(
         "{}\n\n{}",
-        phrases.say("instruction.shown", &asked),
+        phrases.say(shown, &asked),
         phrases.say("instruction.agents_words", &[("prompt", &prompt)]),
     )
 }

@@ -196,3 +196,13 @@ fn values_are_filled_in_once_and_never_read_as_texts() {
     assert_eq!(filled("{a}, {b}, {"), "{a} {b}, {b}, {}");
     assert_eq!(filled("nothing"), "nothing");
 }
+
+#[test]
+fn an_agent_without_a_name_has_one_in_each_language() {
+    for language in Language::ALL {
+        let phrases = language.phrases();
+        assert_eq!(phrases.asker("Claude"), "Claude");
+        let is_english = phrases.asker(UNNAMED_AGENT) == UNNAMED_AGENT;
+        assert_eq!(is_english, language == Language::English);
+    }
+}

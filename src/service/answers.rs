@@ -384,9 +384,14 @@ fn instruction(session: &UploadSession, url: &str, words: &str) -> String {
     let values = values
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
+    let open = if files > 1 {
+        "instruction.open_several"
+    } else {
+        "instruction.open"
+    };
     format!(
         "{asked}\n\n{}\n\n{} {} {}",
-        phrases.say("instruction.open", &[("url", url)]),
+        phrases.say(open, &[("url", url)]),
         phrases.say("instruction.words", &[("words", words)]),
         phrases.count("instruction.takes", files, &values),
         phrases.text("instruction.tell"),

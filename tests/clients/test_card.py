@@ -137,6 +137,34 @@ def test_a_chat_that_is_opened_again_shows_how_it_stands_now(server: Server, sho
     assert not again.asked("message") and not later.asked("context")
 
 
+def test_a_link_that_another_device_still_sends_to_is_not_over(show: Show) -> None:
+    chat = show()
+    chat.choose(("receipt.jpg", photo()))
+    closed = {"code": "LINK_EXPIRED", "message": "This link has expired."}
+    chat.page.route(
+        "**/uploads/**",
+        lambda route: route.fulfill(status=403, json=closed, headers={"Access-Control-Allow-Origin": "*"})
+        if route.request.method in ("PUT", "POST") else route.fallback())
+    send(chat)
+    expect(chat.card.locator(".row")).to_contain_text("This link has expired")
+    assert Link.of(chat.session).send(png(), "there.png").status == 201
+    arrived(chat, "there.png")
+    until("the model is told", lambda: chat.asked("context"))
+
+
+def test_what_reorders_or_hides_the_agents_words_is_not_shown(show: Show) -> None:
+    chat = show(arguments={"prompt": "a\u202egnp.exe\u200b\nb"})
+    expect(chat.card.get_by_text("Choose a file")).to_be_visible()
+    assert chat.card.locator("blockquote").text_content() == "agnp.exe\nb"
+
+
+def test_an_error_is_said_in_the_chats_language(show: Show) -> None:
+    first = show()
+    wrong = first.session | {"upload_url": first.session["upload_url"][:-2] + "00"}
+    chat = show(first.result | {"structuredContent": wrong}, context={"locale": "ES_mx"})
+    expect(chat.card.locator(".how")).to_have_text("Este enlace no está completo")
+
+
 def how_late(chat: Chat) -> float:
     """How long it takes a card to show that its file has come from elsewhere, in seconds."""
     expect(chat.card.get_by_text("Choose a file")).to_be_visible()

@@ -38,7 +38,7 @@ async fn the_chat_and_the_page_speak_as_the_client_does() {
     let instruction = answer["instruction"].as_str().unwrap();
     let link = Link::of(&answer);
     for said in [
-        "Por favor, envía esto: la factura {url}\n\nAbre este enlace y envíalo allí: http",
+        "Por favor, envía esto: la factura {url}\n\nAbre este enlace y envíalos allí: http",
         "El enlace admite hasta 3 archivos (imágenes, vídeos, audio, documentos; ",
         "funciona durante 15 minutos, hasta las 00:15 UTC del 1 de enero de 2026. Avísame",
     ] {
