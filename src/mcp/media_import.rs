@@ -66,7 +66,9 @@ fn forwarded<'de, D: Deserializer<'de>>(file: D) -> Result<Option<ForwardedFile>
 
 impl ImportArguments {
     fn source(&mut self) -> Result<Source> {
-        match (self.file.take(), self.url.take(), self.data.take()) {
+        // Some clients fill in every argument.
+        let url = self.url.take().filter(|url| !url.trim().is_empty());
+        match (self.file.take(), url, self.data.take()) {
             (Some(file), None, None) => {
                 self.file_name = self.file_name.take().or(file.file_name);
                 Ok(Source::Url(file.download_url))

@@ -39,9 +39,14 @@ impl Source {
     #[must_use]
     pub fn is_out_of_reach(&self) -> bool {
         match self {
-            Self::Url(url) => !["https://", "http://"]
-                .iter()
-                .any(|web| url.starts_with(web)),
+            Self::Url(url) => {
+                let scheme = url.trim_start().split_once("://").map(|(scheme, _)| scheme);
+                !scheme.is_some_and(|scheme| {
+                    ["https", "http"]
+                        .iter()
+                        .any(|web| scheme.eq_ignore_ascii_case(web))
+                })
+            }
             Self::Data(_) => false,
         }
     }
@@ -86,7 +91,8 @@ impl Service {
             return Err(wrong("it is too long."));
         }
         let parsed: Url = url.parse().map_err(|_| wrong("it is no address."))?;
-        if parsed.scheme() != "https" || !parsed.username().is_empty() {
+        let has_user = !parsed.username().is_empty() || parsed.password().is_some();
+        if parsed.scheme() != "https" || has_user {
             return Err(wrong(
                 "https alone is fetched, without a user in the address.",
             ));

@@ -128,7 +128,10 @@ async fn nothing_is_fetched_but_from_hosts_that_the_operator_names() {
     }
     for wrong in [
         format!("http://localhost:{port}/a.png"),
+        format!(" HTTP://localhost:{port}/a.png"),
         format!("https://ana@localhost:{port}/a.png"),
+        format!("https://:word@localhost:{port}/a.png"),
+        " ".into(),
         "https://".into(),
         format!("https://localhost:{port}/{}", "a".repeat(8_000)),
     ] {
