@@ -136,6 +136,17 @@ pub enum Error {
     /// Something that we depend on cannot be reached.
     #[error("{0}")]
     Unavailable(String),
+    /// What is at an address that somebody named could not be had.
+    #[error("{why}")]
+    NotFetched {
+        /// A sentence that does not tell the address.
+        why: String,
+        /// Whether somebody answered there.
+        is_answer: bool,
+    },
+    /// It was sent without a link, so there is none by which it could be tried again.
+    #[error("{0}")]
+    NotKept(Box<Self>),
     /// The disk is nearly full.
     #[error("There is no room for this file at the moment.")]
     InsufficientStorage,
@@ -255,6 +266,9 @@ impl Error {
                 "Ask the person for a clean copy of the file."),
             Self::Unavailable(_) => row("UNAVAILABLE", K::NetworkError, S::SERVICE_UNAVAILABLE,
                 "Try again in a minute; if it fails again, tell the person who runs the server."),
+            Self::NotFetched { is_answer, .. } => row("UNAVAILABLE", if *is_answer { K::HttpError } else { K::NetworkError }, S::BAD_GATEWAY,
+                "Nothing was taken in from there. Do not try again and again: ask the person for the file with upload_create."),
+            Self::NotKept(why) => Row { hint: "Nothing was kept, and there is no link to try again by: pass a file that fits, or ask the person for it with upload_create.", ..why.row() },
             Self::InsufficientStorage => row("INSUFFICIENT_STORAGE", K::ServerError, S::INSUFFICIENT_STORAGE,
                 "The server's disk is full: tell the person who runs it."),
             Self::Busy { .. } => row("BUSY", K::NetworkError, S::SERVICE_UNAVAILABLE,
@@ -285,7 +299,24 @@ impl Error {
             Self::ScanPending => Some(5),
             Self::RateLimited { standing, .. } => Some(standing.next_in),
             Self::InUse { retry_after } | Self::Busy { retry_after } => Some(*retry_after),
+            Self::NotKept(why) => why.retry_after(),
             _ => None,
+        }
+    }
+
+    /// The same of a file that was sent without a link, where the hint is to use that.
+    #[must_use]
+    pub fn without_link(self) -> Self {
+        match self {
+            Self::SizeExceeded { .. }
+            | Self::MimeNotAllowed { .. }
+            | Self::FileMissing(_)
+            | Self::TooManyFiles
+            | Self::ImageTooLarge(_)
+            | Self::MalformedBody(_)
+            | Self::QuotaExceeded(_)
+            | Self::Busy { .. } => Self::NotKept(Box::new(self)),
+            other => other,
         }
     }
 
@@ -451,6 +482,14 @@ mod tests {
             Error::ScanPending,
             Error::ScanBlocked("x".into()),
             Error::Unavailable("x".into()),
+            Error::NotFetched {
+                why: "x".into(),
+                is_answer: false,
+            },
+            Error::NotFetched {
+                why: "x".into(),
+                is_answer: true,
+            },
             Error::InsufficientStorage,
             Error::Busy { retry_after: 1 },
             Error::internal("the disk is on fire"),

@@ -8,8 +8,9 @@ use std::{
 
 use ipnet::IpNet;
 use reqwest::{
-    Client, Response, Url,
+    Client, Response, StatusCode, Url,
     dns::{Addrs, Name, Resolve, Resolving},
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue},
     redirect::Policy,
 };
 
@@ -30,7 +31,9 @@ impl Fetcher {
     /// Where this machine has no means for TLS.
     pub fn new(also: &[IpNet]) -> reqwest::Result<Self> {
         let reach = Arc::new(Reach { also: also.into() });
+        let as_it_is = HeaderValue::from_static("identity");
         let client = Client::builder()
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, as_it_is)]))
             .https_only(true)
             .no_proxy()
             .redirect(Policy::none())
@@ -46,15 +49,15 @@ impl Fetcher {
     /// What is there, if it is no larger than this.
     ///
     /// # Errors
-    /// Why it cannot be had, as the end of a sentence that begins with the address.
-    pub async fn get(&self, url: &str, most_bytes: usize) -> Result<Vec<u8>, String> {
-        let url: Url = url.parse().map_err(|_| "is no address")?;
+    /// Why it cannot be had.
+    pub async fn get(&self, url: &str, most_bytes: usize) -> Result<Vec<u8>, NotHad> {
+        let url: Url = url.parse().map_err(|_| NotHad::NoAddress)?;
         let mut answer = self.open(url, TIME).await?;
         let mut body = Vec::new();
         while let Some(piece) = answer.chunk().await.map_err(|error| why(&error, TIME))? {
             body.extend_from_slice(&piece);
             if body.len() > most_bytes {
-                return Err(format!("is larger than {most_bytes} bytes"));
+                return Err(NotHad::TooLarge(most_bytes));
             }
         }
         Ok(body)
@@ -64,7 +67,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub async fn open(&self, url: Url, time: Duration) -> Result<Response, String> {
+    pub async fn open(&self, url: Url, time: Duration) -> Result<Response, NotHad> {
         // An address in digits is not resolved.
         let literal = match url.host() {
             Some(url::Host::Ipv4(v4)) => Some(IpAddr::V4(v4)),
@@ -72,31 +75,67 @@ impl Fetcher {
             _ => None,
         };
         if literal.is_some_and(|ip| !self.reach.allows(ip)) {
-            return Err(NOT_PUBLIC.into());
+            return Err(NotHad::NotPublic);
         }
         let answer = self.client.get(url).timeout(time).send().await;
         let answer = answer.map_err(|error| why(&error, time))?;
         if !answer.status().is_success() {
-            return Err(format!("answers {}", answer.status()));
+            return Err(NotHad::Answers(answer.status()));
+        }
+        let coding = answer.headers().get(CONTENT_ENCODING);
+        if coding.is_some_and(|coding| coding != "identity") {
+            return Err(NotHad::Coded);
         }
         Ok(answer)
     }
 }
 
-const NOT_PUBLIC: &str = "is not at a public address";
+/// Why something cannot be had, as the end of a sentence that begins with its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotHad {
+    /// It cannot be read as one.
+    #[error("is no address")]
+    NoAddress,
+    /// Neither there nor to be talked to.
+    #[error("is not at a public address")]
+    NotPublic,
+    /// Nobody is there, or nobody who proves to be it.
+    #[error("cannot be reached over HTTPS")]
+    Unreached,
+    /// It takes too long.
+    #[error("does not come within {} s", .0.as_secs())]
+    Late(Duration),
+    /// Another answer than what is there; redirects are not followed.
+    #[error("answers {0}")]
+    Answers(StatusCode),
+    /// It was asked for as it is.
+    #[error("comes compressed")]
+    Coded,
+    /// More than so many bytes.
+    #[error("is larger than {0} bytes")]
+    TooLarge(usize),
+}
 
-fn why(error: &reqwest::Error, time: Duration) -> String {
+impl NotHad {
+    /// Whether somebody answered.
+    #[must_use]
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::Answers(_) | Self::Coded | Self::TooLarge(_))
+    }
+}
+
+fn why(error: &reqwest::Error, time: Duration) -> NotHad {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
-        if error.is::<NotPublic>() {
-            return NOT_PUBLIC.into();
+        if error.is::<NoPublicAddress>() {
+            return NotHad::NotPublic;
         }
         cause = error.source();
     }
     if error.is_timeout() {
-        return format!("does not answer within {} s", time.as_secs());
+        return NotHad::Late(time);
     }
-    "cannot be reached over HTTPS".into()
+    NotHad::Unreached
 }
 
 /// Which addresses may be talked to.
@@ -108,7 +147,7 @@ struct Reach {
 /// A name leads nowhere that may be talked to.
 #[derive(Debug, thiserror::Error)]
 #[error("no public address")]
-struct NotPublic;
+struct NoPublicAddress;
 
 impl Reach {
     fn allows(&self, ip: IpAddr) -> bool {
@@ -117,10 +156,13 @@ impl Reach {
     }
 
     /// Those of a name's addresses that may be talked to.
-    fn pick(&self, found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
+    fn pick(
+        &self,
+        found: impl Iterator<Item = SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, NoPublicAddress> {
         let allowed: Vec<_> = found.filter(|address| self.allows(address.ip())).collect();
         if allowed.is_empty() {
-            return Err(NotPublic);
+            return Err(NoPublicAddress);
         }
         Ok(allowed)
     }
@@ -274,7 +316,7 @@ mod tests {
             "0",
         ] {
             let found = fetcher.get(&format!("https://{host}:{port}/x"), 100).await;
-            assert_eq!(found.unwrap_err(), NOT_PUBLIC, "{host}");
+            assert_eq!(found.unwrap_err(), NotHad::NotPublic, "{host}");
         }
         let nobody = listener.accept().unwrap_err();
         assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);

@@ -1,5 +1,7 @@
 //! Makes the name that a person's file had harmless. It is data: nothing is ever stored under it.
 
+use http::header::{CONTENT_DISPOSITION, HeaderMap};
+
 use crate::domain::mime;
 
 /// Longest name that is kept, in characters.
@@ -21,9 +23,15 @@ pub fn harmless(name: &str, mime_type: &str) -> String {
     }
 }
 
-/// The name in a `Content-Disposition` (RFC 6266): `filename*=UTF-8''…`, else `filename="…"`.
+/// The name of what comes with these headers, where they tell one.
 #[must_use]
-pub fn of_disposition(value: &str) -> Option<String> {
+pub fn of_headers(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_DISPOSITION)?;
+    of_disposition(std::str::from_utf8(value.as_bytes()).ok()?)
+}
+
+/// The name in a `Content-Disposition` (RFC 6266): `filename*=UTF-8''…`, else `filename="…"`.
+fn of_disposition(value: &str) -> Option<String> {
     let mut plain = None;
     for parameter in parameters(value).into_iter().skip(1) {
         let Some((key, value)) = parameter.split_once('=') else {

@@ -34,7 +34,7 @@ impl Tools {
             idempotent_hint = true,
             open_world_hint = false
         ),
-        meta = meta("write", &["media", "write"], "Attaching the file", "The file is attached")
+        meta = meta("write", &["media", "write"], "Attaching the file", "Done with the file")
     )]
     async fn attach_media(
         &self,

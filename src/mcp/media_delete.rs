@@ -30,7 +30,7 @@ impl Tools {
             idempotent_hint = true,
             open_world_hint = false
         ),
-        meta = meta("write", &["media", "write"], "Deleting the file", "The file is deleted")
+        meta = meta("write", &["media", "write"], "Deleting the file", "Done with the file")
     )]
     async fn media_delete(
         &self,

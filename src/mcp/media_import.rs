@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Answer, Tools, arguments::Arguments, language, meta, schema};
 use crate::{
+    domain::caller::Caller,
     error::{Error, Result},
     service::{CreateRequest, ImportRequest, Source, answers::StatusAnswer},
     store::SessionRef,
@@ -23,7 +24,8 @@ struct ImportArguments {
     /// The file itself in base64, if it is tiny. Prefer a link: longer ones are refused.
     #[schemars(length(max = 10_000))]
     data: Option<String>,
-    /// What the file is called. Its content says what it is, whatever the name.
+    /// What the file is called. Its content says what it is; of plain text, the ending of the name tells
+    /// CSV, Markdown and JSON.
     #[schemars(length(max = 255))]
     file_name: Option<String>,
     /// The workspace that the file will belong to, by UUID or alias. Leave it out for your own.
@@ -33,17 +35,17 @@ struct ImportArguments {
     purpose: Option<String>,
 }
 
-/// A file as ChatGPT forwards it: just these fields.
+/// A file as ChatGPT forwards it: just these fields. What comes may lack any of them.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(inline)]
 struct ForwardedFile {
-    download_url: String,
-    #[expect(dead_code, reason = "it is a name in the client's own system")]
-    file_id: String,
-    #[serde(default)]
-    #[expect(dead_code, reason = "types are judged by content")]
-    mime_type: Option<String>,
-    #[serde(default)]
+    #[schemars(required)]
+    download_url: Option<String>,
+    #[schemars(required)]
+    file_id: Option<String>,
+    // Types are judged by content.
+    #[serde(rename = "mime_type")]
+    _mime_type: Option<String>,
     file_name: Option<String>,
 }
 
@@ -58,23 +60,37 @@ fn forwarded<'de, D: Deserializer<'de>>(file: D) -> Result<Option<ForwardedFile>
     Ok(Some(match Given::deserialize(file)? {
         Given::File(file) => file,
         Given::Placeholder(download_url) => ForwardedFile {
-            download_url,
+            download_url: Some(download_url),
             ..ForwardedFile::default()
         },
     }))
 }
 
+/// Some clients fill in every argument, with nothing in it.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
 impl ImportArguments {
-    fn source(&mut self) -> Result<Source> {
-        // Some clients fill in every argument.
-        let url = self.url.take().filter(|url| !url.trim().is_empty());
-        match (self.file.take(), url, self.data.take()) {
-            (Some(file), None, None) => {
-                self.file_name = self.file_name.take().or(file.file_name);
-                Ok(Source::Url(file.download_url))
+    /// Where the file is, and what it is called.
+    fn source(&mut self) -> Result<(Source, Option<String>)> {
+        let file = self.file.take().and_then(|file| {
+            // A file without an address is one by its name in the client's own system.
+            let address = filled(file.download_url).or_else(|| filled(file.file_id))?;
+            Some((address, filled(file.file_name)))
+        });
+        let (url, name) = (filled(self.url.take()), filled(self.file_name.take()));
+        let is_all = file.is_none() && url.is_none();
+        let data = self
+            .data
+            .take()
+            .filter(|data| is_all || !data.trim().is_empty());
+        match (file, url, data) {
+            (Some((address, named)), None, None) => {
+                Ok((Source::Forwarded(address), name.or(named)))
             }
-            (None, Some(url), None) => Ok(Source::Url(url)),
-            (None, None, Some(data)) => Ok(Source::Data(data)),
+            (None, Some(url), None) => Ok((Source::at(url), name)),
+            (None, None, Some(data)) => Ok((Source::Data(data), name)),
             _ => Err(Error::InvalidArgument(
                 "Give exactly one of file, url and data.".into(),
             )),
@@ -100,7 +116,7 @@ fn meta_of_files() -> MetaObject {
         "write",
         &["media", "write"],
         "Taking in the file",
-        "The file is taken in",
+        "Done with the file",
     );
     meta.insert("openai/fileParams".into(), json!(["file"]));
     meta
@@ -128,45 +144,51 @@ impl Tools {
     ) -> Result<Answer<ImportAnswer>> {
         let mut arguments: ImportArguments = arguments.read()?;
         let caller = self.caller(&context)?;
-        let source = arguments.source()?;
+        let (source, name) = arguments.source()?;
         let session = CreateRequest {
-            workspace_id: arguments.workspace_id,
-            purpose: arguments.purpose,
+            workspace_id: filled(arguments.workspace_id),
+            purpose: filled(arguments.purpose),
             language: language(&context),
             ..CreateRequest::default()
         };
-        if source.is_out_of_reach() {
-            let session = self.service.create(&caller, session).await?;
-            let link = self.service.session_answer(&session);
-            let view = self
-                .service
-                .status(&caller, SessionRef::Id(session.id))
-                .await?;
-            let mut status = self.service.status_answer(&view);
-            status.next_action = format!(
-                "Nothing was taken in: that is a place which only the chat can reach. {}",
-                link.next_action
-            );
-            return Ok(Answer(ImportAnswer {
-                status,
-                upload_url: Some(link.upload_url),
-                instruction: Some(link.instruction),
-            }));
+        if let Some(why) = self.service.out_of_reach(&source) {
+            let asked = CreateRequest {
+                prompt: name.or_else(|| source.name()),
+                ..session
+            };
+            return self.asked_for_instead(&caller, asked, &why).await;
         }
         let request = ImportRequest {
             session,
             source,
-            name: arguments.file_name,
+            name,
         };
-        let media = self.service.import(&caller, request).await?;
-        let view = self
-            .service
-            .status(&caller, SessionRef::Id(media.upload_id))
-            .await?;
+        let id = self.service.import(&caller, request).await?;
+        let view = self.service.status(&caller, SessionRef::Id(id)).await?;
         Ok(Answer(ImportAnswer {
             status: self.service.status_answer(&view),
             upload_url: None,
             instruction: None,
+        }))
+    }
+
+    /// A link for the person who has the file.
+    async fn asked_for_instead(
+        &self,
+        caller: &Caller,
+        request: CreateRequest,
+        why: &str,
+    ) -> Result<Answer<ImportAnswer>> {
+        let session = self.service.create(caller, request).await?;
+        let link = self.service.session_answer(&session);
+        let which = SessionRef::Id(session.id);
+        let view = self.service.status(caller, which).await?;
+        let mut status = self.service.status_answer(&view);
+        status.next_action = format!("Nothing was taken in: {why}. {}", link.next_action);
+        Ok(Answer(ImportAnswer {
+            status,
+            upload_url: Some(link.upload_url),
+            instruction: Some(link.instruction),
         }))
     }
 }

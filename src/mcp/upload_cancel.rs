@@ -33,7 +33,7 @@ impl Tools {
             idempotent_hint = true,
             open_world_hint = false
         ),
-        meta = meta("write", &["upload", "write"], "Closing the link", "The link is closed")
+        meta = meta("write", &["upload", "write"], "Closing the link", "Done with the link")
     )]
     async fn upload_cancel(
         &self,

@@ -63,7 +63,7 @@ impl Tools {
             idempotent_hint = false,
             open_world_hint = false
         ),
-        meta = with_card(meta("write", &["upload", "write"], "Making a link for the file", "The link is there"))
+        meta = with_card(meta("write", &["upload", "write"], "Making a link for the file", "Done with the link"))
     )]
     async fn upload_create(
         &self,
@@ -86,20 +86,24 @@ impl Tools {
             suggestions: None,
         };
         // Who is shown a card sees it once the call has returned.
-        if wait && !card::is_shown(&context) {
-            let view = self
-                .service
-                .status(&caller, SessionRef::Id(session.id))
-                .await?;
-            let first = Some(answer.session.instruction.as_str());
-            let waited = self.wait(&context, &caller, view, timeout, first).await?;
-            let status = self.service.status_answer(&waited.view);
-            answer.waited_seconds = Some(rounded(waited.seconds));
-            answer.session.status = status.status;
-            answer.session.phase = status.phase;
-            answer.session.next_action = waited.next_action(status.next_action);
-            answer.result = status.result;
-            answer.suggestions = status.suggestions;
+        if !wait || card::is_shown(&context) {
+            return Ok(Answer(answer));
+        }
+        let view = self.service.status(&caller, SessionRef::Id(session.id));
+        let first = Some(answer.session.instruction.as_str());
+        let waited = self.wait(&context, &caller, view.await?, timeout, first);
+        match waited.await {
+            Ok(waited) => {
+                let status = self.service.status_for(&waited.caller, &waited.view);
+                answer.waited_seconds = Some(rounded(waited.seconds));
+                answer.session.status = status.status;
+                answer.session.phase = status.phase;
+                answer.session.next_action = waited.next_action(status.next_action);
+                answer.result = status.result;
+                answer.suggestions = status.suggestions;
+            }
+            // The link is there, whatever became of the wait for it.
+            Err(error) => error.log(),
         }
         Ok(Answer(answer))
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use tokio::time::Instant;
 
 use super::{
-    AttachRequest, CreateRequest, Incoming, Service, Turn, What, attach::check_target,
+    AttachRequest, CreateRequest, Incoming, Received, Service, Turn, What, attach::check_target,
     authority::must,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     },
     error::{Error, Result},
     intake::body::{FileBody, Texts},
-    store::{SessionRef, SessionView},
+    store::{NewSession, SessionRef, SessionView},
 };
 
 /// What a program sends.
@@ -105,16 +105,56 @@ impl Service {
     }
 
     async fn sent(&self, caller: &Caller, request: SendRequest) -> Result<Media> {
-        let mut new = self.to_create(caller, request.session).await?;
+        let session = self.to_send(caller, request.session, request.most_bytes);
+        let session = session.await?;
+        let (body, declared_bytes) = (request.body, request.declared_bytes);
+        let (id, received) = self.brought(session, body, declared_bytes).await?;
+        let judged = match received {
+            Ok(received) if received.media.scan_status == ScanStatus::Pending => {
+                let deadline = Instant::now() + self.settings.max_wait;
+                self.judged_in_time(caller, id, deadline).await
+            }
+            received => received.map(|received| received.media),
+        };
+        if judged.is_err() {
+            self.give_up(caller, id).await;
+        }
+        judged.map_err(Error::without_link)
+    }
+
+    /// The session for a file that its caller has at hand, and has been charged for.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub(super) async fn to_send(
+        &self,
+        caller: &Caller,
+        session: CreateRequest,
+        most_bytes: Option<u64>,
+    ) -> Result<NewSession> {
+        let mut new = self.to_create(caller, session).await?;
         let limits = &mut new.limits;
-        if let Some(most) = request.most_bytes {
+        if let Some(most) = most_bytes {
             limits.max_size_bytes = limits.max_size_bytes.min(most);
             let by_kind = limits.max_size_bytes_by_kind.values_mut();
             by_kind.for_each(|cap| *cap = most.min(*cap));
         }
         new.transfer = Transfer::Proxy;
         self.rates.sent.charge(caller.principal.id)?;
-        let session = self.mint(new).await?;
+        Ok(new)
+    }
+
+    /// Takes in a file for such a session, which it makes; gives what came of it.
+    ///
+    /// # Errors
+    /// Where there is no session.
+    pub(super) async fn brought(
+        &self,
+        session: NewSession,
+        body: FileBody,
+        declared_bytes: Option<u64>,
+    ) -> Result<(UploadId, Result<Received>)> {
+        let session = self.mint(session).await?;
         let id = session.id;
         let view = SessionView {
             session,
@@ -125,29 +165,30 @@ impl Service {
             },
         };
         let incoming = Incoming {
-            body: Ok(request.body),
-            declared_bytes: request.declared_bytes,
+            body: Ok(body),
+            declared_bytes,
             attempt: None,
             mime_type: None,
             from: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         };
-        let received = self.receive_of(&view, incoming, None).await;
-        let judged = match received {
-            Ok(received) if received.media.scan_status == ScanStatus::Pending => {
-                self.judged_in_time(caller, id).await
-            }
-            received => received.map(|received| received.media),
-        };
-        if judged.is_err()
-            && let Err(error) = self.store.cancel(id, caller.actor()).await
-        {
-            Error::from(error).log();
-        }
-        judged
+        Ok((id, self.receive_of(&view, incoming, None).await))
     }
 
-    async fn judged_in_time(&self, caller: &Caller, id: UploadId) -> Result<Media> {
-        let deadline = Instant::now() + self.settings.max_wait;
+    /// Closes a session by which nothing came.
+    pub(super) async fn give_up(&self, caller: &Caller, id: UploadId) {
+        if let Err(error) = self.store.cancel(id, caller.actor()).await {
+            Error::from(error).log();
+        }
+    }
+
+    /// # Errors
+    /// [`Error::ScanPending`] at the deadline; [`Error::ScanBlocked`].
+    pub(super) async fn judged_in_time(
+        &self,
+        caller: &Caller,
+        id: UploadId,
+        deadline: Instant,
+    ) -> Result<Media> {
         let mut view = self.status(caller, SessionRef::Id(id)).await?;
         while view.session.state == State::Checking {
             view = match self.wait_turn(caller, &view, deadline).await? {

@@ -33,7 +33,10 @@ def may_mount() -> bool:
     return subprocess.run(mount, capture_output=True).returncode == 0
 
 
-collect_ignore = [] if may_mount() else ["test_disk.py"]
+collect_ignore = [] if may_mount() else ["test_disk.py", "test_import_names.py"]
+if os.geteuid() != 0:
+    # Names are asked for at a port that is root's.
+    collect_ignore.append("test_import_names.py")
 
 
 @pytest.fixture

@@ -150,12 +150,13 @@ class Documents(Site):
         return client_id
 
 
-def make_certificate(folder: Path) -> Path:
-    """A certificate of this machine, which signed it itself; its key lies beside it."""
+def make_certificate(folder: Path, *names: str) -> Path:
+    """A certificate of this machine (and these names), which signed it itself; its key lies beside it."""
     path = folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     command += ["-noenc", "-days", "2", "-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subjects = ",".join(["DNS:localhost", "IP:127.0.0.1", *(f"DNS:{name}" for name in names)])
+    command += ["-addext", f"subjectAltName={subjects}"]
     command += ["-addext", "basicConstraints=critical,CA:FALSE"]
     command += ["-keyout", str(path.with_suffix(".key")), "-out", str(path)]
     subprocess.run(command, check=True, capture_output=True)

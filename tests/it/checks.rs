@@ -1,5 +1,7 @@
 //! Files that wait for their verdict, where no scanner answers.
 
+use std::time::Duration;
+
 use askfile::intake::scan::Clamd;
 use axum::http::StatusCode;
 use jiff::SignedDuration;
@@ -44,6 +46,24 @@ async fn a_file_that_nobody_judges_is_nobodys_to_have() {
     assert_eq!(got["download_url"], json!(null), "{got}");
     assert_eq!(code_of(&askfile, "media_delete", named).await, "CONFLICT");
     assert_eq!(askfile.stored(), [""; 0], "it has no final name");
+}
+
+#[tokio::test]
+async fn what_is_imported_and_not_judged_in_time_is_still_pending() {
+    let askfile = Askfile::start_with(|settings| {
+        settings.scan_clamd = Some(Clamd::Tcp("127.0.0.1:1".into()));
+        settings.max_wait = Duration::from_millis(300);
+    });
+    let askfile = askfile.await;
+    let words = json!({ "data": "V29yZHMu", "file_name": "words.txt" });
+    let imported = askfile.call("media_import", words).await;
+    assert_eq!(imported["phase"], "scanning", "{imported}");
+    let next = imported["next_action"].as_str().unwrap();
+    assert!(next.contains("upload_status"), "{next}");
+    // It is checked on, as any file is.
+    let named = json!({ "upload_id": imported["upload_id"] });
+    let status = askfile.call("upload_status", named).await;
+    assert_eq!(status["phase"], "scanning", "{status}");
 }
 
 #[tokio::test]

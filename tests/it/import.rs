@@ -24,6 +24,7 @@ async fn what_is_in_the_call_is_taken_in_as_any_file() {
         data.trim_end_matches('=').to_owned(),
         format!("data:image/png;base64,{data}"),
         format!("{}\n{}", &data[..40], &data[40..]),
+        data.replace('+', "-").replace('/', "_"),
     ] {
         let answer = import(&askfile, json!({ "data": data, "file_name": "a.txt" })).await;
         assert_eq!(answer["status"], "completed", "{answer}");
@@ -32,8 +33,18 @@ async fn what_is_in_the_call_is_taken_in_as_any_file() {
         assert_eq!(media["original_filename"], "a.txt");
         assert!(answer["suggestions"][0].is_string() && answer["upload_url"].is_null());
     }
+    // Some clients fill in every argument, and some models write it as an address.
+    for more in [
+        json!({ "data": data, "url": " ", "file": {}, "purpose": "", "workspace_id": "" }),
+        json!({ "data": data, "file": "", "file_name": null }),
+        json!({ "data": data, "file": { "download_url": "", "file_id": null } }),
+        json!({ "url": format!("data:image/png;base64,{data}"), "data": "" }),
+    ] {
+        let answer = import(&askfile, more).await;
+        assert_eq!(answer["status"], "completed", "{answer}");
+    }
     let stored = askfile.stored();
-    assert_eq!(stored.len(), 4);
+    assert_eq!(stored.len(), 9);
     for (wrong, code) in [
         (json!({ "data": "!" }), "INVALID_ARGUMENT"),
         (json!({ "data": "A".repeat(10_001) }), "INVALID_ARGUMENT"),
@@ -52,7 +63,7 @@ async fn what_is_in_the_call_is_taken_in_as_any_file() {
             "INVALID_ARGUMENT",
         ),
         (
-            json!({ "file": { "download_url": "https://example.com" } }),
+            json!({ "file": {}, "url": "", "file_name": "a" }),
             "INVALID_ARGUMENT",
         ),
         (json!({ "file": 7 }), "INVALID_ARGUMENT"),
@@ -76,6 +87,8 @@ async fn what_only_the_chat_can_reach_is_answered_with_a_link() {
         json!({ "url": "/mnt/data/a.png" }),
         json!({ "url": "file:///home/ana/a.png" }),
         json!({ "url": "attachment:0" }),
+        json!({ "file": { "file_id": "file-abc" } }),
+        json!({ "file": { "download_url": "https://files.example.com/a.png?x", "file_id": "f" } }),
     ] {
         let answer = import(&askfile, place.clone()).await;
         assert_eq!(
@@ -86,7 +99,14 @@ async fn what_only_the_chat_can_reach_is_answered_with_a_link() {
         let action = answer["next_action"].as_str().unwrap();
         assert!(action.starts_with("Nothing was taken in"), "{action}");
         let url = answer["upload_url"].as_str().unwrap();
-        assert!(answer["instruction"].as_str().unwrap().contains(url));
+        let instruction = answer["instruction"].as_str().unwrap();
+        assert!(instruction.contains(url));
+        let is_named = place.to_string().contains("a.png");
+        assert_eq!(
+            instruction.contains("this: a.png"),
+            is_named,
+            "{instruction}"
+        );
         let (base, query) = url.split_once('?').unwrap();
         let link = Link {
             upload_id: String::new(),
@@ -123,7 +143,11 @@ async fn nothing_is_fetched_but_from_hosts_that_the_operator_names() {
             assert_eq!(refused["code"], code, "{host}: {refused}");
             assert!(!refused.to_string().contains("s3cret"), "{refused}");
             let file = json!({ "download_url": url, "file_id": "f" });
-            assert_eq!(import(askfile, json!({ "file": file })).await["code"], code);
+            let answer = import(askfile, json!({ "file": file })).await;
+            // The person can send what the server does not fetch.
+            let is_asked = answer["upload_url"].is_string();
+            assert!(is_asked && code == "PERMISSION_DENIED" || answer["code"] == code);
+            assert!(!answer.to_string().contains("s3cret"), "{answer}");
         }
     }
     for wrong in [

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How long who sent a file waits for its verdict; the check goes on after that.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(in crate::service) const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Service {
     /// What became of a stored file: as good as final, or still to be judged.
