@@ -193,7 +193,7 @@ impl Phrases {
                 _ => Some(self.text(&format!("types.{}s", kind.as_str())).to_owned()),
             }
         });
-        self.joined("units.list", words).unwrap_or_default()
+        self.list(words).unwrap_or_default()
     }
 
     /// The accepted types as a person reads them: `JPEG, PNG, any video`.
@@ -209,10 +209,14 @@ impl Phrases {
                 Some(("text", "plain")) => self.text("types.plain").to_owned(),
                 _ => friendly_name(pattern.as_str()).to_owned(),
             });
-        self.joined("units.list", names).unwrap_or_default()
+        self.list(names).unwrap_or_default()
     }
 
-    /// A list of whatever length, as one text.
+    /// A list of whatever length, as one text; `None` where it is empty.
+    pub fn list(&self, parts: impl Iterator<Item = String>) -> Option<String> {
+        self.joined("units.list", parts)
+    }
+
     fn joined(&self, key: &str, parts: impl Iterator<Item = String>) -> Option<String> {
         parts.reduce(|first, second| self.say(key, &[("first", &first), ("second", &second)]))
     }

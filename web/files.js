@@ -212,7 +212,7 @@ export class Files {
     }
     const taken = this.rows.length - this.are("sent") + this.stored();
     const room = Math.max(0, maxFiles - taken);
-    if (files.length > room) notice(say("script.too_many", { n: room }));
+    if (files.length > room) notice(room ? say("script.too_many", { n: room }) : say("script.full"));
     const added = Array.from(files).slice(0, room).map((file) => new Row(file, this));
     if (!added.length) return;
     this.rows.push(...added);

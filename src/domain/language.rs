@@ -50,8 +50,9 @@ impl Language {
         let mut most = 0.0;
         for range in header.split(',') {
             let (tag, quality) = range.split_once(';').unwrap_or((range, "q=1"));
-            let quality = quality.trim().strip_prefix("q=").map(str::parse);
-            let quality: f32 = quality.and_then(Result::ok).unwrap_or_default();
+            let quality = quality.trim().strip_prefix(['q', 'Q']);
+            let quality = quality.and_then(|rest| rest.strip_prefix('=')?.parse().ok());
+            let quality: f32 = quality.unwrap_or_default();
             // Of equals the first: browsers write them in order.
             if let Some(language) = Self::of_tag(tag.trim()).filter(|_| quality > most) {
                 (liked, most) = (Some(language), quality);
@@ -87,7 +88,7 @@ mod tests {
         let table = [
             ("es-ES,es;q=0.9,en;q=0.8", Some(Spanish)),
             ("de-DE,de;q=0.9,ar;q=0.8,en;q=0.7", Some(Arabic)),
-            ("en;q=0.3, ar;q=0.5", Some(Arabic)),
+            ("en;q=0.3, ar;Q=0.5", Some(Arabic)),
             ("es, ar, en", Some(Spanish)),
             ("es;q=0, en;q=NaN", None),
             ("fr", None),

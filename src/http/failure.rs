@@ -103,8 +103,18 @@ pub(super) fn failure_page(error: &Error, language: Language, assets: &str) -> R
 
 /// A failure as this client wants it.
 pub(super) fn failed(error: Error, headers: &HeaderMap, assets: &str) -> Response {
+    failed_in(liked_language(headers), error, headers, assets)
+}
+
+/// The same, where it is known what its person is spoken to in.
+pub(super) fn failed_in(
+    language: Language,
+    error: Error,
+    headers: &HeaderMap,
+    assets: &str,
+) -> Response {
     if wants_page(headers) {
-        let mut page = failure_page(&error, liked_language(headers), assets);
+        let mut page = failure_page(&error, language, assets);
         page.extensions_mut().insert(Failed(Arc::new(error)));
         page
     } else {

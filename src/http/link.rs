@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{
     address::ClientAddress,
     body::whole,
-    failure::{failed, failure_page, liked_language, wants_page},
+    failure::{failed, failed_in, failure_page, liked_language, wants_page},
     guards::is_on_this_machine,
     page::{Outcome, Problem, RequestPage, html_response},
 };
@@ -278,12 +278,13 @@ pub(super) fn request_page(
         takes_images: ["image/jpeg", "image/png"]
             .iter()
             .any(|mime| limits.allows(mime)),
-        caps: limits
-            .max_size_bytes_by_kind
-            .iter()
-            .filter(|(_, cap)| **cap < limits.max_size_bytes)
-            .map(|(kind, cap)| (phrases.kind(*kind).to_owned(), phrases.size(*cap)))
-            .collect(),
+        caps: phrases.list(
+            limits
+                .max_size_bytes_by_kind
+                .iter()
+                .filter(|(_, cap)| **cap < limits.max_size_bytes)
+                .map(|(kind, cap)| format!("{}: {}", phrases.kind(*kind), phrases.size(*cap))),
+        ),
         max_files: limits.max_files,
         sent: link.view.tally.stored,
         checking: link.view.tally.checking,
@@ -309,17 +310,19 @@ pub(super) async fn decline(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let link = match writable(&service, &token, query.as_deref(), from).await {
+        Ok(link) => link,
+        Err(error) => return failed(error, &headers, ASSETS_OF_BUTTONS),
+    };
     let declined = async {
-        let link = writable(&service, &token, query.as_deref(), from).await?;
         match Error::of_closed(link.view.session.state) {
             None | Some(Error::Declined) => {}
             Some(closed) => return Err(closed),
         }
         let reason = reason(&headers, body).await?;
-        service.decline(&link, reason.as_deref()).await?;
-        Ok(link)
+        service.decline(&link, reason.as_deref()).await
     };
-    answer_button(declined.await, &headers, Status::Declined)
+    answer_button(&link, declined.await, &headers, Status::Declined)
 }
 
 /// `POST /uploads/{token}/done`: the person has no more files.
@@ -330,12 +333,12 @@ pub(super) async fn done(
     ClientAddress(from): ClientAddress,
     headers: HeaderMap,
 ) -> Response {
-    let done = async {
-        let link = writable(&service, &token, query.as_deref(), from).await?;
-        service.done(&link).await?;
-        Ok(link)
+    let link = match writable(&service, &token, query.as_deref(), from).await {
+        Ok(link) => link,
+        Err(error) => return failed(error, &headers, ASSETS_OF_BUTTONS),
     };
-    answer_button(done.await, &headers, Status::Completed)
+    let done = service.done(&link).await;
+    answer_button(&link, done, &headers, Status::Completed)
 }
 
 /// A link that is opened for reading.
@@ -370,16 +373,21 @@ pub(super) async fn writable(
     service.linked(asked).await
 }
 
-fn answer_button(done: Result<LinkedSession>, headers: &HeaderMap, status: Status) -> Response {
-    match done {
-        Err(error) => failed(error, headers, ASSETS_OF_BUTTONS),
-        Ok(link) if wants_page(headers) => {
-            // Back to the link, which shows how it ended: a reload then repeats nothing.
-            let back = format!("../{}?{}", link.view.session.token, link.query);
-            (StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response()
-        }
-        Ok(_) => Json(ClosedFacts { status }).into_response(),
+fn answer_button(
+    link: &LinkedSession,
+    pressed: Result<()>,
+    headers: &HeaderMap,
+    status: Status,
+) -> Response {
+    if let Err(error) = pressed {
+        return failed_in(language(link, headers), error, headers, ASSETS_OF_BUTTONS);
     }
+    if wants_page(headers) {
+        // Back to the link, which shows how it ended: a reload then repeats nothing.
+        let back = format!("../{}?{}", link.view.session.token, link.query);
+        return (StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response();
+    }
+    Json(ClosedFacts { status }).into_response()
 }
 
 /// A body without a file, whole.

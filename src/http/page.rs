@@ -53,7 +53,7 @@ pub(crate) struct RequestPage<'a> {
     /// Whether a photo would do.
     pub takes_images: bool,
     /// The kinds with a smaller largest file, each with that.
-    pub caps: Vec<(String, String)>,
+    pub caps: Option<String>,
     /// How many files the link takes.
     pub max_files: u32,
     /// How many of them are there.

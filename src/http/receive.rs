@@ -11,14 +11,14 @@ use serde::Serialize;
 
 use super::{
     address::ClientAddress,
-    failure::{failed, wants_page, with_budget, with_waiting},
+    failure::{failed, failed_in, wants_page, with_budget, with_waiting},
     link::{self, ASSETS, TokenInPath, language, receipt_cookie, request_page},
     page::Problem,
 };
 use crate::{
     domain::{ids::AttemptId, media::ScanStatus, mime::Kind},
     error::{Error, Result},
-    intake::body::FileBody,
+    intake::{body::FileBody, filename},
     link::hex,
     service::{Incoming, LinkedSession, Received, Service},
 };
@@ -122,11 +122,11 @@ fn refused(service: &Service, link: &LinkedSession, error: Error, headers: &Head
         error,
         Error::AlreadyUsed | Error::LinkExpired | Error::Declined | Error::Cancelled
     );
+    let language = language(link, headers);
     if !wants_page(headers) || is_closed {
-        return failed(error, headers, ASSETS);
+        return failed_in(language, error, headers, ASSETS);
     }
     error.log();
-    let language = language(link, headers);
     let why = Some(Problem::new(language, &error));
     let page = request_page(service, link, language, why, error.row().status);
     with_waiting(page, &error)
@@ -146,7 +146,7 @@ fn open(method: &Method, headers: &HeaderMap, body: Body) -> Result<FileBody> {
     // A form that is PUT is a form: nobody wants its wrapping for a file.
     let is_form = content_type.is_some_and(|value| value.starts_with("multipart/form-data"));
     if method == Method::PUT && !is_form {
-        return Ok(FileBody::raw(body, filename(headers)));
+        return Ok(FileBody::raw(body, filename::of_headers(headers)));
     }
     FileBody::form(body, content_type)
 }
@@ -173,12 +173,4 @@ fn attempt(headers: &HeaderMap) -> Result<Option<AttemptId>> {
     text.parse()
         .map(Some)
         .map_err(|_| Error::InvalidArgument("The header Askfile-Attempt is not a UUID.".into()))
-}
-
-/// The file's name, from `Content-Disposition: attachment; filename="…"` (RFC 6266), where there is
-/// one.
-fn filename(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_DISPOSITION)?;
-    let text = std::str::from_utf8(value.as_bytes()).ok()?;
-    crate::intake::filename::of_disposition(text)
 }

@@ -40,14 +40,14 @@ pub(super) fn get(asked: &GetPromptRequestParams) -> Result<GetPromptResult, Err
     let mut what = "";
     for (name, value) in arguments {
         match value {
-            Value::String(text) if name == WHAT => what = text.trim(),
+            Value::String(text) if name == WHAT => what = text.trim().trim_end_matches('.'),
             _ => return Err(wrong("ask_for_file takes one text: what.")),
         }
     }
     if what.is_empty() || what.chars().count() > MOST_WHAT {
         return Err(wrong("what: 1 to 500 characters that say which file."));
     }
-    let text = TEXT.replace("{what}", what.trim_end_matches('.'));
+    let text = TEXT.replace("{what}", what);
     let message = PromptMessage::new_text(Role::User, text.trim());
     Ok(GetPromptResult::new(vec![message]))
 }

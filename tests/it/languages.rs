@@ -38,9 +38,9 @@ async fn the_chat_and_the_page_speak_as_the_client_does() {
     let instruction = answer["instruction"].as_str().unwrap();
     let link = Link::of(&answer);
     for said in [
-        "Por favor, envía esto: la factura {url}\n\nAbre este enlace y envíalos allí: http",
+        "Por favor, envía esto: la factura {url}\n\nAbre este enlace y envía allí los archivos: http",
         "El enlace admite hasta 3 archivos (imágenes, vídeos, audio, documentos; ",
-        "funciona durante 15 minutos, hasta las 00:15 UTC del 1 de enero de 2026. Avísame",
+        "funciona durante 15 minutos (hora límite: 00:15 UTC del 1 de enero de 2026). Avísame",
     ] {
         assert!(instruction.contains(said), "{said}\n{instruction}");
     }
@@ -103,6 +103,14 @@ async fn how_it_ended_is_told_in_the_same_language() {
     askfile.send(press(&link.below("/done"))).await;
     let page = askfile.page(&link, "en").await;
     assert!(page.contains("Este enlace ya se ha usado"), "{page}");
+    // Also to who presses what a page showed that was opened before.
+    for late in [post(&link, Form::default()), press(&link.below("/decline"))] {
+        let late = late
+            .with("accept", "text/html")
+            .with("accept-language", "en");
+        let page = askfile.send(late).await.html().to_owned();
+        assert!(page.contains("Este enlace ya se ha usado"), "{page}");
+    }
     // Of what is no link nobody knows the language but the browser.
     let nothing = get("/uploads/nothing").with("accept", "text/html");
     let nothing = askfile.send(nothing.with("accept-language", "es")).await;

@@ -29,6 +29,7 @@ async fn a_person_has_the_model_ask_for_a_file() {
         json!({ "name": "ask_for_money" }),
         json!({ "name": "ask_for_file" }),
         json!({ "name": "ask_for_file", "arguments": { "what": " " } }),
+        json!({ "name": "ask_for_file", "arguments": { "what": "..." } }),
         json!({ "name": "ask_for_file", "arguments": { "what": "x".repeat(501) } }),
         json!({ "name": "ask_for_file", "arguments": { "what": "it", "more": "x" } }),
     ] {

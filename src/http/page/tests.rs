@@ -20,7 +20,7 @@ fn page() -> RequestPage<'static> {
         max_size: "50 MB".into(),
         max_bytes: 52_428_800,
         takes_images: true,
-        caps: vec![("image".into(), "10 MB".into())],
+        caps: Some("image: 10 MB".into()),
         max_files: 1,
         sent: 0,
         checking: 0,
