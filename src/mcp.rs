@@ -42,6 +42,7 @@ use rmcp::{
 };
 use serde::Serialize;
 use serde_json::json;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::{early::wait as wait_early, subscriptions::Hearing};
 use self::{subscriptions::Subscriptions, wait::WaitedSince};
@@ -74,6 +75,16 @@ pub struct Tools {
     is_local: bool,
     has_sessions: bool,
     subscriptions: Subscriptions,
+    line: Line,
+}
+
+/// The line to the program that started this one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Line {
+    /// The calls that are being answered.
+    pub calls: TaskTracker,
+    /// Ends once nobody is there any more to answer to.
+    pub hung_up: CancellationToken,
 }
 
 impl std::fmt::Debug for Tools {
@@ -92,14 +103,21 @@ impl Tools {
             is_local: false,
             has_sessions: true,
             subscriptions: Subscriptions::default(),
+            line: Line::default(),
         }
     }
 
     /// The tools, for the program that started this one: nobody is asked for a key.
     #[must_use]
     pub fn local(service: Service) -> Self {
+        Self::on_line(service, Line::default())
+    }
+
+    /// The same, for who looks after the line.
+    pub(crate) fn on_line(service: Service, line: Line) -> Self {
         Self {
             is_local: true,
+            line,
             ..Self::new(service)
         }
     }
@@ -139,6 +157,7 @@ impl Tools {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let _answering = self.line.calls.token();
         let may = self.caller(&context).and_then(|caller| {
             may_use(&request.name, &caller)?;
             if WaitedSince::of(&context).is_some() {
@@ -308,6 +327,7 @@ impl ServerHandler for Tools {
                 refusal(&error)
             }),
             () = context.cancelled() => Ok(()),
+            () = self.line.hung_up.cancelled() => Ok(()),
             () = self.service.closing() => Ok(()),
         }
     }

@@ -1,19 +1,32 @@
 //! `askfile stdio`: MCP on standard input and output, and the page beside it. Standard output carries
 //! the protocol and nothing else.
 
-use std::time::Duration;
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use rmcp::{ServiceExt, service::ServerInitializeError, transport::stdio_pipes};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     host::{Beside, Offer, must_not_be_exposed, start_beside},
     stop::stop_token,
 };
-use crate::{config::Settings, mcp::Tools, service::Service};
+use crate::{
+    config::Settings,
+    mcp::{Line, Tools},
+    service::Service,
+};
 
 /// Longest time that uploads have to finish when the program that started this one has gone.
 const MOST_GRACE: Duration = Duration::from_secs(30);
+
+/// Longest time that calls have to be answered once they have ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub(super) async fn stdio(mut settings: Settings) -> Result<(), String> {
     must_not_be_exposed(&settings)?;
@@ -38,9 +51,15 @@ pub(super) async fn stdio(mut settings: Settings) -> Result<(), String> {
 
 /// Speaks until the other side hangs up, or until told to stop; then calls that wait are answered.
 async fn speak(service: Service, stop: CancellationToken) -> Result<(), String> {
-    let serving = Tools::local(service.clone()).serve(stdio_pipes());
+    let line = Line::default();
+    let (input, output) = stdio_pipes();
+    let input = Heard {
+        input,
+        over: line.hung_up.clone(),
+    };
+    let tools = Tools::on_line(service.clone(), line.clone());
     let session = tokio::select! {
-        session = serving => session,
+        session = tools.serve((input, output)) => session,
         () = stop.cancelled() => return Ok(()),
     };
     let session = match session {
@@ -54,9 +73,34 @@ async fn speak(service: Service, stop: CancellationToken) -> Result<(), String> 
         ended = &mut over => ended,
         () = stop.cancelled() => {
             service.closing().await;
+            line.calls.close();
+            // What calls have still to say to the client goes out as long as nobody has hung up.
+            let _ = tokio::time::timeout(LAST_WORDS, line.calls.wait()).await;
             hang_up.cancel();
             over.await
         }
     };
     ended.map(drop).map_err(|error| error.to_string())
+}
+
+/// An input that tells when it is over.
+struct Heard<R> {
+    input: R,
+    over: CancellationToken,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Heard<R> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let heard = self.get_mut();
+        let room = buffer.remaining();
+        let read = ready!(Pin::new(&mut heard.input).poll_read(context, buffer));
+        if read.is_err() || (room > 0 && buffer.remaining() == room) {
+            heard.over.cancel();
+        }
+        Poll::Ready(read)
+    }
 }

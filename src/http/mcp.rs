@@ -9,7 +9,12 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
-use http::HeaderMap;
+use http::{
+    HeaderMap, HeaderName, Method,
+    header::{ACCEPT, CONTENT_TYPE},
+};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use rmcp::{
     ServerHandler,
     transport::streamable_http_server::{
@@ -100,7 +105,9 @@ async fn visit(
     mut request: Request,
     next: Next,
 ) -> Result<Response> {
-    let _answering = answering.token();
+    let answering = answering.token();
+    // Streams by which clients only hear are not waited for.
+    let is_call = request.method() == Method::POST;
     if let Some(refusal) = Box::pin(auth::refusal(&service, &mut request)).await {
         return Ok(refusal);
     }
@@ -121,18 +128,35 @@ async fn visit(
     }
     let request = Request::from_parts(parts, Body::from(body));
     let answered = Box::pin(visited(visitor, next.run(request))).await;
-    answered.map_err(|_| Error::Busy { retry_after: 5 })
+    let answered = answered.map_err(|_| Error::Busy { retry_after: 5 })?;
+    // What is known to its end is as good as answered; a stream is answered to once it ends.
+    if !is_call || answered.body().size_hint().exact().is_some() {
+        return Ok(answered);
+    }
+    Ok(answered.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _ = &answering;
+            frame
+        }))
+    }))
 }
 
 /// Whether it says of itself that it is a call that may wait, of a protocol version whose clients take a
-/// closed connection for the end of a call: others send a message.
+/// closed connection for the end of a call: others send a message. What is refused for its headers is
+/// refused at once.
 fn may_wait_early(headers: &HeaderMap) -> bool {
-    let says = |name: &str| {
-        headers
-            .get(name)
-            .map_or(b"".as_slice(), |value| value.as_bytes())
+    let says = |name: HeaderName, what: &str| {
+        let said = headers.get(name).and_then(|value| value.to_str().ok());
+        said.is_some_and(|said| said.contains(what))
     };
-    says("mcp-protocol-version") == b"2026-07-28"
-        && says("mcp-method") == b"tools/call"
-        && says("mcp-name") == b"upload_status"
+    let is = |name: &'static str, what: &str| {
+        let name = HeaderName::from_static(name);
+        headers.get(name).is_some_and(|value| value == what)
+    };
+    is("mcp-protocol-version", "2026-07-28")
+        && is("mcp-method", "tools/call")
+        && is("mcp-name", "upload_status")
+        && says(CONTENT_TYPE, "application/json")
+        && says(ACCEPT, "application/json")
+        && says(ACCEPT, "text/event-stream")
 }

@@ -4,38 +4,15 @@
 use std::{borrow::Cow, time::Duration};
 
 use memchr::memmem;
-use serde::{Deserialize, de::IgnoredAny};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, GetMeta as _, ProtocolVersion};
 use tokio::time::Instant;
 
 use super::{
+    arguments::{Arguments, session_ref},
     upload_status::StatusArguments,
     wait::{WaitedSince, seconds},
 };
-use crate::{arguments::session_ref, domain::caller::Caller, service::Service, store::SessionRef};
-
-/// What of a message says that it waits.
-#[derive(Deserialize)]
-struct Message {
-    /// What has none is no call, and is not answered.
-    #[serde(rename = "id")]
-    _id: IgnoredAny,
-    method: String,
-    params: Params,
-}
-
-#[derive(Deserialize)]
-struct Params {
-    name: String,
-    arguments: StatusArguments,
-    #[serde(rename = "_meta")]
-    meta: Meta,
-}
-
-#[derive(Deserialize)]
-struct Meta {
-    #[serde(rename = "progressToken")]
-    progress_token: Option<IgnoredAny>,
-}
+use crate::{domain::caller::Caller, service::Service, store::SessionRef};
 
 /// Waits, if this is a call of `upload_status` that does, and is told nothing while it does. Whatever is
 /// wrong with it, the tool says.
@@ -59,22 +36,32 @@ pub(crate) async fn wait(
     Some(WaitedSince::new(began))
 }
 
-/// For which session a message wants to wait, and how long.
+/// For which session a message wants to wait, and how long. It is read as it will be again when the wait is
+/// over: what is no call is refused at once.
 fn wanted(body: &[u8]) -> Option<(SessionRef, Duration)> {
     // Hardly any call waits.
     memmem::find(body, b"\"wait_seconds\"")?;
-    let Message { method, params, .. } = serde_json::from_slice(body).ok()?;
-    if method != "tools/call"
-        || params.name != "upload_status"
-        || params.meta.progress_token.is_some()
-    {
+    let ClientJsonRpcMessage::Request(message) = serde_json::from_slice(body).ok()? else {
+        return None;
+    };
+    let meta = message.request.get_meta();
+    let version = ProtocolVersion::V_2026_07_28;
+    let is_watched = meta.get_progress_token().is_some();
+    if is_watched || !meta.missing_required_keys(&version).is_empty() {
         return None;
     }
+    let ClientRequest::CallToolRequest(call) = message.request else {
+        return None;
+    };
+    if call.params.name != "upload_status" {
+        return None;
+    }
+    let arguments = Arguments::new(call.params.arguments?);
     let StatusArguments {
         token,
         upload_id,
         wait_seconds,
-    } = params.arguments;
+    } = arguments.read().ok()?;
     let which = session_ref(token.as_deref(), upload_id.as_deref()).ok()?;
     let wanted = seconds("wait_seconds", wait_seconds).ok()?;
     Some((which, wanted))

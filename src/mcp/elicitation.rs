@@ -112,8 +112,11 @@ impl Tools {
         let mut waiting = pin!(self.wait(context, caller, view.clone(), timeout, None));
         let answer = tokio::select! {
             waited = &mut waiting => {
-                // A client that went away asks nobody.
-                let _ = asked.cancel(Some("The call is over.".into())).await;
+                tokio::select! {
+                    // A client that went away asks nobody.
+                    _ = asked.cancel(Some("The call is over.".into())) => {}
+                    () = self.line.hung_up.cancelled() => {}
+                }
                 return Ok(Shown::new(waited?, Seen::Unanswered));
             }
             answer = &mut asked.rx => answer,
@@ -163,10 +166,11 @@ impl Tools {
             )
         })?;
         let began = Instant::now();
+        self.service.settled().await?;
         let view = self.service.of_state(caller, &state, again.call).await?;
         if view.session.state.status() != Status::Pending {
             // What has ended is not changed by what comes late.
-            let ended = Shown::new(Waited::so_far(view, began), Seen::Accepted);
+            let ended = Shown::new(Waited::so_far(view, caller.clone(), began), Seen::Accepted);
             return Ok(Next::Shown(Box::new(ended)));
         }
         let mut responses = again.responses.unwrap_or_default();
@@ -203,7 +207,10 @@ impl Tools {
             _ => self.service.status(caller, which).await?,
         };
         let seen = choice.map_or(Seen::Not, |_| Seen::Dismissed);
-        Ok(Shown::new(Waited::so_far(view, began), seen))
+        Ok(Shown::new(
+            Waited::so_far(view, caller.clone(), began),
+            seen,
+        ))
     }
 
     /// Tells a client of before 2026-07-28 that what it showed is over, however late that is.

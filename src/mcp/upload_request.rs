@@ -129,15 +129,26 @@ impl Tools {
         // Who is shown a card sees it once the call has returned.
         if card::is_shown(&context) || !elicitation::is_offered(&context) {
             // The person sees the link only once this call has returned: waiting would be in vain.
-            let answer = self.request_answer(&view, Outcome::Pending, Some(Seen::Not));
-            return Ok(Reply::Answer(Box::new(answer)));
+            return Ok(self.unseen(&view, &caller));
         }
         if elicitation::is_in_answers(&context) {
             let question = self.question_first(&caller, &view.session, call);
             return Ok(Reply::Question(question));
         }
-        let shown = self.show(&context, &caller, view, timeout).await?;
-        self.waited(&shown.waited, Some(shown.seen), timeout)
+        match self.show(&context, &caller, view.clone(), timeout).await {
+            Ok(shown) => self.waited(&shown.waited, Some(shown.seen), timeout),
+            // The link is there, whatever became of showing it.
+            Err(error) => {
+                error.log();
+                Ok(self.unseen(&view, &caller))
+            }
+        }
+    }
+
+    /// A link that the person has not seen.
+    fn unseen(&self, view: &SessionView, caller: &Caller) -> Reply {
+        let answer = self.request_answer(view, caller, Outcome::Pending, Some(Seen::Not));
+        Reply::Answer(Box::new(answer))
     }
 
     /// A new session.
@@ -174,7 +185,7 @@ impl Tools {
 
     fn waited(&self, waited: &Waited, seen: Option<Seen>, timeout: Duration) -> Result<Reply> {
         let outcome = outcome(&waited.view, waited.seconds >= timeout.as_secs_f64())?;
-        let mut answer = self.request_answer(&waited.view, outcome, seen);
+        let mut answer = self.request_answer(&waited.view, &waited.caller, outcome, seen);
         answer.session.next_action = waited.next_action(answer.session.next_action);
         answer.waited_seconds = Some(rounded(waited.seconds));
         Ok(Reply::Answer(Box::new(answer)))
@@ -183,10 +194,11 @@ impl Tools {
     fn request_answer(
         &self,
         view: &SessionView,
+        caller: &Caller,
         outcome: Outcome,
         seen: Option<Seen>,
     ) -> RequestAnswer {
-        let status = self.service.status_answer(view);
+        let status = self.service.status_for(caller, view);
         let mut session = self.service.session_answer(&view.session);
         if let Some(next) = seen.and_then(|seen| seen.next_action(&view.session)) {
             session.next_action = next;

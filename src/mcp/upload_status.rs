@@ -81,7 +81,7 @@ impl Tools {
         }
         let wanted = Duration::from_secs_f64(arguments.wait_seconds);
         let waited = self.wait(&context, &caller, view, wanted, None).await?;
-        let mut status = self.service.status_for(&caller, &waited.view);
+        let mut status = self.service.status_for(&waited.caller, &waited.view);
         status.next_action = waited.next_action(status.next_action);
         let links = resources::links(&context, &waited.view);
         let answer = Waited {

@@ -37,6 +37,8 @@ impl WaitedSince {
 pub(super) struct Waited {
     /// The session as it stands now.
     pub view: SessionView,
+    /// Whom the answer is for, as their key has it now.
+    pub caller: Caller,
     /// How long it took.
     pub seconds: f64,
     /// Whether it was to take longer than clients bear.
@@ -45,9 +47,10 @@ pub(super) struct Waited {
 
 impl Waited {
     /// One that ends at once.
-    pub(super) fn so_far(view: SessionView, began: Instant) -> Self {
+    pub(super) fn so_far(view: SessionView, caller: Caller, began: Instant) -> Self {
         Self {
             view,
+            caller,
             seconds: began.elapsed().as_secs_f64(),
             is_cut: false,
         }
@@ -86,11 +89,13 @@ impl Tools {
                 turn = self.service.wait_turn(caller, &view, deadline) => turn?,
                 // Nobody waits any more; the link stays as it is.
                 () = context.ct.cancelled() => Turn::Over(view),
+                () = self.line.hung_up.cancelled() => Turn::Over(view),
             };
             match turn {
                 Turn::Over(view) => {
                     return Ok(Waited {
                         view,
+                        caller: self.service.by_now(caller).await?,
                         seconds: began.elapsed().as_secs_f64(),
                         is_cut: wanted > max_wait,
                     });

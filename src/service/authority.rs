@@ -96,7 +96,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`].
-    pub(super) async fn by_now(&self, caller: &Caller) -> Result<Caller> {
+    pub async fn by_now(&self, caller: &Caller) -> Result<Caller> {
         let Some(credential) = caller.credential else {
             return Ok(caller.clone());
         };

@@ -79,10 +79,16 @@ def test_a_failure_on_standard_streams_is_an_answer(
     assert local.fail(tool, **arguments)["code"] == code
 
 
+SHOWS_LINKS = {"elicitation": {"url": {}}}
+"""What a chat app declares that shows links to the person itself."""
+
+
 class Chat:
     """A chat app that starts `askfile stdio` and speaks JSON-RPC with it, line by line."""
 
-    def __init__(self, folder: Path, listen: str, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, listen: str, capabilities: dict[str, Any] | None = None, **settings: str
+    ) -> None:
         began = time.monotonic()
         with (folder / "stderr.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -95,7 +101,9 @@ class Chat:
             )
         self.heard: list[dict[str, Any]] = []
         client = {"name": "chat", "version": "1"}
-        hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": client}
+        hello = {
+            "protocolVersion": LEGACY, "capabilities": capabilities or {}, "clientInfo": client
+        }
         self.ask("initialize", hello)
         self.listen()
         self.took = time.monotonic() - began
@@ -113,9 +121,16 @@ class Chat:
     def ask(self, method: str, params: dict[str, Any]) -> None:
         self.say({"id": len(self.heard), "method": method, "params": params})
 
-    def begin(self, tool: str, **arguments: Any) -> None:
-        """A call whose answer is listened for later."""
-        self.ask("tools/call", {"name": tool, "arguments": arguments})
+    def begin(self, tool: str, *, watched: bool = False, **arguments: Any) -> None:
+        """A call whose answer is listened for later; of one that is watched, progress is told before."""
+        meta = {"progressToken": "p"} if watched else {}
+        self.ask("tools/call", {"name": tool, "arguments": arguments, "_meta": meta})
+
+    def answer(self) -> dict[str, Any]:
+        """What the call came to that runs, whatever is told before."""
+        while "result" not in (heard := self.listen()):
+            pass
+        return heard["result"]["structuredContent"]
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         self.begin(tool, **arguments)
@@ -149,7 +164,7 @@ class Chat:
 
 
 @contextmanager
-def chat(folder: Path, listen: str, **settings: str) -> Iterator[Chat]:
+def chat(folder: Path, listen: str, **settings: Any) -> Iterator[Chat]:
     chat = Chat(folder, listen, **settings)
     try:
         yield chat
@@ -249,17 +264,39 @@ def test_links_work_where_another_program_has_the_address(tmp_path: Path) -> Non
     assert f"{listen} is taken by another program" in (tmp_path / "stderr.log").read_text()
 
 
-@pytest.mark.parametrize("way", ["hang up", "SIGTERM", "SIGINT"])
-def test_it_ends_with_the_chat_and_answers_who_waits(tmp_path: Path, way: str) -> None:
+@pytest.mark.parametrize("way", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("watched", [False, True])
+def test_it_ends_when_told_and_answers_who_waits(tmp_path: Path, way: str, watched: bool) -> None:
     with chat(tmp_path, free_address()) as one:
         link = one.link()
-        if way == "hang up":
-            code, took = one.leave()
-        else:
-            one.begin("upload_status", token=link.token, wait_seconds=30)
-            time.sleep(0.3)
-            code, took = one.told(getattr(signal, way))
-            assert one.listen()["result"]["structuredContent"]["status"] == "pending"
+        one.begin("upload_status", watched=watched, token=link.token, wait_seconds=30)
+        time.sleep(0.3)
+        code, took = one.told(getattr(signal, way))
+        assert one.answer()["status"] == "pending"
+    assert code == 0 and took < 1
+
+
+def test_it_ends_when_told_and_answers_who_is_shown_a_link(tmp_path: Path) -> None:
+    for _ in range(5):
+        with chat(tmp_path, free_address(), capabilities=SHOWS_LINKS) as one:
+            one.begin("upload_request", prompt="a photo", timeout=30)
+            assert one.listen()["method"] == "elicitation/create"
+            code, took = one.told(signal.SIGTERM)
+            assert one.answer()["outcome"] == "pending"
+        assert code == 0 and took < 1
+
+
+@pytest.mark.parametrize("what", ["nothing", "a call", "a question"])
+def test_it_ends_at_once_when_the_chat_hangs_up(tmp_path: Path, what: str) -> None:
+    with chat(tmp_path, free_address(), capabilities=SHOWS_LINKS) as one:
+        link = one.link()
+        if what == "a call":
+            one.begin("upload_status", watched=True, token=link.token, wait_seconds=30)
+            one.listen()
+        elif what == "a question":
+            one.begin("upload_request", prompt="a photo", timeout=30)
+            one.listen()
+        code, took = one.leave()
     assert code == 0 and took < 1
 
 

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from askfile import Server, large_text, sha256, until
-from wire import connect, read_answer, request
+import base64
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from agent import LEGACY
+from askfile import Server, large_text, message_of, png, sha256, until
+from clamd import Impostor
+from wire import Answer, connect, read_answer, request
 
 
 def test_a_file_on_its_way_arrives_before_the_server_ends(server: Server) -> None:
@@ -21,3 +30,51 @@ def test_a_file_on_its_way_arrives_before_the_server_ends(server: Server) -> Non
     assert (answer.status, answer.json["sha256"]) == (201, sha256(text))
     [stored] = server.stored
     assert stored.read_bytes() == text
+
+
+def test_a_call_that_takes_long_is_answered_before_the_server_ends(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def takes_long(connection: Any) -> None:
+        while not connection.recv(65536).endswith(b"\0\0\0\0"):
+            pass
+        asked.set()
+        time.sleep(1.5)
+        connection.sendall(b"stream: OK\0")
+
+    scanner = Impostor(takes_long)
+    server = Server(tmp_path, scan_clamd=scanner.address)
+    try:
+        # Answers come as streams to who speaks as clients did before 2026-07-28.
+        session = begin_session(server)
+        answers: list[Answer] = []
+        data = {"data": base64.b64encode(png()).decode()}
+        call = {"name": "media_import", "arguments": data}
+        calling = threading.Thread(target=lambda: answers.append(say(server, session, "tools/call", call)))
+        calling.start()
+        assert asked.wait(10)
+        server.ask_to_stop()
+        calling.join(10)
+        assert message_of(answers[0])["result"]["structuredContent"]["status"] == "completed"
+    finally:
+        server.stop()
+        scanner.stop()
+
+
+def begin_session(server: Server) -> dict[str, str]:
+    """The headers of a session."""
+    client = {"name": "wire", "version": "1"}
+    hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": client}
+    answer = say(server, {}, "initialize", hello)
+    session = {
+        "mcp-session-id": answer.headers["mcp-session-id"],
+        "mcp-protocol-version": LEGACY,
+    }
+    ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    assert server.post_mcp(json.dumps(ready).encode(), session).status == 202
+    return session
+
+
+def say(server: Server, session: dict[str, str], method: str, params: dict[str, Any]) -> Answer:
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    return server.post_mcp(json.dumps(body).encode(), session)

@@ -309,6 +309,7 @@ mod over_http {
     use crate::harness::{
         Askfile, PNG,
         keys::{ALL, message},
+        secs,
     };
 
     async fn status(askfile: &Askfile, key: &str, arguments: Value) -> (Value, Duration) {
@@ -372,6 +373,62 @@ mod over_http {
     }
 
     #[tokio::test]
+    async fn who_may_read_no_files_by_then_is_suggested_no_address_of_one() {
+        let askfile = Askfile::with_keys().await;
+        let agent = askfile.key("agent", ALL, &[]).await;
+        let reader = askfile.key("reader", "media:read", &[]).await;
+        let made = json!({ "purpose": "study_media" });
+        let made = askfile.call_with(&agent, "upload_create", made).await;
+        let wait = json!({
+            "name": "upload_status",
+            "arguments": { "token": made["token"], "wait_seconds": 30 },
+        });
+        let watched = {
+            let mut wait = wait.clone();
+            wait["_meta"] = json!({ "progressToken": 1 });
+            wait
+        };
+        let coming = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let operator = askfile.service.operator("a test");
+            let none = |_| "media:attach".parse().unwrap();
+            askfile
+                .service
+                .allow_key(&operator, "reader", none)
+                .await
+                .unwrap();
+            askfile
+                .put(&crate::harness::web::Link::of(&made), PNG)
+                .await;
+        };
+        let answers = tokio::join!(
+            askfile.rpc(Some(&reader), "tools/call", wait),
+            askfile.rpc(Some(&reader), "tools/call", watched),
+            coming
+        );
+        for answer in [answers.0, answers.1] {
+            let status = message(&answer)["result"]["structuredContent"].take();
+            assert_eq!(status["status"], "completed");
+            assert_eq!(status["suggestions"], Value::Null, "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_was_made_is_told_though_the_key_ends_while_its_call_waits() {
+        let askfile = Askfile::with_keys().await;
+        let key = askfile.key_for("brief", ALL, &[], Some(Duration::from_secs(60)));
+        let key = key.await;
+        let ending = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            askfile.clock.advance(secs(61));
+        };
+        let wait = json!({ "wait": true, "timeout": 30 });
+        let (made, ()) = tokio::join!(askfile.call_with(&key, "upload_create", wait), ending);
+        assert_eq!(made["status"], "pending", "{made}");
+        assert!(made["upload_url"].is_string() && made["waited_seconds"].is_null());
+    }
+
+    #[tokio::test]
     async fn a_wait_counts_as_one_call() {
         let askfile = Askfile::start_with(|settings| {
             settings.auth = askfile::config::Auth::KEYS;
@@ -401,7 +458,7 @@ async fn what_is_no_call_is_refused_at_once_whatever_wait_it_asks_for() {
         "name": "upload_status",
         "arguments": { "token": link.token, "wait_seconds": 45 },
     });
-    let changes: [(u16, Change); 4] = [
+    let changes: [(u16, Change); 11] = [
         (400, |headers, _| {
             headers.insert("mcp-name", "upload_get".parse().unwrap());
         }),
@@ -413,6 +470,23 @@ async fn what_is_no_call_is_refused_at_once_whatever_wait_it_asks_for() {
         }),
         (400, |_, body| {
             body["params"].as_object_mut().unwrap().remove("_meta");
+        }),
+        (400, |_, body| {
+            body["params"]["_meta"] = json!({ "more": 1 });
+        }),
+        (406, |headers, _| {
+            headers.insert("accept", "application/json".parse().unwrap());
+        }),
+        (415, |headers, _| {
+            headers.insert("content-type", "text/plain".parse().unwrap());
+        }),
+        (415, |_, body| body["jsonrpc"] = json!("1.0")),
+        (415, |_, body| body["id"] = Value::Null),
+        (404, |_, body| {
+            body["params"]["arguments"] = json!(["x", null, 45]);
+        }),
+        (415, |_, body| {
+            *body = json!(["2.0", 1, "tools/call", body["params"]]);
         }),
     ];
     for (status, change) in changes {
