@@ -49,6 +49,9 @@ struct ForwardedFile {
     file_name: Option<String>,
 }
 
+/// How much of a file's name the person is asked for by, in characters.
+const MOST_NAME: usize = 200;
+
 /// Some clients send the placeholder that the model sees, instead of the object.
 fn forwarded<'de, D: Deserializer<'de>>(file: D) -> Result<Option<ForwardedFile>, D::Error> {
     #[derive(Deserialize)]
@@ -80,11 +83,10 @@ impl ImportArguments {
             Some((address, filled(file.file_name)))
         });
         let (url, name) = (filled(self.url.take()), filled(self.file_name.take()));
-        let is_all = file.is_none() && url.is_none();
-        let data = self
-            .data
-            .take()
-            .filter(|data| is_all || !data.trim().is_empty());
+        // An empty file is one that was meant, where nothing else was given.
+        let is_only = file.is_none() && url.is_none();
+        let data = self.data.take();
+        let data = data.filter(|data| is_only || !data.trim().is_empty());
         match (file, url, data) {
             (Some((address, named)), None, None) => {
                 Ok((Source::Forwarded(address), name.or(named)))
@@ -152,8 +154,9 @@ impl Tools {
             ..CreateRequest::default()
         };
         if let Some(why) = self.service.out_of_reach(&source) {
+            let name = name.or_else(|| source.name());
             let asked = CreateRequest {
-                prompt: name.or_else(|| source.name()),
+                prompt: name.map(|name| name.chars().take(MOST_NAME).collect()),
                 ..session
             };
             return self.asked_for_instead(&caller, asked, &why).await;
