@@ -126,8 +126,8 @@ impl Follower {
     pub async fn changed(&mut self) -> bool {
         let service = &self.service;
         let _watching = service.store.watch();
+        let changes = service.waiters.watch(self.session);
         while !self.seen.is_final {
-            let changes = service.waiters.watch(self.session);
             let mut signal = pin!(changes.notified());
             signal.as_mut().enable();
             // Read after the place was taken, so that no change falls between the two.
