@@ -33,6 +33,7 @@ impl Service {
             workspaces: Arc::new([self.home]),
             capabilities: self.settings.capabilities,
             credential: None,
+            token: None,
         }
     }
 
@@ -55,12 +56,12 @@ impl Service {
         let found = found.filter(|found| self.is_taken(found));
         if let Some(found) = found {
             self.note_use(&found.caller, found.last_used_at);
-            return Ok(found.caller);
+            return Ok(who_came(found, shown));
         }
         self.admit_token(shown).await?;
         let found = self.identities.identify(shown.hash()).await?;
         let found = found.ok_or(Error::Unauthenticated(UNKNOWN_KEY))?;
-        Ok(found.caller)
+        Ok(who_came(found, shown))
     }
 
     /// Whether the settings let such a credential in, and it need not be checked anew.
@@ -92,17 +93,21 @@ impl Service {
     }
 
     /// Whom a caller's key stands for by now, for what takes long: it may have been revoked meanwhile,
-    /// or a workspace archived.
+    /// or a workspace archived. A provider's token is checked anew as often as at calls.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`].
+    /// As [`Self::identify`].
     pub(super) async fn by_now(&self, caller: &Caller) -> Result<Caller> {
         let Some(credential) = caller.credential else {
             return Ok(caller.clone());
         };
         let found = self.identities.identify(credential.secret).await?;
-        let found = found.ok_or(Error::Unauthenticated(UNKNOWN_KEY))?;
-        Ok(found.caller)
+        let found = found.filter(|found| self.is_taken(found));
+        match (found, &caller.token) {
+            (Some(found), _) => Ok(found.caller),
+            (None, Some(token)) => Box::pin(self.identify(token)).await,
+            (None, None) => Err(Error::Unauthenticated(UNKNOWN_KEY)),
+        }
     }
 
     /// Resolves once a caller's key allows something else, with the caller that it stands for then;
@@ -177,6 +182,15 @@ impl Service {
             "workspace_id: name one of {}.",
             aliases.join(", ")
         )))
+    }
+}
+
+/// Whoever showed this.
+fn who_came(found: Identified, shown: &Secret) -> Caller {
+    let is_token = matches!(found.made_by, Maker::Provider { .. });
+    Caller {
+        token: is_token.then(|| Arc::new(shown.clone())),
+        ..found.caller
     }
 }
 
