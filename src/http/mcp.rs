@@ -34,8 +34,8 @@ use crate::{
 /// Largest request, in bytes.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// How long a session of an older client is kept without a call: longer than people take to follow
-/// a link.
+/// How long a session of an older client is kept without a call and without a stream to hear by: longer
+/// than people take to follow a link.
 const IDLE_SESSION: Duration = Duration::from_secs(60 * 60);
 
 /// How long sessions outlive the last call.
@@ -87,8 +87,10 @@ fn endpoint<H: ServerHandler>(
         stopping.cancel();
     });
     let mut sessions = LocalSessionManager::default();
-    sessions.session_config.keep_alive = Some(IDLE_SESSION);
-    let sessions = Sessions::new(sessions, visits.service.settings().max_mcp_sessions);
+    // It knows of messages alone, and would end a session whose client only listens.
+    sessions.session_config.keep_alive = None;
+    let most = visits.service.settings().max_mcp_sessions;
+    let sessions = Sessions::new(sessions, most, IDLE_SESSION);
     StreamableHttpService::new(move || Ok(handler()), Arc::new(sessions), config)
 }
 
