@@ -44,7 +44,7 @@ use serde::Serialize;
 use serde_json::json;
 
 pub(crate) use self::{early::wait as wait_early, subscriptions::Hearing};
-use self::{subscriptions::Subscriptions, wait::WaitedSince};
+use self::{changes::Telling, subscriptions::Subscriptions, wait::WaitedSince};
 use crate::{
     domain::{caller::Caller, capability::Capability, language::Language},
     error::Error,
@@ -74,6 +74,7 @@ pub struct Tools {
     is_local: bool,
     has_sessions: bool,
     subscriptions: Subscriptions,
+    telling_tools: Telling,
 }
 
 impl std::fmt::Debug for Tools {
@@ -92,6 +93,7 @@ impl Tools {
             is_local: false,
             has_sessions: true,
             subscriptions: Subscriptions::default(),
+            telling_tools: Telling::default(),
         }
     }
 

@@ -1,17 +1,37 @@
 //! Telling clients that they may use other tools than before.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use rmcp::{
     RoleServer,
     service::{Peer, SubscriptionContext},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Tools;
 use crate::domain::caller::Caller;
 
 /// How often it is looked whether a session is over that nobody ended.
 const STILL_THERE: Duration = Duration::from_secs(60);
+
+/// What tells one connection something, as long as that lives. A clone is for another connection, and
+/// tells nothing yet.
+#[derive(Debug, Default)]
+pub(super) struct Telling(OnceLock<AbortOnDropHandle<()>>);
+
+impl Clone for Telling {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Telling {
+    /// Clients may give cause to it again and again.
+    pub(super) fn begin_once(&self, telling: impl Future<Output = ()> + Send + 'static) {
+        self.0
+            .get_or_init(|| AbortOnDropHandle::new(tokio::spawn(telling)));
+    }
+}
 
 impl Tools {
     /// For clients since 2026-07-28. Resolves once the caller's key opens nothing any more.
@@ -34,7 +54,7 @@ impl Tools {
             return;
         }
         let service = self.service.clone();
-        tokio::spawn(async move {
+        self.telling_tools.begin_once(async move {
             let mut known = Some(caller);
             while let Some(caller) = known.take() {
                 tokio::select! {

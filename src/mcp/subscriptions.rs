@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -18,7 +18,7 @@ use rmcp::{
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Tools;
+use super::{Tools, changes::Telling};
 use crate::{
     domain::resource::ResourceUri,
     error::{Error, Result},
@@ -34,7 +34,7 @@ const SESSION: &str = "mcp-session-id";
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     all: Arc<All>,
-    telling_again: OnceLock<AbortOnDropHandle<()>>,
+    telling_again: Telling,
 }
 
 #[derive(Debug, Default)]
@@ -102,16 +102,14 @@ impl Subscriptions {
 
     /// Tells again whatever was told, each time that a client hears again.
     fn tell_again(&self, hearing: &Hearing, peer: &Peer<RoleServer>) {
-        self.telling_again.get_or_init(|| {
-            let (all, hearing, peer) = (Arc::clone(&self.all), hearing.clone(), peer.clone());
-            AbortOnDropHandle::new(tokio::spawn(async move {
-                loop {
-                    hearing.0.notified().await;
-                    for uri in all.told() {
-                        tell(&peer, &uri).await;
-                    }
+        let (all, hearing, peer) = (Arc::clone(&self.all), hearing.clone(), peer.clone());
+        self.telling_again.begin_once(async move {
+            loop {
+                hearing.0.notified().await;
+                for uri in all.told() {
+                    tell(&peer, &uri).await;
                 }
-            }))
+            }
         });
     }
 }
