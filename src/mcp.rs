@@ -31,7 +31,7 @@ use rmcp::{
     },
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-        GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
+        Extensions, GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
         InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
         ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
         ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
@@ -48,7 +48,7 @@ use self::{changes::Telling, subscriptions::Subscriptions, wait::WaitedSince};
 use crate::{
     domain::{caller::Caller, capability::Capability, language::Language},
     error::Error,
-    service::{Service, must},
+    service::{Asker, Service, must},
 };
 
 const INSTRUCTIONS: &str = include_str!("../tools/server.md");
@@ -74,7 +74,7 @@ pub struct Tools {
     is_local: bool,
     has_sessions: bool,
     subscriptions: Subscriptions,
-    telling_tools: Telling,
+    tool_changes: Telling,
 }
 
 impl std::fmt::Debug for Tools {
@@ -93,7 +93,7 @@ impl Tools {
             is_local: false,
             has_sessions: true,
             subscriptions: Subscriptions::default(),
-            telling_tools: Telling::default(),
+            tool_changes: Telling::default(),
         }
     }
 
@@ -288,7 +288,8 @@ impl ServerHandler for Tools {
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         let parts = context.extensions.get::<Parts>();
         if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
-            self.tell_session(caller.clone(), context.peer.clone());
+            let asker = asker(&context.extensions, caller);
+            self.tell_session(caller, asker, context.peer.clone());
         }
     }
 
@@ -303,15 +304,19 @@ impl ServerHandler for Tools {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        tokio::select! {
-            () = self.tell_listener(&context) => Ok(()),
-            refused = self.tell_changes(&context) => refused.map_err(|error| {
-                error.log();
-                refusal(&error)
-            }),
-            () = context.cancelled() => Ok(()),
-            () = self.service.closing() => Ok(()),
-        }
+        let listened = async {
+            let caller = self.caller(context.request_context())?;
+            tokio::select! {
+                () = self.tell_listener(&context, &caller) => Ok(()),
+                refused = self.tell_changes(&context, &caller) => refused,
+                () = context.cancelled() => Ok(()),
+                () = self.service.closing() => Ok(()),
+            }
+        };
+        listened.await.map_err(|error: Error| {
+            error.log();
+            refusal(&error)
+        })
     }
 
     async fn subscribe(
@@ -450,6 +455,13 @@ impl IntoCallToolResult for Error {
         self.log();
         Ok(CallToolResult::structured_error(self.body()).into())
     }
+}
+
+/// Who asks for what takes longer than this request: in a session, by the credential that it was used
+/// with last.
+fn asker(extensions: &Extensions, caller: &Caller) -> Asker {
+    let regular = extensions.get::<Asker>().cloned();
+    regular.unwrap_or_else(|| caller.clone().into())
 }
 
 /// What the person is spoken to in, where the client tells it: a hint, of which nothing else depends.

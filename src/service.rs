@@ -2,6 +2,7 @@
 //! opens the database, the object store or the clock itself.
 
 pub mod answers;
+mod asker;
 mod attach;
 pub mod audit;
 mod authority;
@@ -38,7 +39,9 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use self::asker::Regular;
 pub use self::{
+    asker::Asker,
     attach::{AttachRequest, What},
     authority::must,
     create::CreateRequest,

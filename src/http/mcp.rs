@@ -122,7 +122,8 @@ async fn visit(
         }
     }
     let request = Request::from_parts(parts, Body::from(body));
-    let answered = Box::pin(visited(visitor, next.run(request))).await;
+    let caller = request.extensions().get::<Caller>().cloned();
+    let answered = Box::pin(visited(visitor, caller, next.run(request))).await;
     answered.map_err(|_| Error::Busy { retry_after: 5 })
 }
 

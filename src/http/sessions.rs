@@ -36,8 +36,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::standalone::{Ending, Standalone};
 use crate::{
-    domain::ids::{ApiKeyId, PrincipalId},
+    domain::{
+        caller::Caller,
+        ids::{ApiKeyId, PrincipalId},
+    },
     mcp::Hearing,
+    service::Regular,
 };
 
 /// What part of all sessions one visitor may have.
@@ -68,6 +72,8 @@ impl Visitor {
 #[derive(Debug)]
 struct Visit {
     visitor: Visitor,
+    /// With what they came, where they are asked for something.
+    caller: Option<Caller>,
     found_no_room: AtomicBool,
 }
 
@@ -81,10 +87,12 @@ pub(super) struct NoRoom;
 /// [`NoRoom`] for one more session, where calls run in all that the visitor has.
 pub(super) async fn visited<T>(
     visitor: Visitor,
+    caller: Option<Caller>,
     answer: impl Future<Output = T>,
 ) -> Result<T, NoRoom> {
     let visit = Visit {
         visitor,
+        caller,
         found_no_room: AtomicBool::new(false),
     };
     let answer = async {
@@ -115,6 +123,8 @@ struct Known(Arc<Mutex<HashMap<SessionId, Session>>>);
 #[derive(Debug)]
 struct Session {
     visitor: Visitor,
+    /// Whoever made it, as they came last.
+    regular: Option<Regular>,
     used: Instant,
     calls: usize,
     streams: usize,
@@ -191,11 +201,20 @@ impl Known {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is there for who asks; if so, it was used.
+    /// Whether it is there for who asks; if so, it was used, with what they came with.
     fn find(&self, id: &SessionId) -> bool {
         let mut all = self.lock();
         let found = all.get_mut(id).filter(|session| is_visitors(session));
-        found.map(|session| session.used = Instant::now()).is_some()
+        let Some(session) = found else {
+            return false;
+        };
+        session.used = Instant::now();
+        let _ = VISIT.try_with(|visit| {
+            if let (Some(regular), Some(caller)) = (&session.regular, &visit.caller) {
+                regular.came(caller);
+            }
+        });
+        true
     }
 
     /// Puts a session in, and takes one out where there would be too many; gives the latter.
@@ -204,6 +223,7 @@ impl Known {
         let mut all = self.lock();
         let session = Session {
             visitor,
+            regular: visit.caller.clone().map(Regular::new),
             used: Instant::now(),
             calls: 0,
             streams: 0,
@@ -247,6 +267,9 @@ impl Known {
     fn prepare(&self, id: &SessionId, extensions: &mut Extensions) {
         if let Some(session) = self.lock().get(id) {
             extensions.insert(session.hearing.clone());
+            if let Some(regular) = &session.regular {
+                extensions.insert(regular.asker());
+            }
         }
     }
 

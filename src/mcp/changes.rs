@@ -1,6 +1,6 @@
 //! Telling clients that they may use other tools than before.
 
-use std::{sync::OnceLock, time::Duration};
+use std::sync::OnceLock;
 
 use rmcp::{
     RoleServer,
@@ -9,10 +9,7 @@ use rmcp::{
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Tools;
-use crate::domain::caller::Caller;
-
-/// How often it is looked whether a session is over that nobody ended.
-const STILL_THERE: Duration = Duration::from_secs(60);
+use crate::{domain::caller::Caller, service::Asker};
 
 /// What tells one connection something, as long as that lives. A clone is for another connection, and
 /// tells nothing yet.
@@ -35,40 +32,41 @@ impl Telling {
 
 impl Tools {
     /// For clients since 2026-07-28. Resolves once the caller's key opens nothing any more.
-    pub(super) async fn tell_listener(&self, context: &SubscriptionContext) {
-        let caller = self.caller(context.request_context()).ok();
-        let mut known = caller.filter(|caller| caller.credential.is_some());
-        if known.is_none() {
+    pub(super) async fn tell_listener(&self, context: &SubscriptionContext, caller: &Caller) {
+        if caller.credential.is_none() {
             std::future::pending::<()>().await;
         }
-        while let Some(caller) = known.take() {
-            known = self.service.allowed_otherwise(&caller).await;
+        let mut asker = Asker::from(caller.clone());
+        let mut known = Some(caller.capabilities);
+        while known.is_some() {
+            known = self.service.allowed_otherwise(&mut asker, known).await;
             // Who did not ask for it is not told.
             let _ = context.sink().notify_tool_list_changed().await;
         }
     }
 
     /// For clients before that, as long as their session lives.
-    pub(super) fn tell_session(&self, caller: Caller, peer: Peer<RoleServer>) {
+    pub(super) fn tell_session(&self, caller: &Caller, mut asker: Asker, peer: Peer<RoleServer>) {
         if caller.credential.is_none() {
             return;
         }
-        let service = self.service.clone();
-        self.telling_tools.begin_once(async move {
-            let mut known = Some(caller);
-            while let Some(caller) = known.take() {
-                tokio::select! {
-                    now = service.allowed_otherwise(&caller) => {
-                        known = now;
-                        if peer.notify_tool_list_changed().await.is_err() {
-                            return;
-                        }
-                    }
-                    () = tokio::time::sleep(STILL_THERE) => {
-                        known = Some(caller).filter(|_| !peer.is_transport_closed());
-                    }
-                    () = service.closing() => return,
+        let (service, mut known) = (self.service.clone(), Some(caller.capabilities));
+        let telling = async move {
+            loop {
+                known = service.allowed_otherwise(&mut asker, known).await;
+                if peer.notify_tool_list_changed().await.is_err() {
+                    return;
                 }
+                if known.is_none() && !asker.comes_anew().await {
+                    return;
+                }
+            }
+        };
+        let service = self.service.clone();
+        self.tool_changes.begin_once(async move {
+            tokio::select! {
+                () = telling => {}
+                () = service.closing() => {}
             }
         });
     }

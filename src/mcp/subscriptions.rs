@@ -18,9 +18,9 @@ use rmcp::{
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Tools, changes::Telling};
+use super::{Tools, asker, changes::Telling};
 use crate::{
-    domain::resource::ResourceUri,
+    domain::{caller::Caller, resource::ResourceUri},
     error::{Error, Result},
     service::Follower,
 };
@@ -150,7 +150,8 @@ impl Tools {
         let caller = self.caller(context)?;
         self.service.charge_call(&caller)?;
         let what = ResourceUri::read(uri).ok_or(Error::NotFound)?;
-        let follower = self.service.follow(&caller, what).await?;
+        let asker = asker(&context.extensions, &caller);
+        let follower = self.service.follow(asker, what).await?;
         if !follower.can_change() {
             return Ok(());
         }
@@ -182,7 +183,11 @@ impl Tools {
     /// # Errors
     /// [`Error::InvalidArgument`] for too many. What the caller's workspaces do not have is never told
     /// of, and is not told from what never changes.
-    pub(super) async fn tell_changes(&self, context: &SubscriptionContext) -> Result<()> {
+    pub(super) async fn tell_changes(
+        &self,
+        context: &SubscriptionContext,
+        caller: &Caller,
+    ) -> Result<()> {
         let requested = context.requested().resource_subscriptions.as_deref();
         if requested.is_some_and(|uris| uris.len() > MOST) {
             return Err(too_many());
@@ -192,14 +197,13 @@ impl Tools {
         uris.sort_unstable();
         uris.dedup();
         if !uris.is_empty() {
-            let caller = self.caller(context.request_context())?;
-            self.service.charge_call(&caller)?;
+            self.service.charge_call(caller)?;
             let telling = FuturesUnordered::new();
             for uri in uris {
                 let Some(what) = ResourceUri::read(uri) else {
                     continue;
                 };
-                match self.service.follow(&caller, what).await {
+                match self.service.follow(caller.clone().into(), what).await {
                     Ok(follower) => telling.push(tell_listener(context.sink(), uri, follower)),
                     Err(error @ Error::Internal(_)) => return Err(error),
                     Err(_) => {}

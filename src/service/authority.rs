@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Service, provider::CHECKED_FOR, status::LOOK_AGAIN};
+use super::{Asker, Service, provider::CHECKED_FOR, status::LOOK_AGAIN};
 use crate::{
     domain::{
         api_key::Secret,
@@ -110,21 +110,32 @@ impl Service {
         }
     }
 
-    /// Resolves once a caller's key allows something else, with the caller that it stands for then;
-    /// `None` once it opens nothing any more.
-    pub async fn allowed_otherwise(&self, caller: &Caller) -> Option<Caller> {
-        let secret = caller.credential?.secret;
+    /// Resolves once an asker's key allows something else than what is known, with that; `None` once
+    /// it opens nothing any more.
+    pub async fn allowed_otherwise(
+        &self,
+        asker: &mut Asker,
+        known: Option<Capabilities>,
+    ) -> Option<Capabilities> {
         let _watching = self.store.watch();
         loop {
             let mut signal = pin!(self.waiters.access());
             signal.as_mut().enable();
-            let now = self.identities.identify(secret).await.ok()??.caller;
-            if now.capabilities != caller.capabilities {
-                return Some(now);
+            let now = match self.by_now(&asker.last()).await {
+                Ok(caller) => Some(caller.capabilities),
+                Err(Error::Unauthenticated(_)) => None,
+                Err(passing) => {
+                    passing.log();
+                    known
+                }
+            };
+            if now != known {
+                return now;
             }
             // It may end by time alone.
             tokio::select! {
                 () = signal => {}
+                true = asker.comes_anew() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
