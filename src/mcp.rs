@@ -31,9 +31,9 @@ use rmcp::{
     },
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-        Extensions, GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
-        InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
+        Extensions, GetPromptRequestParams, GetPromptResponse, Implementation,
+        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
         ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
         SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
     },
@@ -43,8 +43,8 @@ use rmcp::{
 use serde::Serialize;
 use serde_json::json;
 
-pub(crate) use self::{early::wait as wait_early, subscriptions::Hearing};
 use self::{changes::Telling, subscriptions::Subscriptions, wait::WaitedSince};
+pub(crate) use self::{early::wait as wait_early, subscriptions::Hearing};
 use crate::{
     domain::{caller::Caller, capability::Capability, language::Language},
     error::Error,
@@ -305,7 +305,11 @@ impl ServerHandler for Tools {
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let listened = async {
-            let caller = self.caller(context.request_context())?;
+            let request = context.request_context();
+            let caller = self.caller(request)?;
+            self.service.charge_call(&caller)?;
+            // Who hears of the tools alone costs as much.
+            let _place = self.place(request, &caller)?;
             tokio::select! {
                 () = self.tell_listener(&context, &caller) => Ok(()),
                 refused = self.tell_changes(&context, &caller) => refused,

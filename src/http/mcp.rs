@@ -111,6 +111,7 @@ async fn visit(
         Visitor::Principal(caller.principal.id, caller.actor().api_key())
     } else {
         let from = ClientAddress::of(&service, &parts.extensions, &parts.headers);
+        parts.extensions.insert(from.0);
         Visitor::Address(from.0)
     };
     let body = Box::pin(whole(body, MOST_BYTES)).await;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -22,7 +23,7 @@ use super::{Tools, asker, changes::Telling};
 use crate::{
     domain::{caller::Caller, resource::ResourceUri},
     error::{Error, Result},
-    service::Follower,
+    service::{Follower, Place},
 };
 
 /// Most resources that one session, or one who listens, is subscribed to.
@@ -151,7 +152,8 @@ impl Tools {
         self.service.charge_call(&caller)?;
         let what = ResourceUri::read(uri).ok_or(Error::NotFound)?;
         let asker = asker(&context.extensions, &caller);
-        let follower = self.service.follow(asker, what).await?;
+        let place = self.place(context, &caller)?;
+        let follower = self.service.follow(asker, what, place).await?;
         if !follower.can_change() {
             return Ok(());
         }
@@ -159,6 +161,22 @@ impl Tools {
             self.subscriptions.tell_again(hearing, &context.peer);
         }
         self.subscriptions.add(uri, follower, &context.peer)
+    }
+}
+
+impl Tools {
+    /// A place among those who follow.
+    ///
+    /// # Errors
+    /// As [`Service::place_to_follow`](crate::service::Service::place_to_follow).
+    pub(super) fn place(
+        &self,
+        context: &RequestContext<RoleServer>,
+        caller: &Caller,
+    ) -> Result<Place> {
+        let parts = context.extensions.get::<Parts>();
+        let from = parts.and_then(|parts| parts.extensions.get::<IpAddr>());
+        self.service.place_to_follow(caller, from.copied())
     }
 }
 
@@ -197,16 +215,17 @@ impl Tools {
         uris.sort_unstable();
         uris.dedup();
         if !uris.is_empty() {
-            self.service.charge_call(caller)?;
             let telling = FuturesUnordered::new();
             for uri in uris {
                 let Some(what) = ResourceUri::read(uri) else {
                     continue;
                 };
-                match self.service.follow(caller.clone().into(), what).await {
+                let place = self.place(context.request_context(), caller)?;
+                let asker = caller.clone().into();
+                match self.service.follow(asker, what, place).await {
                     Ok(follower) => telling.push(tell_listener(context.sink(), uri, follower)),
-                    Err(error @ Error::Internal(_)) => return Err(error),
-                    Err(_) => {}
+                    Err(Error::NotFound | Error::PermissionDenied(_)) => {}
+                    Err(error) => return Err(error),
                 }
             }
             telling.collect::<()>().await;

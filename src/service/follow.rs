@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use sha2::{Digest, Sha256};
 
-use super::{Asker, Service, authority::must, status::LOOK_AGAIN};
+use super::{Asker, Place, Service, authority::must, status::LOOK_AGAIN};
 use crate::{
     domain::{
         caller::Caller,
@@ -23,6 +23,7 @@ pub struct Follower {
     service: Service,
     asker: Asker,
     what: ResourceUri,
+    _place: Place,
     /// The session that it is, or came by: its changes are told.
     session: UploadId,
     seen: Seen,
@@ -40,12 +41,18 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::PermissionDenied`] for a file without `media:read`.
-    pub async fn follow(&self, mut asker: Asker, what: ResourceUri) -> Result<Follower> {
+    pub async fn follow(
+        &self,
+        mut asker: Asker,
+        what: ResourceUri,
+        place: Place,
+    ) -> Result<Follower> {
         let (session, seen) = self.look(&asker.last(), what).await?;
         Ok(Follower {
             service: self.clone(),
             asker,
             what,
+            _place: place,
             session,
             seen,
         })
