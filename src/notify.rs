@@ -123,7 +123,9 @@ mod tests {
     use super::*;
 
     fn ids(count: usize) -> Vec<UploadId> {
-        (0..count).map(|_| UploadId::new(Timestamp::UNIX_EPOCH)).collect()
+        (0..count)
+            .map(|_| UploadId::new(Timestamp::UNIX_EPOCH))
+            .collect()
     }
 
     #[test]

@@ -427,3 +427,33 @@ impl SessionManager for Sessions {
         Ok(holding(resumed.await?, call).right_stream())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60 * 60);
+
+    #[tokio::test]
+    async fn what_is_heard_by_or_called_in_is_not_left_alone() {
+        let known = Known::default();
+        let visit = Visit {
+            visitor: Visitor::Address([127, 0, 0, 1].into()),
+            caller: None,
+            found_no_room: AtomicBool::new(false),
+        };
+        let [alone, heard, called] = ["alone", "heard", "called"].map(SessionId::from);
+        for id in [&alone, &heard, &called] {
+            assert_eq!(known.admit(id, &visit, 100), None);
+        }
+        let stream = known.hold(&heard, |session| &mut session.streams);
+        let call = known.hold(&called, |session| &mut session.calls);
+        assert!(known.take_idle(LONG).is_empty());
+        assert_eq!(known.take_idle(Duration::ZERO), [alone]);
+        drop(stream);
+        assert_eq!(known.take_idle(Duration::ZERO), [heard]);
+        drop(call);
+        assert!(known.take_idle(LONG).is_empty(), "it was used just now");
+        assert_eq!(known.take_idle(Duration::ZERO), [called]);
+    }
+}

@@ -321,11 +321,13 @@ async fn who_listens_hears_no_more_once_the_key_of_their_token_was_withdrawn() {
     let claims = provider.claims(&askfile, json!({ "exp": 4_000_000_000_u64 }));
     let old = signed(1, &claims);
     let made = askfile.call_with(&old, "upload_create", json!({})).await;
-    let link = Link::of(&made);
-    let uri = format!("askfile://{}/uploads/{}", link.workspace_id, link.upload_id);
+    let uri = Link::of(&made).uri();
     let wanted = json!({ "notifications": { "resourceSubscriptions": [uri] } });
     let mut listens = Vec::new();
-    for token in [&old, &signed(1, &provider.claims(&askfile, json!({ "sub": "bo" })))] {
+    for token in [
+        &old,
+        &signed(1, &provider.claims(&askfile, json!({ "sub": "bo" }))),
+    ] {
         let listen = mcp(Some(token), "subscriptions/listen", wanted.clone());
         listens.push(askfile.open(listen).await.into_body());
     }
