@@ -289,7 +289,8 @@ impl ServerHandler for Tools {
         let parts = context.extensions.get::<Parts>();
         if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
             let asker = asker(&context.extensions, caller);
-            self.tell_session(caller, asker, context.peer.clone());
+            let hearing = context.extensions.get::<Hearing>().cloned();
+            self.tell_session(caller, asker, hearing, context.peer.clone());
         }
     }
 

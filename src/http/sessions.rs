@@ -171,7 +171,7 @@ impl Sessions {
         };
         let mut newest = newest.lock().await;
         mem::take(&mut *newest).end();
-        let stream = opened.await?;
+        let stream = opened.await?.take_until(hearing.clone().in_vain());
         let held = self.known.hold(id, |session| &mut session.streams);
         let stream = Standalone::new(holding(stream, held));
         *newest = stream.ending();

@@ -8,7 +8,7 @@ use rmcp::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Tools;
+use super::{Hearing, Tools};
 use crate::{domain::caller::Caller, service::Asker};
 
 /// What tells one connection something, as long as that lives. A clone is for another connection, and
@@ -45,8 +45,16 @@ impl Tools {
         }
     }
 
-    /// For clients before that, as long as their session lives.
-    pub(super) fn tell_session(&self, caller: &Caller, mut asker: Asker, peer: Peer<RoleServer>) {
+    /// For clients before that, as long as their session lives. Where their key opens nothing any more,
+    /// the stream ends that they hear by: by opening another one they find out, and come with a newer key
+    /// if they have one.
+    pub(super) fn tell_session(
+        &self,
+        caller: &Caller,
+        mut asker: Asker,
+        hearing: Option<Hearing>,
+        peer: Peer<RoleServer>,
+    ) {
         if caller.credential.is_none() {
             return;
         }
@@ -57,7 +65,13 @@ impl Tools {
                 if peer.notify_tool_list_changed().await.is_err() {
                     return;
                 }
-                if known.is_none() && !asker.comes_anew().await {
+                if known.is_some() {
+                    continue;
+                }
+                if let Some(hearing) = &hearing {
+                    hearing.is_in_vain();
+                }
+                if !asker.comes_anew().await {
                     return;
                 }
             }

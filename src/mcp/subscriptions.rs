@@ -106,7 +106,7 @@ impl Subscriptions {
         let (all, hearing, peer) = (Arc::clone(&self.all), hearing.clone(), peer.clone());
         self.telling_again.begin_once(async move {
             loop {
-                hearing.0.notified().await;
+                hearing.begun().await;
                 for uri in all.told() {
                     tell(&peer, &uri).await;
                 }
@@ -120,14 +120,34 @@ async fn tell(peer: &Peer<RoleServer>, uri: &str) -> bool {
     peer.notify_resource_updated(param).await.is_ok()
 }
 
-/// Signals that the client of a session has a stream to hear by anew. Of what it was told without one, a
-/// few messages are kept for it, and the rest is lost.
+/// Signals how it is with the streams that the client of a session hears by.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hearing(Arc<Notify>);
+pub(crate) struct Hearing(Arc<Signals>);
+
+#[derive(Debug, Default)]
+struct Signals {
+    begun: Notify,
+    is_vain: Notify,
+}
 
 impl Hearing {
+    /// There is one anew. Of what was told without one, a few messages are kept, and the rest is lost.
     pub(crate) fn begins(&self) {
-        self.0.notify_one();
+        self.0.begun.notify_one();
+    }
+
+    async fn begun(&self) {
+        self.0.begun.notified().await;
+    }
+
+    /// Nothing is told by those that there are, until the client comes with something else.
+    pub(super) fn is_in_vain(&self) {
+        self.0.is_vain.notify_waiters();
+    }
+
+    /// Resolves once that is so.
+    pub(crate) async fn in_vain(self) {
+        self.0.is_vain.notified().await;
     }
 }
 

@@ -9,6 +9,8 @@ use tokio::time::timeout;
 
 /// Less than the time after which it is looked again without a signal.
 pub const TOLD: Duration = Duration::from_millis(4_500);
+/// More than that.
+const LOOKED: Duration = Duration::from_secs(9);
 /// Time enough for whatever is told to be heard.
 pub const SILENCE: Duration = Duration::from_millis(500);
 
@@ -30,6 +32,19 @@ impl Listening {
 
     /// The next message; `None` at the end.
     pub async fn next(&mut self) -> Option<Value> {
+        self.next_within(TOLD).await
+    }
+
+    /// What is told until it ends, which may be by time alone.
+    pub async fn last(&mut self) -> Vec<Value> {
+        let mut told = Vec::new();
+        while let Some(message) = self.next_within(LOOKED).await {
+            told.push(message);
+        }
+        told
+    }
+
+    async fn next_within(&mut self, patience: Duration) -> Option<Value> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data: "));
@@ -40,7 +55,7 @@ impl Listening {
                 }
                 continue;
             }
-            let frame = timeout(TOLD, self.body.frame()).await;
+            let frame = timeout(patience, self.body.frame()).await;
             let frame = frame.expect("it is told")?.unwrap().into_data().unwrap();
             self.text += std::str::from_utf8(&frame).unwrap();
         }
@@ -63,7 +78,7 @@ impl Listening {
 
     /// Hears what is still on its way.
     pub async fn hears_out(&mut self) {
-        while timeout(SILENCE, self.next()).await.is_ok() {}
+        while let Ok(Some(_)) = timeout(SILENCE, self.next()).await {}
     }
 
     /// Whether nothing more is told.
