@@ -31,9 +31,9 @@ use rmcp::{
     },
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-        GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
-        InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
+        Extensions, GetPromptRequestParams, GetPromptResponse, Implementation,
+        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
         ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
         SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
     },
@@ -44,12 +44,12 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{changes::Telling, subscriptions::Subscriptions, wait::WaitedSince};
 pub(crate) use self::{early::wait as wait_early, subscriptions::Hearing};
-use self::{subscriptions::Subscriptions, wait::WaitedSince};
 use crate::{
     domain::{caller::Caller, capability::Capability, language::Language},
     error::Error,
-    service::{Service, must},
+    service::{Asker, Service, must},
 };
 
 const INSTRUCTIONS: &str = include_str!("../tools/server.md");
@@ -75,6 +75,7 @@ pub struct Tools {
     is_local: bool,
     has_sessions: bool,
     subscriptions: Subscriptions,
+    tool_changes: Telling,
     line: Line,
 }
 
@@ -103,6 +104,7 @@ impl Tools {
             is_local: false,
             has_sessions: true,
             subscriptions: Subscriptions::default(),
+            tool_changes: Telling::default(),
             line: Line::default(),
         }
     }
@@ -305,7 +307,9 @@ impl ServerHandler for Tools {
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         let parts = context.extensions.get::<Parts>();
         if let Some(caller) = parts.and_then(|parts| parts.extensions.get::<Caller>()) {
-            self.tell_session(caller.clone(), context.peer.clone());
+            let asker = asker(&context.extensions, caller);
+            let hearing = context.extensions.get::<Hearing>().cloned();
+            self.tell_session(caller, asker, hearing, context.peer.clone());
         }
     }
 
@@ -320,16 +324,24 @@ impl ServerHandler for Tools {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        tokio::select! {
-            () = self.tell_listener(&context) => Ok(()),
-            refused = self.tell_changes(&context) => refused.map_err(|error| {
-                error.log();
-                refusal(&error)
-            }),
-            () = context.cancelled() => Ok(()),
-            () = self.line.hung_up.cancelled() => Ok(()),
-            () = self.service.closing() => Ok(()),
-        }
+        let listened = async {
+            let request = context.request_context();
+            let caller = self.caller(request)?;
+            self.service.charge_call(&caller)?;
+            // Who hears of the tools alone costs as much.
+            let _place = self.place(request, &caller)?;
+            tokio::select! {
+                () = self.tell_listener(&context, &caller) => Ok(()),
+                refused = self.tell_changes(&context, &caller) => refused,
+                () = context.cancelled() => Ok(()),
+                () = self.line.hung_up.cancelled() => Ok(()),
+                () = self.service.closing() => Ok(()),
+            }
+        };
+        listened.await.map_err(|error: Error| {
+            error.log();
+            refusal(&error)
+        })
     }
 
     async fn subscribe(
@@ -468,6 +480,13 @@ impl IntoCallToolResult for Error {
         self.log();
         Ok(CallToolResult::structured_error(self.body()).into())
     }
+}
+
+/// Who asks for what takes longer than this request: in a session, by the credential that it was used
+/// with last.
+fn asker(extensions: &Extensions, caller: &Caller) -> Asker {
+    let regular = extensions.get::<Asker>().cloned();
+    regular.unwrap_or_else(|| caller.clone().into())
 }
 
 /// What the person is spoken to in, where the client tells it: a hint, of which nothing else depends.

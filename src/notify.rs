@@ -4,7 +4,7 @@ pub mod webhook;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use tokio::sync::{
@@ -18,9 +18,36 @@ use crate::{domain::ids::UploadId, store::Change};
 /// Everybody who waits. One subscription to the store serves them all.
 #[derive(Debug, Default)]
 pub struct Waiters {
-    sessions: Mutex<HashMap<UploadId, Weak<Notify>>>,
+    sessions: Mutex<Places>,
     access: Notify,
     webhooks: Notify,
+}
+
+/// Places to wait for a session each. Those that nobody has any more are swept out when there are twice
+/// as many as the last sweep left, so that a place costs the same however many wait.
+#[derive(Debug, Default)]
+struct Places {
+    all: HashMap<UploadId, Weak<Notify>>,
+    left: usize,
+}
+
+/// So few are not worth sweeping.
+const FEW: usize = 64;
+
+impl Places {
+    fn get(&self, id: UploadId) -> Option<Arc<Notify>> {
+        self.all.get(&id).and_then(Weak::upgrade)
+    }
+
+    fn make(&mut self, id: UploadId) -> Arc<Notify> {
+        if self.all.len() >= 2 * self.left.max(FEW) {
+            self.all.retain(|_, notify| notify.strong_count() > 0);
+            self.left = self.all.len();
+        }
+        let notify = Arc::new(Notify::new());
+        self.all.insert(id, Arc::downgrade(&notify));
+        notify
+    }
 }
 
 impl Waiters {
@@ -55,14 +82,8 @@ impl Waiters {
     /// between the two is missed.
     #[must_use]
     pub fn watch(&self, id: UploadId) -> Arc<Notify> {
-        let mut waiting = self.lock();
-        if let Some(notify) = waiting.get(&id).and_then(Weak::upgrade) {
-            return notify;
-        }
-        waiting.retain(|_, notify| notify.strong_count() > 0);
-        let notify = Arc::new(Notify::new());
-        waiting.insert(id, Arc::downgrade(&notify));
-        notify
+        let mut places = self.lock();
+        places.get(id).unwrap_or_else(|| places.make(id))
     }
 
     /// A place to wait for changes of what keys open. Take it before looking at the key.
@@ -79,18 +100,54 @@ impl Waiters {
     pub fn wake_all(&self) {
         self.access.notify_waiters();
         self.webhooks.notify_waiters();
-        for notify in self.lock().values().filter_map(Weak::upgrade) {
+        for notify in self.lock().all.values().filter_map(Weak::upgrade) {
             notify.notify_waiters();
         }
     }
 
     fn wake(&self, id: UploadId) {
-        if let Some(notify) = self.lock().get(&id).and_then(Weak::upgrade) {
+        if let Some(notify) = self.lock().get(id) {
             notify.notify_waiters();
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UploadId, Weak<Notify>>> {
+    fn lock(&self) -> MutexGuard<'_, Places> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn ids(count: usize) -> Vec<UploadId> {
+        (0..count)
+            .map(|_| UploadId::new(Timestamp::UNIX_EPOCH))
+            .collect()
+    }
+
+    #[test]
+    fn places_that_nobody_has_any_more_are_swept_out() {
+        let waiters = Waiters::default();
+        for id in ids(10_000) {
+            drop(waiters.watch(id));
+        }
+        assert!(waiters.lock().all.len() <= 2 * FEW);
+    }
+
+    #[test]
+    fn who_takes_a_place_again_and_again_has_nothing_swept() {
+        let waiters = Waiters::default();
+        let ids = ids(1_000);
+        let held: Vec<_> = ids.iter().map(|id| waiters.watch(*id)).collect();
+        let (gone, again) = (ids[0], ids[1]);
+        drop(held);
+        for _ in 0..100 {
+            drop(waiters.watch(again));
+        }
+        assert!(waiters.lock().all.contains_key(&gone));
+        assert_eq!(waiters.lock().all.len(), 1_000);
     }
 }

@@ -2,6 +2,7 @@
 //! opens the database, the object store or the clock itself.
 
 pub mod answers;
+mod asker;
 mod attach;
 pub mod audit;
 mod authority;
@@ -17,6 +18,7 @@ pub mod keys;
 mod link;
 pub mod media;
 pub mod oauth;
+mod places;
 mod preview;
 mod progress;
 mod provider;
@@ -38,7 +40,9 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use self::asker::Regular;
 pub use self::{
+    asker::Asker,
     attach::{AttachRequest, What},
     authority::must,
     create::CreateRequest,
@@ -48,6 +52,7 @@ pub use self::{
     grant::{GrantRequest, Granted, GrantedBody},
     import::{ImportRequest, Source},
     link::{AskedLink, LinkedSession},
+    places::Place,
     progress::{Progress, Watch},
     receive::{Incoming, Received},
     send::{ALT, POSITION, SendRequest},
@@ -56,7 +61,7 @@ pub use self::{
     sweep::Swept,
     verify::{Fault, Verified},
 };
-use self::{decoders::Decoders, progress::Flows, rate::Rates};
+use self::{decoders::Decoders, places::Places, progress::Flows, rate::Rates};
 use crate::{
     clock::Clock,
     config::Settings,
@@ -107,6 +112,7 @@ pub struct Parts {
     request_keys: KeyRing,
     waiters: Arc<Waiters>,
     flows: Flows,
+    places: Places,
     rates: Rates,
     bodies: Semaphore,
     decoders: Decoders,
@@ -206,6 +212,7 @@ impl Service {
         Ok(Self(Arc::new(Parts {
             waiters: Waiters::listen(store.changes()),
             flows: Flows::default(),
+            places: Places::default(),
             rates: Rates::new(&settings, &clock),
             bodies: Semaphore::new(settings.max_concurrent_uploads),
             decoders: Decoders::new(),

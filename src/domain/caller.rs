@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    api_key::SecretHash,
+    api_key::{Secret, SecretHash},
     audit::Actor,
     capability::Capabilities,
     ids::{ApiKeyId, WorkspaceId},
@@ -24,6 +24,8 @@ pub struct Caller {
     pub asked_by: String,
     /// What it came with; `None`: nothing was asked of it.
     pub credential: Option<Credential>,
+    /// The token of an identity provider that it came with: what takes long has it checked again.
+    pub token: Option<Arc<Secret>>,
 }
 
 /// What somebody came with.

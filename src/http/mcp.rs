@@ -39,8 +39,8 @@ use crate::{
 /// Largest request, in bytes.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// How long a session of an older client is kept without a call: longer than people take to follow
-/// a link.
+/// How long a session of an older client is kept without a call and without a stream to hear by: longer
+/// than people take to follow a link.
 const IDLE_SESSION: Duration = Duration::from_secs(60 * 60);
 
 /// How long sessions outlive the last call.
@@ -92,8 +92,10 @@ fn endpoint<H: ServerHandler>(
         stopping.cancel();
     });
     let mut sessions = LocalSessionManager::default();
-    sessions.session_config.keep_alive = Some(IDLE_SESSION);
-    let sessions = Sessions::new(sessions, visits.service.settings().max_mcp_sessions);
+    // It knows of messages alone, and would end a session whose client only listens.
+    sessions.session_config.keep_alive = None;
+    let most = visits.service.settings().max_mcp_sessions;
+    let sessions = Sessions::new(sessions, most, IDLE_SESSION);
     StreamableHttpService::new(move || Ok(handler()), Arc::new(sessions), config)
 }
 
@@ -116,6 +118,7 @@ async fn visit(
         Visitor::Principal(caller.principal.id, caller.actor().api_key())
     } else {
         let from = ClientAddress::of(&service, &parts.extensions, &parts.headers);
+        parts.extensions.insert(from.0);
         Visitor::Address(from.0)
     };
     let body = Box::pin(whole(body, MOST_BYTES)).await;
@@ -127,7 +130,8 @@ async fn visit(
         }
     }
     let request = Request::from_parts(parts, Body::from(body));
-    let answered = Box::pin(visited(visitor, next.run(request))).await;
+    let caller = request.extensions().get::<Caller>().cloned();
+    let answered = Box::pin(visited(visitor, caller, next.run(request))).await;
     let answered = answered.map_err(|_| Error::Busy { retry_after: 5 })?;
     // What is known to its end is as good as answered; a stream is answered to once it ends.
     if !is_call || answered.body().size_hint().exact().is_some() {

@@ -3,21 +3,26 @@
 //! A session is known only to who made it; to everybody else it is as if it did not exist. When there
 //! are as many as there may be, the one that was left alone longest ends, and its client begins anew
 //! when it is needed. Nobody has more than a share of all, so who floods the server with sessions ends
-//! their own.
+//! their own. While its client has a stream to hear by, a session is not left alone: it ends after all
+//! others, and not by time.
+
+mod standalone;
 
 use std::{
     cmp::Reverse,
     collections::HashMap,
+    mem,
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::{Stream, StreamExt as _};
 use rmcp::{
-    model::{ClientJsonRpcMessage, ClientRequest, GetExtensions, ServerJsonRpcMessage},
+    model::{ClientJsonRpcMessage, Extensions, GetExtensions, ServerJsonRpcMessage},
     transport::{
         common::server_side_http::{ServerSseMessage, SessionId},
         streamable_http_server::session::{
@@ -26,15 +31,23 @@ use rmcp::{
         },
     },
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use tokio_util::task::AbortOnDropHandle;
 
+use self::standalone::{Ending, Standalone};
 use crate::{
-    domain::ids::{ApiKeyId, PrincipalId},
+    domain::{
+        caller::Caller,
+        ids::{ApiKeyId, PrincipalId},
+    },
     mcp::Hearing,
+    service::Regular,
 };
 
 /// What part of all sessions one visitor may have.
 const SHARE: usize = 4;
+/// How often it is looked for sessions that were left alone.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 tokio::task_local! {
     /// Whose request this task answers. rmcp asks for a session by its id alone.
@@ -59,6 +72,8 @@ impl Visitor {
 #[derive(Debug)]
 struct Visit {
     visitor: Visitor,
+    /// With what they came, where they are asked for something.
+    caller: Option<Caller>,
     found_no_room: AtomicBool,
 }
 
@@ -72,10 +87,12 @@ pub(super) struct NoRoom;
 /// [`NoRoom`] for one more session, where calls run in all that the visitor has.
 pub(super) async fn visited<T>(
     visitor: Visitor,
+    caller: Option<Caller>,
     answer: impl Future<Output = T>,
 ) -> Result<T, NoRoom> {
     let visit = Visit {
         visitor,
+        caller,
         found_no_room: AtomicBool::new(false),
     };
     let answer = async {
@@ -96,6 +113,7 @@ pub(super) struct Sessions {
     local: Arc<LocalSessionManager>,
     known: Known,
     most: usize,
+    _ending: AbortOnDropHandle<()>,
 }
 
 /// Those that are open.
@@ -105,9 +123,14 @@ struct Known(Arc<Mutex<HashMap<SessionId, Session>>>);
 #[derive(Debug)]
 struct Session {
     visitor: Visitor,
+    /// Whoever made it, as they came last.
+    regular: Option<Regular>,
     used: Instant,
     calls: usize,
+    streams: usize,
     hearing: Hearing,
+    /// Ends the stream that its client hears by. Whoever opens another one has the lock.
+    newest: Arc<tokio::sync::Mutex<Ending>>,
 }
 
 /// Why a session does not do what it was asked to.
@@ -120,20 +143,56 @@ pub(super) enum SessionError {
 }
 
 impl Sessions {
-    /// At most so many at the same time.
-    pub(super) fn new(local: LocalSessionManager, most: usize) -> Self {
+    /// At most so many at the same time; those end that are left alone so long. Must be called inside a
+    /// tokio runtime.
+    pub(super) fn new(local: LocalSessionManager, most: usize, idle: Duration) -> Self {
+        let (local, known) = (Arc::new(local), Known::default());
+        let ending = tokio::spawn(end_idle(Arc::clone(&local), known.clone(), idle));
         Self {
-            local: Arc::new(local),
-            known: Known::default(),
+            local,
+            known,
             most,
+            _ending: AbortOnDropHandle::new(ending),
         }
     }
 
-    /// Its client has a stream to hear by.
-    fn hears(&self, id: &SessionId) {
-        if let Some(hearing) = self.known.hearing(id) {
-            hearing.begins();
+    /// Opens the stream that the client of a session hears by: the newest. By another one beside it rmcp
+    /// would tell nothing, and it may be one whose client is gone without a word.
+    async fn hear<S>(
+        &self,
+        id: &SessionId,
+        opened: impl Future<Output = Result<S, LocalSessionManagerError>>,
+    ) -> Result<Standalone, SessionError>
+    where
+        S: Stream<Item = ServerSseMessage> + Send + 'static,
+    {
+        let Some((newest, hearing)) = self.known.hearing(id) else {
+            return Ok(Standalone::new(opened.await?));
+        };
+        let mut newest = newest.lock().await;
+        mem::take(&mut *newest).end();
+        let stream = opened.await?.take_until(hearing.clone().in_vain());
+        let held = self.known.hold(id, |session| &mut session.streams);
+        let stream = Standalone::new(holding(stream, held));
+        *newest = stream.ending();
+        hearing.begins();
+        Ok(stream)
+    }
+}
+
+/// Ends sessions that were left alone so long.
+async fn end_idle(local: Arc<LocalSessionManager>, known: Known, idle: Duration) {
+    loop {
+        sleep(LOOK_AGAIN).await;
+        for id in known.take_idle(idle) {
+            end(&local, &id).await;
         }
+    }
+}
+
+async fn end(local: &LocalSessionManager, id: &SessionId) {
+    if let Err(error) = local.close_session(id).await {
+        tracing::debug!(cause = %error, "a session had ended by itself");
     }
 }
 
@@ -142,21 +201,34 @@ impl Known {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is there for who asks; if so, it was used.
+    /// Whether it is there for who asks; if so, it was used, with what they came with.
     fn find(&self, id: &SessionId) -> bool {
         let mut all = self.lock();
         let found = all.get_mut(id).filter(|session| is_visitors(session));
-        found.map(|session| session.used = Instant::now()).is_some()
+        let Some(session) = found else {
+            return false;
+        };
+        session.used = Instant::now();
+        let _ = VISIT.try_with(|visit| {
+            if let (Some(regular), Some(caller)) = (&session.regular, &visit.caller) {
+                regular.came(caller);
+            }
+        });
+        true
     }
 
     /// Puts a session in, and takes one out where there would be too many; gives the latter.
-    fn admit(&self, id: &SessionId, visitor: Visitor, most: usize) -> Option<SessionId> {
+    fn admit(&self, id: &SessionId, visit: &Visit, most: usize) -> Option<SessionId> {
+        let visitor = visit.visitor;
         let mut all = self.lock();
         let session = Session {
             visitor,
+            regular: visit.caller.clone().map(Regular::new),
             used: Instant::now(),
             calls: 0,
+            streams: 0,
             hearing: Hearing::default(),
+            newest: Arc::default(),
         };
         let surplus = surplus(&all, id, visitor, most);
         all.insert(id.clone(), session);
@@ -176,24 +248,47 @@ impl Known {
         may_end
     }
 
-    fn hearing(&self, id: &SessionId) -> Option<Hearing> {
-        self.lock().get(id).map(|session| session.hearing.clone())
+    /// Takes those out that were left alone so long; gives them.
+    fn take_idle(&self, idle: Duration) -> Vec<SessionId> {
+        let mut all = self.lock();
+        let gone = all.extract_if(|_, session| {
+            session.calls + session.streams == 0 && session.used.elapsed() >= idle
+        });
+        gone.map(|(id, _)| id).collect()
     }
 
-    /// A call has begun; it runs until what this gives is dropped.
-    fn begin(&self, id: &SessionId) -> Call {
-        if let Some(session) = self.lock().get_mut(id) {
-            session.calls += 1;
+    fn hearing(&self, id: &SessionId) -> Option<(Arc<tokio::sync::Mutex<Ending>>, Hearing)> {
+        let all = self.lock();
+        let session = all.get(id)?;
+        Some((Arc::clone(&session.newest), session.hearing.clone()))
+    }
+
+    /// Puts into a message what its handler needs that tells its client something later.
+    fn prepare(&self, id: &SessionId, extensions: &mut Extensions) {
+        if let Some(session) = self.lock().get(id) {
+            extensions.insert(session.hearing.clone());
+            if let Some(regular) = &session.regular {
+                extensions.insert(regular.asker());
+            }
         }
-        Call {
+    }
+
+    /// Counts one more among these of a session, until what this gives is dropped.
+    fn hold(&self, id: &SessionId, of: fn(&mut Session) -> &mut usize) -> Held {
+        if let Some(session) = self.lock().get_mut(id) {
+            *of(session) += 1;
+        }
+        Held {
             known: self.clone(),
             id: id.clone(),
+            of,
         }
     }
 }
 
 /// What has to go where one more is too many: the session that was left alone longest, of its visitor
-/// if that has its share, else of who has most; the new one itself where calls run in all of those.
+/// if that has its share, else of who has most, and one by which somebody hears after the others; the new
+/// one itself where calls run in all of those.
 fn surplus(
     all: &HashMap<SessionId, Session>,
     new: &SessionId,
@@ -210,7 +305,10 @@ fn surplus(
     }
     let idle = all.iter().filter(|(_, session)| session.calls == 0);
     let idle = idle.filter(|(_, session)| !has_share || session.visitor == visitor);
-    let longest = idle.max_by_key(|(_, session)| (held[&session.visitor], Reverse(session.used)));
+    let longest = idle.max_by_key(|(_, session)| {
+        let is_deaf = session.streams == 0;
+        (held[&session.visitor], is_deaf, Reverse(session.used))
+    });
     Some(longest.map_or(new, |(id, _)| id).clone())
 }
 
@@ -220,19 +318,27 @@ fn is_visitors(session: &Session) -> bool {
     allowed.unwrap_or(true)
 }
 
-/// A call that runs in a session.
-struct Call {
+/// A call that runs in a session, or a stream that its client hears by.
+struct Held {
     known: Known,
     id: SessionId,
+    of: fn(&mut Session) -> &mut usize,
 }
 
-impl Drop for Call {
+impl Drop for Held {
     fn drop(&mut self) {
         if let Some(session) = self.known.lock().get_mut(&self.id) {
-            session.calls -= 1;
+            *(self.of)(session) -= 1;
             session.used = Instant::now();
         }
     }
+}
+
+/// The same stream, which has this until it is dropped.
+fn holding<S: Stream>(stream: S, held: Held) -> impl Stream<Item = S::Item> {
+    stream.inspect(move |_| {
+        let _ = &held;
+    })
 }
 
 impl SessionManager for Sessions {
@@ -241,18 +347,14 @@ impl SessionManager for Sessions {
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), SessionError> {
         let (id, transport) = self.local.create_session().await?;
-        let visitor = VISIT.with(|visit| visit.visitor);
-        let Some(surplus) = self.known.admit(&id, visitor, self.most) else {
+        let surplus = VISIT.with(|visit| self.known.admit(&id, visit, self.most));
+        let Some(surplus) = surplus else {
             return Ok((id, transport));
         };
         let is_refused = surplus == id;
         // In a task of its own: who hangs up now leaves nothing behind.
         let local = Arc::clone(&self.local);
-        tokio::spawn(async move {
-            if let Err(error) = local.close_session(&surplus).await {
-                tracing::debug!(cause = %error, "a session had ended by itself");
-            }
-        });
+        tokio::spawn(async move { end(&local, &surplus).await });
         if is_refused {
             VISIT.with(|visit| visit.found_no_room.store(true, Ordering::Relaxed));
             return Err(SessionError::NoRoom);
@@ -284,24 +386,22 @@ impl SessionManager for Sessions {
         id: &SessionId,
         mut message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
-        if let ClientJsonRpcMessage::Request(asked) = &mut message
-            && let ClientRequest::SubscribeRequest(request) = &mut asked.request
-            && let Some(hearing) = self.known.hearing(id)
-        {
-            request.extensions_mut().insert(hearing);
+        if let ClientJsonRpcMessage::Request(asked) = &mut message {
+            self.known.prepare(id, asked.request.extensions_mut());
         }
-        let call = self.known.begin(id);
+        let call = self.known.hold(id, |session| &mut session.calls);
         let stream = self.local.create_stream(id, message).await?;
-        Ok(stream.inspect(move |_| {
-            let _ = &call;
-        }))
+        Ok(holding(stream, call))
     }
 
     async fn accept_message(
         &self,
         id: &SessionId,
-        message: ClientJsonRpcMessage,
+        mut message: ClientJsonRpcMessage,
     ) -> Result<(), SessionError> {
+        if let ClientJsonRpcMessage::Notification(told) = &mut message {
+            self.known.prepare(id, told.notification.extensions_mut());
+        }
         Ok(self.local.accept_message(id, message).await?)
     }
 
@@ -309,9 +409,7 @@ impl SessionManager for Sessions {
         &self,
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
-        let stream = self.local.create_standalone_stream(id).await?;
-        self.hears(id);
-        Ok(stream)
+        self.hear(id, self.local.create_standalone_stream(id)).await
     }
 
     async fn resume(
@@ -319,8 +417,43 @@ impl SessionManager for Sessions {
         id: &SessionId,
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
-        let stream = self.local.resume(id, last_event_id).await?;
-        self.hears(id);
-        Ok(stream)
+        // What a call goes on to answer by has the call's number in its events' ids.
+        let is_calls = last_event_id.contains('/');
+        let resumed = self.local.resume(id, last_event_id);
+        if !is_calls {
+            return Ok(self.hear(id, resumed).await?.left_stream());
+        }
+        let call = self.known.hold(id, |session| &mut session.calls);
+        Ok(holding(resumed.await?, call).right_stream())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60 * 60);
+
+    #[tokio::test]
+    async fn what_is_heard_by_or_called_in_is_not_left_alone() {
+        let known = Known::default();
+        let visit = Visit {
+            visitor: Visitor::Address([127, 0, 0, 1].into()),
+            caller: None,
+            found_no_room: AtomicBool::new(false),
+        };
+        let [alone, heard, called] = ["alone", "heard", "called"].map(SessionId::from);
+        for id in [&alone, &heard, &called] {
+            assert_eq!(known.admit(id, &visit, 100), None);
+        }
+        let stream = known.hold(&heard, |session| &mut session.streams);
+        let call = known.hold(&called, |session| &mut session.calls);
+        assert!(known.take_idle(LONG).is_empty());
+        assert_eq!(known.take_idle(Duration::ZERO), [alone]);
+        drop(stream);
+        assert_eq!(known.take_idle(Duration::ZERO), [heard]);
+        drop(call);
+        assert!(known.take_idle(LONG).is_empty(), "it was used just now");
+        assert_eq!(known.take_idle(Duration::ZERO), [called]);
     }
 }

@@ -18,7 +18,7 @@ use rmcp::{
 use serde_json::json;
 use tokio::{task::AbortHandle, time::Instant};
 
-use super::{Tools, wait::Waited};
+use super::{Tools, asker, wait::Waited};
 use crate::{
     domain::{
         caller::Caller,
@@ -27,7 +27,7 @@ use crate::{
     },
     error::{Error, Result},
     intake::filename::harmless_text,
-    service::{Choice, Turn},
+    service::{Asker, Choice, Turn},
     store::{SessionRef, SessionView},
     words,
 };
@@ -37,6 +37,9 @@ const QUESTION: &str = "link";
 
 /// Longer than any link lives, and any body that began in its time.
 const LONGEST: Duration = Duration::from_secs(2 * 86_400);
+
+/// How soon it is looked again after what passes.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// How the person stands to the link, by what their client said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +111,8 @@ impl Tools {
             }
         };
         // Some people open the link before they answer.
-        let telling = self.tell_when_over(caller.clone(), view.clone(), context.peer.clone());
+        let whom = asker(&context.extensions, caller);
+        let telling = self.tell_when_over(whom, view.clone(), context.peer.clone());
         let mut waiting = pin!(self.wait(context, caller, view.clone(), timeout, None));
         let answer = tokio::select! {
             waited = &mut waiting => {
@@ -216,7 +220,7 @@ impl Tools {
     /// Tells a client of before 2026-07-28 that what it showed is over, however late that is.
     fn tell_when_over(
         &self,
-        caller: Caller,
+        mut asker: Asker,
         mut view: SessionView,
         peer: Peer<RoleServer>,
     ) -> AbortHandle {
@@ -224,11 +228,19 @@ impl Tools {
         let telling = tokio::spawn(async move {
             let end = Instant::now() + LONGEST;
             let over = loop {
-                match service.wait_turn(&caller, &view, end).await {
+                let turn = service.wait_turn(&asker.last(), &view, end).await;
+                if peer.is_transport_closed() {
+                    return;
+                }
+                match turn {
                     Ok(Turn::Over(now)) => break now.session,
-                    Ok(Turn::Pending(now)) if !peer.is_transport_closed() => view = now,
-                    Ok(Turn::Pending(_)) => return,
-                    Err(error) => return error.log(),
+                    Ok(Turn::Pending(now)) => view = now,
+                    Err(Error::Unauthenticated(_)) if asker.comes_anew().await => {}
+                    Err(Error::NotFound | Error::Unauthenticated(_)) => return,
+                    Err(passing) => {
+                        passing.log();
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                    }
                 }
             };
             // Else it is the server that ends.

@@ -2,8 +2,9 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -18,11 +19,11 @@ use rmcp::{
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Tools;
+use super::{Tools, asker, changes::Telling};
 use crate::{
-    domain::resource::ResourceUri,
+    domain::{caller::Caller, resource::ResourceUri},
     error::{Error, Result},
-    service::Follower,
+    service::{Follower, Place},
 };
 
 /// Most resources that one session, or one who listens, is subscribed to.
@@ -34,7 +35,7 @@ const SESSION: &str = "mcp-session-id";
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     all: Arc<All>,
-    telling_again: OnceLock<AbortOnDropHandle<()>>,
+    telling_again: Telling,
 }
 
 #[derive(Debug, Default)]
@@ -102,16 +103,14 @@ impl Subscriptions {
 
     /// Tells again whatever was told, each time that a client hears again.
     fn tell_again(&self, hearing: &Hearing, peer: &Peer<RoleServer>) {
-        self.telling_again.get_or_init(|| {
-            let (all, hearing, peer) = (Arc::clone(&self.all), hearing.clone(), peer.clone());
-            AbortOnDropHandle::new(tokio::spawn(async move {
-                loop {
-                    hearing.0.notified().await;
-                    for uri in all.told() {
-                        tell(&peer, &uri).await;
-                    }
+        let (all, hearing, peer) = (Arc::clone(&self.all), hearing.clone(), peer.clone());
+        self.telling_again.begin_once(async move {
+            loop {
+                hearing.begun().await;
+                for uri in all.told() {
+                    tell(&peer, &uri).await;
                 }
-            }))
+            }
         });
     }
 }
@@ -121,14 +120,34 @@ async fn tell(peer: &Peer<RoleServer>, uri: &str) -> bool {
     peer.notify_resource_updated(param).await.is_ok()
 }
 
-/// Signals that the client of a session has a stream to hear by anew. Of what it was told without one, a
-/// few messages are kept for it, and the rest is lost.
+/// Signals how it is with the streams that the client of a session hears by.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hearing(Arc<Notify>);
+pub(crate) struct Hearing(Arc<Signals>);
+
+#[derive(Debug, Default)]
+struct Signals {
+    begun: Notify,
+    is_vain: Notify,
+}
 
 impl Hearing {
+    /// There is one anew. Of what was told without one, a few messages are kept, and the rest is lost.
     pub(crate) fn begins(&self) {
-        self.0.notify_one();
+        self.0.begun.notify_one();
+    }
+
+    async fn begun(&self) {
+        self.0.begun.notified().await;
+    }
+
+    /// Nothing is told by those that there are, until the client comes with something else.
+    pub(super) fn is_in_vain(&self) {
+        self.0.is_vain.notify_waiters();
+    }
+
+    /// Resolves once that is so.
+    pub(crate) async fn in_vain(self) {
+        self.0.is_vain.notified().await;
     }
 }
 
@@ -152,7 +171,9 @@ impl Tools {
         let caller = self.caller(context)?;
         self.service.charge_call(&caller)?;
         let what = ResourceUri::read(uri).ok_or(Error::NotFound)?;
-        let follower = self.service.follow(&caller, what).await?;
+        let asker = asker(&context.extensions, &caller);
+        let place = self.place(context, &caller)?;
+        let follower = self.service.follow(asker, what, place).await?;
         if !follower.can_change() {
             return Ok(());
         }
@@ -160,6 +181,22 @@ impl Tools {
             self.subscriptions.tell_again(hearing, &context.peer);
         }
         self.subscriptions.add(uri, follower, &context.peer)
+    }
+}
+
+impl Tools {
+    /// A place among those who follow.
+    ///
+    /// # Errors
+    /// As [`Service::place_to_follow`](crate::service::Service::place_to_follow).
+    pub(super) fn place(
+        &self,
+        context: &RequestContext<RoleServer>,
+        caller: &Caller,
+    ) -> Result<Place> {
+        let parts = context.extensions.get::<Parts>();
+        let from = parts.and_then(|parts| parts.extensions.get::<IpAddr>());
+        self.service.place_to_follow(caller, from.copied())
     }
 }
 
@@ -184,7 +221,11 @@ impl Tools {
     /// # Errors
     /// [`Error::InvalidArgument`] for too many. What the caller's workspaces do not have is never told
     /// of, and is not told from what never changes.
-    pub(super) async fn tell_changes(&self, context: &SubscriptionContext) -> Result<()> {
+    pub(super) async fn tell_changes(
+        &self,
+        context: &SubscriptionContext,
+        caller: &Caller,
+    ) -> Result<()> {
         let requested = context.requested().resource_subscriptions.as_deref();
         if requested.is_some_and(|uris| uris.len() > MOST) {
             return Err(too_many());
@@ -194,17 +235,17 @@ impl Tools {
         uris.sort_unstable();
         uris.dedup();
         if !uris.is_empty() {
-            let caller = self.caller(context.request_context())?;
-            self.service.charge_call(&caller)?;
             let telling = FuturesUnordered::new();
             for uri in uris {
                 let Some(what) = ResourceUri::read(uri) else {
                     continue;
                 };
-                match self.service.follow(&caller, what).await {
+                let place = self.place(context.request_context(), caller)?;
+                let asker = caller.clone().into();
+                match self.service.follow(asker, what, place).await {
                     Ok(follower) => telling.push(tell_listener(context.sink(), uri, follower)),
-                    Err(error @ Error::Internal(_)) => return Err(error),
-                    Err(_) => {}
+                    Err(Error::NotFound | Error::PermissionDenied(_)) => {}
+                    Err(error) => return Err(error),
                 }
             }
             telling.collect::<()>().await;

@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Service, provider::CHECKED_FOR, status::LOOK_AGAIN};
+use super::{Asker, Service, provider::CHECKED_FOR, status::LOOK_AGAIN};
 use crate::{
     domain::{
         api_key::Secret,
@@ -33,6 +33,7 @@ impl Service {
             workspaces: Arc::new([self.home]),
             capabilities: self.settings.capabilities,
             credential: None,
+            token: None,
         }
     }
 
@@ -55,12 +56,12 @@ impl Service {
         let found = found.filter(|found| self.is_taken(found));
         if let Some(found) = found {
             self.note_use(&found.caller, found.last_used_at);
-            return Ok(found.caller);
+            return Ok(who_came(found, shown));
         }
         self.admit_token(shown).await?;
         let found = self.identities.identify(shown.hash()).await?;
         let found = found.ok_or(Error::Unauthenticated(UNKNOWN_KEY))?;
-        Ok(found.caller)
+        Ok(who_came(found, shown))
     }
 
     /// Whether the settings let such a credential in, and it need not be checked anew.
@@ -92,34 +93,49 @@ impl Service {
     }
 
     /// Whom a caller's key stands for by now, for what takes long: it may have been revoked meanwhile,
-    /// or a workspace archived.
+    /// or a workspace archived. A provider's token is checked anew as often as at calls.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`].
+    /// As [`Self::identify`].
     pub async fn by_now(&self, caller: &Caller) -> Result<Caller> {
         let Some(credential) = caller.credential else {
             return Ok(caller.clone());
         };
         let found = self.identities.identify(credential.secret).await?;
-        let found = found.ok_or(Error::Unauthenticated(UNKNOWN_KEY))?;
-        Ok(found.caller)
+        let found = found.filter(|found| self.is_taken(found));
+        match (found, &caller.token) {
+            (Some(found), _) => Ok(found.caller),
+            (None, Some(token)) => Box::pin(self.identify(token)).await,
+            (None, None) => Err(Error::Unauthenticated(UNKNOWN_KEY)),
+        }
     }
 
-    /// Resolves once a caller's key allows something else, with the caller that it stands for then;
-    /// `None` once it opens nothing any more.
-    pub async fn allowed_otherwise(&self, caller: &Caller) -> Option<Caller> {
-        let secret = caller.credential?.secret;
+    /// Resolves once an asker's key allows something else than what is known, with that; `None` once
+    /// it opens nothing any more.
+    pub async fn allowed_otherwise(
+        &self,
+        asker: &mut Asker,
+        known: Option<Capabilities>,
+    ) -> Option<Capabilities> {
         let _watching = self.store.watch();
         loop {
             let mut signal = pin!(self.waiters.access());
             signal.as_mut().enable();
-            let now = self.identities.identify(secret).await.ok()??.caller;
-            if now.capabilities != caller.capabilities {
-                return Some(now);
+            let now = match self.by_now(&asker.last()).await {
+                Ok(caller) => Some(caller.capabilities),
+                Err(Error::Unauthenticated(_)) => None,
+                Err(passing) => {
+                    passing.log();
+                    known
+                }
+            };
+            if now != known {
+                return now;
             }
             // It may end by time alone.
             tokio::select! {
                 () = signal => {}
+                true = asker.comes_anew() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
@@ -177,6 +193,15 @@ impl Service {
             "workspace_id: name one of {}.",
             aliases.join(", ")
         )))
+    }
+}
+
+/// Whoever showed this.
+fn who_came(found: Identified, shown: &Secret) -> Caller {
+    let is_token = matches!(found.made_by, Maker::Provider { .. });
+    Caller {
+        token: is_token.then(|| Arc::new(shown.clone())),
+        ..found.caller
     }
 }
 

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use sha2::{Digest, Sha256};
 
-use super::{Service, authority::must, status::LOOK_AGAIN};
+use super::{Asker, Place, Service, authority::must, status::LOOK_AGAIN};
 use crate::{
     domain::{
         caller::Caller,
@@ -21,8 +21,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Follower {
     service: Service,
-    caller: Caller,
+    asker: Asker,
     what: ResourceUri,
+    _place: Place,
     /// The session that it is, or came by: its changes are told.
     session: UploadId,
     seen: Seen,
@@ -36,16 +37,22 @@ struct Seen {
 }
 
 impl Service {
-    /// Follows a session or a file of the caller's workspaces, from how it stands now.
+    /// Follows a session or a file of the asker's workspaces, from how it stands now.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::PermissionDenied`] for a file without `media:read`.
-    pub async fn follow(&self, caller: &Caller, what: ResourceUri) -> Result<Follower> {
-        let (session, seen) = self.look(caller, what).await?;
+    pub async fn follow(
+        &self,
+        mut asker: Asker,
+        what: ResourceUri,
+        place: Place,
+    ) -> Result<Follower> {
+        let (session, seen) = self.look(&asker.last(), what).await?;
         Ok(Follower {
             service: self.clone(),
-            caller: caller.clone(),
+            asker,
             what,
+            _place: place,
             session,
             seen,
         })
@@ -122,12 +129,12 @@ impl Follower {
     }
 
     /// Waits for the next change; false where there is none to come: after the last, once the
-    /// caller's key opens nothing any more, and when the server stops.
+    /// asker's key opens nothing any more and they have no other, and when the server stops.
     pub async fn changed(&mut self) -> bool {
-        let service = &self.service;
+        let service = &self.service.clone();
         let _watching = service.store.watch();
+        let changes = service.waiters.watch(self.session);
         while !self.seen.is_final {
-            let changes = service.waiters.watch(self.session);
             let mut signal = pin!(changes.notified());
             signal.as_mut().enable();
             // Read after the place was taken, so that no change falls between the two.
@@ -147,7 +154,16 @@ impl Follower {
                     self.seen.is_final = true;
                     return true;
                 }
-                Err(Error::Unauthenticated(_)) => return false,
+                Err(Error::Unauthenticated(_)) => {
+                    let comes_anew = tokio::select! {
+                        comes_anew = self.asker.comes_anew() => comes_anew,
+                        () = service.closing.cancelled() => false,
+                    };
+                    if comes_anew {
+                        continue;
+                    }
+                    return false;
+                }
                 Err(passing) => passing.log(),
             }
             tokio::select! {
@@ -159,9 +175,9 @@ impl Follower {
         false
     }
 
-    /// As the caller's key allows by now.
-    async fn look_again(&self) -> Result<Seen> {
-        let caller = self.service.by_now(&self.caller).await?;
+    /// As the asker's key allows by now.
+    async fn look_again(&mut self) -> Result<Seen> {
+        let caller = self.service.by_now(&self.asker.last()).await?;
         let (_, seen) = self.service.look(&caller, self.what).await?;
         Ok(seen)
     }

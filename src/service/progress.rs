@@ -201,8 +201,8 @@ impl Watch {
             sleep_until(seen.at + SAMPLE).await;
         }
         let _watching = service.store.watch();
+        let changes = service.waiters.watch(id);
         loop {
-            let changes = service.waiters.watch(id);
             let mut signal = pin!(changes.notified());
             signal.as_mut().enable();
             // Read after the place was taken, so that no change falls between the two.

@@ -52,8 +52,8 @@ impl Service {
     ) -> Result<()> {
         let id = Box::pin(self.status(caller, which)).await?.session.id;
         let _watching = self.store.watch();
+        let changes = self.waiters.watch(id);
         loop {
-            let changes = self.waiters.watch(id);
             let mut signal = pin!(changes.notified());
             signal.as_mut().enable();
             // Read after the place was taken, so that no change falls between the two.

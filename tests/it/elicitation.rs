@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use crate::harness::{
     Askfile, PNG, PUBLIC_URL,
     keys::{ALL, mcp_of, message},
+    legacy::Client,
+    listening::{Listening, SILENCE},
     secs,
     shower::{Question, Shower},
     web::{Link, get, press, put},
@@ -107,6 +109,52 @@ async fn who_agreed_and_sends_later_is_waited_for_and_told_of_later() {
         let over = format!("notifications/elicitation/complete {}", link.upload_id);
         assert_eq!(agent.told().await, over);
     }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_once_keeps_nobody_from_being_told() {
+    let askfile = impatient().await;
+    let agent = Shower::connect(askfile.service.clone()).await;
+    let asked = json!({ "prompt": "A photo", "timeout": 0.1 });
+    let choosing = async { agent.question().await.choose(Accept) };
+    let (answer, ()) = tokio::join!(agent.call("upload_request", asked), choosing);
+    let metadata = |what: &str| askfile.sql("UPDATE upload_session SET metadata = ?1", what);
+    metadata("nonsense");
+    // It is looked every five seconds at least.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    metadata("{}");
+    let link = Link::of(&answer);
+    askfile.put(&link, PNG).await;
+    let over = format!("notifications/elicitation/complete {}", link.upload_id);
+    assert_eq!(agent.told().await, over);
+}
+
+#[tokio::test]
+async fn who_comes_with_a_new_secret_is_told_that_the_link_is_over() {
+    let askfile = Askfile::with_keys().await;
+    let old = askfile.key("laptop", ALL, &[]).await;
+    let client = Client::showing(&askfile, &old);
+    let session = client.begin().await;
+    let arguments = json!({ "prompt": "A photo", "timeout": 0.5 });
+    let call = json!({ "name": "upload_request", "arguments": arguments });
+    let call = client.rpc(&session, "tools/call", &call);
+    let mut call = Listening::of(askfile.open(call).await);
+    let question = call.next().await.unwrap();
+    let choice =
+        json!({ "jsonrpc": "2.0", "id": question["id"], "result": { "action": "accept" } });
+    client.post(&session, &choice).await;
+    let answer = call.next().await.unwrap()["result"]["structuredContent"].take();
+    is(&answer, "timeout", "pending");
+
+    let new = askfile.rotate("laptop").await;
+    askfile.clock.advance(secs(2));
+    let link = Link::of(&answer);
+    askfile.put(&link, PNG).await;
+    tokio::time::sleep(SILENCE).await;
+    let mut hearing = Client::showing(&askfile, &new).hear(&session).await;
+    let told = hearing.next().await.unwrap();
+    assert_eq!(told["method"], "notifications/elicitation/complete");
+    assert_eq!(told["params"]["elicitationId"], link.upload_id.as_str());
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ pub mod body;
 pub mod events;
 pub mod everybody;
 pub mod keys;
+pub mod legacy;
+pub mod listening;
 pub mod rest;
 pub mod shower;
 pub mod web;

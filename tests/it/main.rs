@@ -39,5 +39,6 @@ mod several;
 mod store;
 mod subscriptions;
 mod tools;
+mod tools_changed;
 mod waiting;
 mod webhooks;

@@ -1,27 +1,36 @@
 //! Tokens of the operator's identity provider.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use askfile::{config::Auth, domain::capability::Capabilities, service::keys::KeyRequest};
-use axum::{Json, Router, extract::State, http::Method, routing::get};
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    extract::State,
+    http::Method,
+    routing::get,
+};
 use jiff::SignedDuration;
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, JwkSet},
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 
 use crate::harness::{
     Askfile, PUBLIC_URL,
-    keys::{ALL, message},
+    keys::{ALL, mcp, message},
     mins,
     rest::rest,
     secs,
-    web::{Answer, get as ask},
+    web::{Answer, Link, get as ask},
 };
 
 /// An identity provider that publishes its keys.
@@ -304,6 +313,34 @@ async fn the_issuer_changes_its_keys_while_we_run() {
         401,
         "its key was withdrawn"
     );
+}
+
+#[tokio::test]
+async fn who_listens_hears_no_more_once_the_key_of_their_token_was_withdrawn() {
+    let (askfile, provider) = with_provider().await;
+    let claims = provider.claims(&askfile, json!({ "exp": 4_000_000_000_u64 }));
+    let old = signed(1, &claims);
+    let made = askfile.call_with(&old, "upload_create", json!({})).await;
+    let uri = Link::of(&made).uri();
+    let wanted = json!({ "notifications": { "resourceSubscriptions": [uri] } });
+    let mut listens = Vec::new();
+    for token in [
+        &old,
+        &signed(1, &provider.claims(&askfile, json!({ "sub": "bo" }))),
+    ] {
+        let listen = mcp(Some(token), "subscriptions/listen", wanted.clone());
+        listens.push(askfile.open(listen).await.into_body());
+    }
+    // A while later its key signs still.
+    askfile.clock.advance(mins(6));
+    let ended = |listen: Body| timeout(Duration::from_secs(9), to_bytes(listen, usize::MAX));
+    let still_listening = ended(listens.pop().unwrap()).await;
+    assert!(still_listening.is_err(), "{still_listening:?}");
+    provider.rotate(2);
+    assert_eq!(askfile.with(&signed(2, &claims)).await.status, 200);
+    askfile.clock.advance(mins(6));
+    let told = ended(listens.pop().unwrap()).await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&told).contains("result"));
 }
 
 #[tokio::test]

@@ -7,130 +7,12 @@ use askfile::{
 };
 use axum::{
     body::Body,
-    http::{Method, Request, header},
+    http::{Method, Request},
     response::Response,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{
-    Askfile, PNG,
-    body::Feed,
-    web::{Answer, With, request},
-};
-
-const SESSION: &str = "mcp-session-id";
-
-/// A program that speaks MCP as it was before 2026-07-28.
-struct Client<'a> {
-    askfile: &'a Askfile,
-    /// What it shows to be let in.
-    authorization: String,
-}
-
-impl<'a> Client<'a> {
-    /// In `open` mode.
-    fn of(askfile: &'a Askfile) -> Self {
-        let authorization = String::new();
-        Self {
-            askfile,
-            authorization,
-        }
-    }
-
-    /// With a key of its own.
-    async fn with_key(askfile: &'a Askfile, name: &str) -> Self {
-        let secret = askfile.key(name, "asset:upload", &[]).await;
-        let authorization = format!("Bearer {secret}");
-        Self {
-            askfile,
-            authorization,
-        }
-    }
-
-    fn request(&self, method: Method, session: &str, body: impl Into<Body>) -> Request<Body> {
-        let mut request = request(method, "/mcp").body(body.into()).unwrap();
-        let headers = [
-            (header::CONTENT_TYPE, "application/json"),
-            (header::ACCEPT, "application/json, text/event-stream"),
-            (header::AUTHORIZATION, &self.authorization),
-        ];
-        for (name, value) in headers.into_iter().filter(|(_, value)| !value.is_empty()) {
-            request.headers_mut().insert(name, value.parse().unwrap());
-        }
-        if session.is_empty() {
-            request
-        } else {
-            request
-                .with(SESSION, session)
-                .with("mcp-protocol-version", "2025-11-25")
-        }
-    }
-
-    fn rpc(&self, session: &str, method: &str, params: &Value) -> Request<Body> {
-        // Calls that run at the same time in one session are told apart by their ids.
-        let message = json!({ "jsonrpc": "2.0", "id": method, "method": method, "params": params });
-        self.request(Method::POST, session, message.to_string())
-    }
-
-    async fn initialize(&self) -> Answer {
-        let params = json!({
-            "protocolVersion": "2025-11-25", "capabilities": {},
-            "clientInfo": { "name": "x", "version": "1" },
-        });
-        let answer = self.askfile.send(self.rpc("", "initialize", &params)).await;
-        if answer.status == 200 {
-            let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-            let session = answer.header(SESSION);
-            let ready = self.request(Method::POST, session, ready.to_string());
-            assert_eq!(self.askfile.send(ready).await.status, 202);
-        }
-        answer
-    }
-
-    /// Begins a session; gives its id.
-    async fn begin(&self) -> String {
-        let answer = self.initialize().await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answer.header(SESSION).to_owned()
-    }
-
-    /// Whether a session is there, to this client's knowledge.
-    async fn has(&self, session: &str) -> bool {
-        let answer = self
-            .askfile
-            .send(self.rpc(session, "ping", &json!({})))
-            .await;
-        assert!(matches!(answer.status.as_u16(), 200 | 404), "{answer:?}");
-        answer.status == 200
-    }
-
-    /// Which of these sessions are there.
-    async fn alive(&self, sessions: &[String]) -> Vec<bool> {
-        let mut alive = Vec::new();
-        for session in sessions {
-            alive.push(self.has(session).await);
-        }
-        alive
-    }
-
-    /// Begins so many sessions.
-    async fn begin_all(&self, count: usize) -> Vec<String> {
-        let mut sessions = Vec::new();
-        for _ in 0..count {
-            sessions.push(self.begin().await);
-        }
-        sessions
-    }
-
-    /// A call in a session that runs until its file is there, or its answer is dropped.
-    async fn wait(&self, session: &str, token: &str) -> Response {
-        let arguments = json!({ "token": token, "wait_seconds": 45 });
-        let call = json!({ "name": "upload_status", "arguments": arguments });
-        self.askfile
-            .open(self.rpc(session, "tools/call", &call))
-            .await
-    }
-}
+use crate::harness::{Askfile, PNG, body::Feed, legacy::Client, web::press};
 
 fn with_keys(settings: &mut Settings) {
     settings.auth = Auth::KEYS;
@@ -218,6 +100,48 @@ async fn a_session_in_which_a_call_runs_is_not_ended() {
     assert!(told(call).await.contains("completed"));
 }
 
+#[tokio::test]
+async fn a_session_whose_client_listens_goes_after_all_others() {
+    let askfile = Askfile::start_with(open).await;
+    let client = Client::of(&askfile);
+    let link = askfile.link().await;
+    let listening = client.begin().await;
+    client.subscribe(&listening, &link.uri()).await;
+    let mut hearing = client.hear(&listening).await;
+    let others = client.begin_all(3).await;
+    assert_eq!(client.alive(&others).await, [false, false, true]);
+    askfile.send(press(&link.below("/decline"))).await;
+    assert_eq!(hearing.told().await, link.uri());
+
+    // Both listen, so it is the one that was used last that stays.
+    let _other = client.hear(&others[2]).await;
+    let newest = client.begin().await;
+    let sessions = [listening, others[2].clone(), newest];
+    assert_eq!(client.alive(&sessions).await, [false, true, true]);
+    assert_eq!(hearing.next().await, None);
+}
+
+#[tokio::test]
+async fn the_newest_stream_is_the_one_to_hear_by() {
+    let askfile = Askfile::start_with(open).await;
+    let client = Client::of(&askfile);
+    let link = askfile.ask(json!({ "max_files": 2 })).await;
+    let session = client.begin().await;
+    client.subscribe(&session, &link.uri()).await;
+    // Nobody reads it, and nobody closes it: a network that is gone says nothing.
+    let mut before = client.hear(&session).await;
+    askfile.put(&link, PNG).await;
+    let mut since = client.hear(&session).await;
+    assert_eq!(since.told().await, link.uri(), "it is told again");
+    since.hears_out().await;
+    askfile.send(press(&link.below("/decline"))).await;
+    assert_eq!(since.told().await, link.uri());
+    assert_eq!(before.next().await, None);
+    assert!(since.is_silent().await);
+    let (ended, _newest) = tokio::join!(since.next(), client.hear(&session));
+    assert_eq!(ended, None, "also where somebody waits for what comes next");
+}
+
 /// All that a call answers with.
 async fn told(answer: Response) -> String {
     let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
@@ -264,10 +188,7 @@ async fn a_session_is_its_keys_and_not_another_ones_of_the_same_person() {
             expires_in: None,
         };
         let made = askfile.service.create_key(&operator, request).await;
-        clients.push(Client {
-            askfile: &askfile,
-            authorization: format!("Bearer {}", made.unwrap().1.reveal()),
-        });
+        clients.push(Client::showing(&askfile, made.unwrap().1.reveal()));
     }
     let session = clients[0].begin().await;
     assert!(!clients[1].has(&session).await);
@@ -284,19 +205,16 @@ async fn wrong_keys_are_slowed_down_and_right_ones_are_not() {
     });
     let askfile = askfile.await;
     let ana = Client::with_key(&askfile, "Ana").await;
-    let of = |authorization: &str| Client {
-        askfile: &askfile,
-        authorization: authorization.into(),
-    };
     for n in 0..8 {
-        let refused = of("Bearer askfile_wrong").initialize().await;
+        let wrong = Client::showing(&askfile, "askfile_wrong");
+        let refused = wrong.initialize().await;
         if n < 5 {
             refused.is(401, "UNAUTHENTICATED", "wrong");
         } else {
             refused.is(429, "RATE_LIMITED", "wrong too often");
             assert_eq!(refused.header("retry-after"), "12");
         }
-        of("")
+        Client::of(&askfile)
             .initialize()
             .await
             .is(401, "UNAUTHENTICATED", "none at all");

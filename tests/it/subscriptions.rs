@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -9,9 +10,9 @@ use std::{
 use askfile::{intake::scan::Clamd, mcp::Tools};
 use axum::{
     body::{Body, to_bytes},
+    extract::ConnectInfo,
     http::{Method, Request, header},
 };
-use http_body_util::BodyExt;
 use rmcp::{
     model::{ErrorCode, ResourceContents},
     transport::streamable_http_server::{
@@ -26,18 +27,11 @@ use crate::harness::{
     agent::Agent,
     body::Feed,
     keys::{ALL, mcp, message},
+    legacy::Client,
+    listening::{Listening, SILENCE, TOLD},
     mins, secs,
     web::{Link, get, press, put},
 };
-
-/// Less than the time after which it is looked again without a signal.
-const TOLD: Duration = Duration::from_millis(4_500);
-/// Time enough for whatever is told to be heard.
-const SILENCE: Duration = Duration::from_millis(500);
-
-fn session_uri(link: &Link) -> String {
-    format!("askfile://{}/uploads/{}", link.workspace_id, link.upload_id)
-}
 
 fn media_uri(link: &Link, media: &Value) -> String {
     let media = media.as_str().unwrap();
@@ -79,60 +73,11 @@ impl Agent {
     }
 }
 
-/// What is told to who listens.
-struct Listening {
-    body: Body,
-    text: String,
-}
-
 impl Askfile {
     async fn listen(&self, key: Option<&str>, uris: &[&str]) -> Listening {
         let wanted = json!({ "notifications": { "resourceSubscriptions": uris } });
         let answer = self.open(mcp(key, "subscriptions/listen", wanted)).await;
-        assert_eq!(answer.status(), 200);
-        Listening {
-            body: answer.into_body(),
-            text: String::new(),
-        }
-    }
-}
-
-impl Listening {
-    /// The next message; `None` at the end.
-    async fn next(&mut self) -> Option<Value> {
-        loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let data = event.lines().find_map(|line| line.strip_prefix("data: "));
-                let message = data.and_then(|data| serde_json::from_str(data).ok());
-                self.text = rest.into();
-                if message.is_some() {
-                    return message;
-                }
-                continue;
-            }
-            let frame = timeout(TOLD, self.body.frame()).await;
-            let frame = frame.expect("it is told")?.unwrap().into_data().unwrap();
-            self.text += std::str::from_utf8(&frame).unwrap();
-        }
-    }
-
-    /// What was accepted, which is told first.
-    async fn accepted(&mut self) -> Value {
-        let mut message = self.next().await.unwrap();
-        let method = message["method"].as_str();
-        assert_eq!(method, Some("notifications/subscriptions/acknowledged"));
-        message["params"]["notifications"].take()
-    }
-
-    /// The next resource that changed.
-    async fn told(&mut self) -> String {
-        let message = self.next().await.unwrap();
-        assert_eq!(message["method"], "notifications/resources/updated");
-        message["params"]["uri"].as_str().unwrap().to_owned()
-    }
-
-    async fn is_silent(&mut self) -> bool {
-        timeout(SILENCE, self.next()).await.is_err()
+        Listening::of(answer)
     }
 }
 
@@ -141,7 +86,7 @@ async fn a_session_is_read_as_upload_status_tells_it() {
     let askfile = Askfile::start().await;
     let agent = askfile.agent("Claude").await;
     let link = askfile.link().await;
-    let uri = session_uri(&link);
+    let uri = link.uri();
     assert_eq!(agent.read_json(&uri).await, askfile.status(&link).await);
     askfile.put(&link, PNG).await;
     let read = agent.read_json(&uri).await;
@@ -167,7 +112,7 @@ async fn who_subscribed_is_told_of_each_change_until_they_unsubscribe() {
     let askfile = Askfile::start().await;
     let agent = askfile.agent("Claude").await;
     let link = askfile.ask(json!({ "max_files": 2 })).await;
-    let uri = session_uri(&link);
+    let uri = link.uri();
     agent.subscribe(&uri).await.unwrap();
     askfile.send(get(&link.path())).await;
     agent.told_until(&uri, "/phase", "opened").await;
@@ -197,7 +142,7 @@ async fn who_subscribed_is_told_of_each_change_until_they_unsubscribe() {
     assert_eq!(agent.told().await, uri, "it has one file less");
 
     let other = askfile.link().await;
-    let sentinel = session_uri(&other);
+    let sentinel = other.uri();
     agent.subscribe(&sentinel).await.unwrap();
     agent.unsubscribe(&uri).await;
     agent.unsubscribe("askfile://nothing").await;
@@ -214,7 +159,7 @@ async fn who_subscribed_is_told_that_a_link_has_lapsed() {
     let askfile = Askfile::start().await;
     let agent = askfile.agent("Claude").await;
     let link = askfile.link().await;
-    let uri = session_uri(&link);
+    let uri = link.uri();
     agent.subscribe(&uri).await.unwrap();
     askfile.clock.advance(mins(15));
     // No sweep comes by: it is time alone.
@@ -231,14 +176,14 @@ async fn no_last_state_of_a_hundred_sessions_is_missed() {
     let mut links = Vec::new();
     for _ in 0..100 {
         let link = askfile.link().await;
-        agent.subscribe(&session_uri(&link)).await.unwrap();
+        agent.subscribe(&link.uri()).await.unwrap();
         links.push(link);
     }
     let mut expected: HashMap<String, &str> = HashMap::new();
     let mut ending = tokio::task::JoinSet::new();
     for (n, link) in links.into_iter().enumerate() {
         let ended = ["completed", "completed", "declined", "cancelled"][n % 4];
-        expected.insert(session_uri(&link), ended);
+        expected.insert(link.uri(), ended);
         let askfile = Arc::clone(&askfile);
         ending.spawn(async move {
             match ended {
@@ -273,8 +218,7 @@ async fn who_listens_is_told_how_it_stands_then_of_each_change() {
     let bo = askfile.key("bo", ALL, &["st-two"]).await;
     let made = async |key| Link::of(&askfile.call_with(key, "upload_create", json!({})).await);
     let (early, late, bos) = (made(&ana).await, made(&ana).await, made(&bo).await);
-    let (early_uri, late_uri, bos_uri) =
-        (session_uri(&early), session_uri(&late), session_uri(&bos));
+    let (early_uri, late_uri, bos_uri) = (early.uri(), late.uri(), bos.uri());
     // As if it came between what is answered and the listening: nobody is told of it any more.
     askfile.put(&early, PNG).await;
     let unknown = early_uri.replace(&early.upload_id, "upl_01M8380FXE820S658M8ND48WFJ");
@@ -309,7 +253,7 @@ async fn a_revoked_key_ends_what_it_listens_to() {
     let askfile = Askfile::with_keys().await;
     let key = askfile.key("laptop", ALL, &[]).await;
     let made = askfile.call_with(&key, "upload_create", json!({})).await;
-    let uri = session_uri(&Link::of(&made));
+    let uri = Link::of(&made).uri();
     let mut listening = askfile.listen(Some(&key), &[&uri]).await;
     listening.accepted().await;
     assert_eq!(listening.told().await, uri);
@@ -323,12 +267,71 @@ async fn a_revoked_key_ends_what_it_listens_to() {
 }
 
 #[tokio::test]
+async fn a_session_tells_on_whoever_comes_with_a_new_secret() {
+    let askfile = Askfile::with_keys().await;
+    let old = askfile.key("laptop", ALL, &[]).await;
+    let client = Client::showing(&askfile, &old);
+    let session = client.begin().await;
+    let made = async || Link::of(&askfile.call_with(&old, "upload_create", json!({})).await);
+    let (first, second) = (made().await, made().await);
+    client.subscribe(&session, &first.uri()).await;
+    client.subscribe(&session, &second.uri()).await;
+    let mut hearing = client.hear(&session).await;
+    let new = askfile.rotate("laptop").await;
+    let client = Client::showing(&askfile, &new);
+    assert!(client.has(&session).await);
+    askfile.clock.advance(secs(2));
+    askfile.put(&first, PNG).await;
+    assert_eq!(hearing.told().await, first.uri());
+    hearing.hears_out().await;
+
+    // Now the newer one comes late, and with nothing but a stream.
+    let newer = askfile.rotate("laptop").await;
+    askfile.clock.advance(secs(2));
+    askfile.put(&second, PNG).await;
+    let told = hearing.last().await;
+    let is_of_second = |message: &Value| message["params"]["uri"] == second.uri();
+    assert!(
+        !told.iter().any(is_of_second),
+        "what it has opens nothing: {told:?}"
+    );
+    let mut hearing = Client::showing(&askfile, &newer).hear(&session).await;
+    while !is_of_second(&hearing.next().await.unwrap()) {}
+}
+
+#[tokio::test]
+async fn a_session_of_a_revoked_key_tells_nothing() {
+    let askfile = Askfile::with_keys().await;
+    let others = askfile.key("other", ALL, &[]).await;
+    let key = askfile.key("laptop", ALL, &[]).await;
+    let client = Client::showing(&askfile, &key);
+    let session = client.begin().await;
+    let link = Link::of(&askfile.call_with(&others, "upload_create", json!({})).await);
+    client.subscribe(&session, &link.uri()).await;
+    let mut hearing = client.hear(&session).await;
+    askfile.send(get(&link.path())).await;
+    assert_eq!(hearing.told().await, link.uri());
+    let operator = askfile.service.operator("a test");
+    let revoked = askfile.service.revoke_key(&operator, "laptop").await;
+    revoked.unwrap();
+    while let Some(told) = hearing.next().await {
+        assert_eq!(told["method"], "notifications/tools/list_changed");
+    }
+    let again = client.request(Method::GET, &session, Body::empty());
+    assert_eq!(askfile.send(again).await.status, 401);
+    assert!(
+        !Client::showing(&askfile, &others).has(&session).await,
+        "it is another key's"
+    );
+}
+
+#[tokio::test]
 async fn a_key_that_may_not_read_files_is_not_told_of_them() {
     let askfile = Askfile::with_keys().await;
     let key = askfile.key("blind", "asset:upload", &[]).await;
     let link = Link::of(&askfile.call_with(&key, "upload_create", json!({})).await);
     let media = askfile.put(&link, PNG).await["media_id"].take();
-    let (uri, session) = (media_uri(&link, &media), session_uri(&link));
+    let (uri, session) = (media_uri(&link, &media), link.uri());
     let mut listening = askfile.listen(Some(&key), &[&uri, &session]).await;
     listening.accepted().await;
     assert_eq!(listening.told().await, session);
@@ -338,7 +341,7 @@ async fn a_key_that_may_not_read_files_is_not_told_of_them() {
 #[tokio::test]
 async fn a_server_that_stops_ends_what_is_listened_to() {
     let askfile = Askfile::start().await;
-    let uri = session_uri(&askfile.link().await);
+    let uri = askfile.link().await.uri();
     let mut listening = askfile.listen(None, &[&uri]).await;
     listening.accepted().await;
     listening.told().await;
@@ -382,7 +385,7 @@ async fn nobody_subscribes_to_too_many() {
     let mut uris = Vec::new();
     for n in 0..129 {
         let link = askfile.link().await;
-        uris.push(session_uri(&link));
+        uris.push(link.uri());
         let subscribed = agent.subscribe(&uris[n]).await;
         assert_eq!(subscribed.is_ok(), n < 128, "{n}: {subscribed:?}");
     }
@@ -408,11 +411,70 @@ async fn nobody_subscribes_to_too_many() {
 }
 
 #[tokio::test]
+async fn nobody_follows_too_much_over_all_that_listen() {
+    let askfile = Askfile::start().await;
+    let mut uris = Vec::new();
+    for _ in 0..128 {
+        uris.push(askfile.link().await.uri());
+    }
+    let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
+    let mut listens = Vec::new();
+    // Who listens counts as well as what they follow.
+    for many in [128, 128, 128, 128, 128, 128, 128, 120] {
+        let mut listening = askfile.listen(None, &uris[..many]).await;
+        listening.accepted().await;
+        for _ in 0..many {
+            listening.told().await;
+        }
+        listens.push(listening);
+    }
+    let mut refused = askfile.listen(None, &[]).await;
+    refused.accepted().await;
+    let last = refused.next().await.unwrap();
+    assert!(last["error"].to_string().contains("1024"), "{last}");
+    let client = Client::of(&askfile);
+    let session = client.begin().await;
+    let subscribe = client.rpc(&session, "resources/subscribe", &json!({ "uri": uris[0] }));
+    let last = message(&askfile.send(subscribe).await);
+    assert!(last["error"].to_string().contains("1024"), "{last}");
+
+    let mut others = mcp(None, "subscriptions/listen", json!({ "notifications": {} }));
+    let from: SocketAddr = "127.0.0.2:9".parse().unwrap();
+    others.extensions_mut().insert(ConnectInfo(from));
+    let mut others = Listening::of(askfile.open(others).await);
+    others.accepted().await;
+    assert!(others.is_silent().await, "it is from elsewhere");
+
+    listens.pop();
+    client.subscribe(&session, uris[0]).await;
+}
+
+#[tokio::test]
+async fn who_listens_is_charged_for_it() {
+    let askfile = Askfile::start_with(|settings| {
+        settings.rate_limit_tool_calls_per_minute = 2;
+    });
+    let askfile = askfile.await;
+    for n in 0..3 {
+        let wanted = json!({ "notifications": { "toolsListChanged": true } });
+        let listen = mcp(None, "subscriptions/listen", wanted);
+        let mut listening = Listening::of(askfile.open(listen).await);
+        listening.accepted().await;
+        if n < 2 {
+            assert!(listening.is_silent().await, "{n}");
+        } else {
+            let last = listening.next().await.unwrap();
+            assert_eq!(last["error"]["data"]["code"], "RATE_LIMITED", "{last}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_subscribes_again_is_told_what_they_may_have_missed() {
     let askfile = Askfile::start().await;
     let agent = askfile.agent("Claude").await;
     let link = askfile.link().await;
-    let uri = session_uri(&link);
+    let uri = link.uri();
     agent.subscribe(&uri).await.unwrap();
     assert!(timeout(SILENCE, agent.updated()).await.is_err());
     agent.subscribe(&uri).await.unwrap();
@@ -428,7 +490,7 @@ async fn what_one_connection_ends_goes_on_in_others() {
     let one = Agent::connect_to(tools.clone(), "one").await;
     let other = Agent::connect_to(tools, "other").await;
     let link = askfile.link().await;
-    let uri = session_uri(&link);
+    let uri = link.uri();
     one.subscribe(&uri).await.unwrap();
     other.subscribe(&uri).await.unwrap();
     one.unsubscribe(&uri).await;
@@ -443,10 +505,10 @@ async fn what_can_no_longer_change_takes_no_place() {
     let agent = askfile.agent("Claude").await;
     let ended = askfile.link().await;
     askfile.send(press(&ended.below("/decline"))).await;
-    agent.subscribe(&session_uri(&ended)).await.unwrap();
+    agent.subscribe(&ended.uri()).await.unwrap();
     for _ in 0..129 {
         let link = askfile.link().await;
-        let uri = session_uri(&link);
+        let uri = link.uri();
         agent.subscribe(&uri).await.unwrap();
         askfile.send(press(&link.below("/decline"))).await;
         assert_eq!(agent.told().await, uri);
@@ -481,7 +543,7 @@ async fn nothing_is_promised_where_there_are_no_sessions() {
     let able = &hello["result"]["capabilities"];
     assert_eq!(able["resources"], json!({}), "{hello}");
     assert_eq!(able["tools"], json!({}), "{hello}");
-    let uri = session_uri(&askfile.link().await);
+    let uri = askfile.link().await.uri();
     let refused = ask("resources/subscribe", json!({ "uri": uri })).await;
     assert_eq!(refused["error"]["data"]["code"], "INVALID_ARGUMENT");
 }

@@ -645,6 +645,7 @@ fn known(db: &Connection, by: &str, secret: SecretHash) -> Result<Option<Known>>
         workspaces: workspaces.into(),
         capabilities,
         credential: Some(Credential { api_key, secret }),
+        token: None,
     };
     Ok(Some(Known {
         identified: Identified {

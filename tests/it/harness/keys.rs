@@ -52,6 +52,14 @@ impl Askfile {
         secret.reveal().to_owned()
     }
 
+    /// Gives a key a new secret, beside which the old one opens for a second.
+    pub async fn rotate(&self, name: &str) -> String {
+        let operator = self.service.operator("a test");
+        let overlap = Duration::from_secs(1);
+        let rotated = self.service.rotate_key(&operator, name, overlap).await;
+        rotated.unwrap().1.reveal().to_owned()
+    }
+
     /// Makes a workspace of this alias.
     pub async fn workspace(&self, alias: &str) {
         let operator = self.service.operator("a test");

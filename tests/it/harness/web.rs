@@ -54,6 +54,11 @@ impl Link {
         }
     }
 
+    /// The address of its session, as a resource.
+    pub fn uri(&self) -> String {
+        format!("askfile://{}/uploads/{}", self.workspace_id, self.upload_id)
+    }
+
     /// Path and query.
     pub fn path(&self) -> String {
         self.below("")
