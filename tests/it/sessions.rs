@@ -149,6 +149,19 @@ async fn of_several_streams_the_newest_is_the_one_to_hear_by() {
     assert_eq!(last.told().await, link.uri());
 }
 
+#[tokio::test]
+async fn of_too_many_streams_the_oldest_ends() {
+    let askfile = Askfile::start().await;
+    let client = Client::of(&askfile);
+    let session = client.begin().await;
+    let mut streams = Vec::new();
+    for _ in 0..9 {
+        streams.push(client.hear(&session).await);
+    }
+    assert_eq!(streams[0].next().await, None);
+    assert!(streams[1].is_silent().await);
+}
+
 /// All that a call answers with.
 async fn told(answer: Response) -> String {
     let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
