@@ -11,7 +11,6 @@ mod standalone;
 use std::{
     cmp::Reverse,
     collections::HashMap,
-    mem,
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -34,7 +33,7 @@ use rmcp::{
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::standalone::{Ending, Standalone};
+use self::standalone::{Standalone, Streams};
 use crate::{
     domain::{
         caller::Caller,
@@ -127,10 +126,10 @@ struct Session {
     regular: Option<Regular>,
     used: Instant,
     calls: usize,
-    streams: usize,
+    /// Those that its client is told by.
+    heard: usize,
     hearing: Hearing,
-    /// Ends the stream that its client hears by. Whoever opens another one has the lock.
-    newest: Arc<tokio::sync::Mutex<Ending>>,
+    streams: Streams,
 }
 
 /// Why a session does not do what it was asked to.
@@ -156,8 +155,7 @@ impl Sessions {
         }
     }
 
-    /// Opens the stream that the client of a session hears by: the newest. By another one beside it rmcp
-    /// would tell nothing, and it may be one whose client is gone without a word.
+    /// Opens a stream that the client of a session hears by.
     async fn hear<S>(
         &self,
         id: &SessionId,
@@ -166,15 +164,13 @@ impl Sessions {
     where
         S: Stream<Item = ServerSseMessage> + Send + 'static,
     {
-        let Some((newest, hearing)) = self.known.hearing(id) else {
-            return Ok(Standalone::new(opened.await?));
+        let (streams, hearing) = self.known.hearing(id);
+        let source = async {
+            let held = self.known.hold(id, |session| &mut session.heard);
+            let source = opened.await?.take_until(hearing.clone().in_vain());
+            Ok::<_, SessionError>(holding(source, held))
         };
-        let mut newest = newest.lock().await;
-        mem::take(&mut *newest).end();
-        let stream = opened.await?.take_until(hearing.clone().in_vain());
-        let held = self.known.hold(id, |session| &mut session.streams);
-        let stream = Standalone::new(holding(stream, held));
-        *newest = stream.ending();
+        let stream = streams.open(source).await?;
         hearing.begins();
         Ok(stream)
     }
@@ -226,9 +222,9 @@ impl Known {
             regular: visit.caller.clone().map(Regular::new),
             used: Instant::now(),
             calls: 0,
-            streams: 0,
+            heard: 0,
             hearing: Hearing::default(),
-            newest: Arc::default(),
+            streams: Streams::default(),
         };
         let surplus = surplus(&all, id, visitor, most);
         all.insert(id.clone(), session);
@@ -252,15 +248,17 @@ impl Known {
     fn take_idle(&self, idle: Duration) -> Vec<SessionId> {
         let mut all = self.lock();
         let gone = all.extract_if(|_, session| {
-            session.calls + session.streams == 0 && session.used.elapsed() >= idle
+            session.calls + session.heard == 0 && session.used.elapsed() >= idle
         });
         gone.map(|(id, _)| id).collect()
     }
 
-    fn hearing(&self, id: &SessionId) -> Option<(Arc<tokio::sync::Mutex<Ending>>, Hearing)> {
+    /// By what its client hears; of a session that has just ended, nothing.
+    fn hearing(&self, id: &SessionId) -> (Streams, Hearing) {
         let all = self.lock();
-        let session = all.get(id)?;
-        Some((Arc::clone(&session.newest), session.hearing.clone()))
+        let found = all.get(id);
+        let hearing = found.map(|session| (session.streams.clone(), session.hearing.clone()));
+        hearing.unwrap_or_default()
     }
 
     /// Puts into a message what its handler needs that tells its client something later.
@@ -306,7 +304,7 @@ fn surplus(
     let idle = all.iter().filter(|(_, session)| session.calls == 0);
     let idle = idle.filter(|(_, session)| !has_share || session.visitor == visitor);
     let longest = idle.max_by_key(|(_, session)| {
-        let is_deaf = session.streams == 0;
+        let is_deaf = session.heard == 0;
         (held[&session.visitor], is_deaf, Reverse(session.used))
     });
     Some(longest.map_or(new, |(id, _)| id).clone())
@@ -446,7 +444,7 @@ mod tests {
         for id in [&alone, &heard, &called] {
             assert_eq!(known.admit(id, &visit, 100), None);
         }
-        let stream = known.hold(&heard, |session| &mut session.streams);
+        let stream = known.hold(&heard, |session| &mut session.heard);
         let call = known.hold(&called, |session| &mut session.calls);
         assert!(known.take_idle(LONG).is_empty());
         assert_eq!(known.take_idle(Duration::ZERO), [alone]);

@@ -12,7 +12,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::harness::{Askfile, PNG, body::Feed, legacy::Client, web::press};
+use crate::harness::{Askfile, PNG, body::Feed, legacy::Client, listening::SILENCE, web::press};
 
 fn with_keys(settings: &mut Settings) {
     settings.auth = Auth::KEYS;
@@ -122,7 +122,7 @@ async fn a_session_whose_client_listens_goes_after_all_others() {
 }
 
 #[tokio::test]
-async fn the_newest_stream_is_the_one_to_hear_by() {
+async fn of_several_streams_the_newest_is_the_one_to_hear_by() {
     let askfile = Askfile::start_with(open).await;
     let client = Client::of(&askfile);
     let link = askfile.ask(json!({ "max_files": 2 })).await;
@@ -136,10 +136,30 @@ async fn the_newest_stream_is_the_one_to_hear_by() {
     since.hears_out().await;
     askfile.send(press(&link.below("/decline"))).await;
     assert_eq!(since.told().await, link.uri());
-    assert_eq!(before.next().await, None);
+    // Whoever read it and saw it end would open it anew, and end this one by it.
+    assert!(before.is_silent().await);
     assert!(since.is_silent().await);
-    let (ended, _newest) = tokio::join!(since.next(), client.hear(&session));
-    assert_eq!(ended, None, "also where somebody waits for what comes next");
+    let hang_up = async {
+        tokio::time::sleep(SILENCE).await;
+        drop(since);
+    };
+    let (ended, ()) = tokio::join!(before.next(), hang_up);
+    assert_eq!(ended, None, "so its client opens another");
+    let mut last = client.hear(&session).await;
+    assert_eq!(last.told().await, link.uri());
+}
+
+#[tokio::test]
+async fn of_too_many_streams_the_oldest_ends() {
+    let askfile = Askfile::start().await;
+    let client = Client::of(&askfile);
+    let session = client.begin().await;
+    let mut streams = Vec::new();
+    for _ in 0..9 {
+        streams.push(client.hear(&session).await);
+    }
+    assert_eq!(streams[0].next().await, None);
+    assert!(streams[1].is_silent().await);
 }
 
 /// All that a call answers with.

@@ -1,4 +1,9 @@
-//! The stream by which the client of a session hears what it did not ask for.
+//! The streams by which the client of a session hears what it did not ask for.
+//!
+//! There may be several: a client whose network is gone opens another one while nobody knows that the one
+//! before is dead, and some open one too many. It is told by the newest. Those before stay open and are
+//! silent: a client that still has them would open them anew, in turns and without end. Once the newest
+//! closes they end, so that whoever still has one opens the next.
 
 use std::{
     mem,
@@ -10,44 +15,94 @@ use std::{
 use futures_util::{Stream, StreamExt as _};
 use rmcp::transport::common::server_side_http::ServerSseMessage;
 
-/// A stream that can be ended from elsewhere, at once, also while nobody reads it: of clients that are
-/// gone without a word nobody does.
-pub(super) struct Standalone(Arc<Mutex<Open>>);
+/// Most that one session has open.
+const MOST: usize = 8;
 
-/// Ends a stream.
-#[derive(Debug, Default)]
-pub(super) struct Ending(Weak<Mutex<Open>>);
+/// The streams of one session, the newest last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Streams(Arc<tokio::sync::Mutex<Vec<Weak<Mutex<Open>>>>>);
+
+/// One of them.
+pub(super) struct Standalone {
+    open: Arc<Mutex<Open>>,
+    all: Streams,
+}
 
 /// What a stream has while it is open.
-#[derive(Default)]
 struct Open {
-    source: Option<Pin<Box<dyn Stream<Item = ServerSseMessage> + Send>>>,
+    source: Source,
     reader: Option<Waker>,
 }
 
-impl Standalone {
-    pub(super) fn new(source: impl Stream<Item = ServerSseMessage> + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Open {
-            source: Some(Box::pin(source)),
-            reader: None,
-        })))
-    }
+enum Source {
+    Told(Pin<Box<dyn Stream<Item = ServerSseMessage> + Send>>),
+    Silent,
+    Ended,
+}
 
-    pub(super) fn ending(&self) -> Ending {
-        Ending(Arc::downgrade(&self.0))
+impl Streams {
+    /// Opens the newest. rmcp tells nothing by a stream while there is another, so the sources of those
+    /// before are dropped first: also of those that nobody reads.
+    pub(super) async fn open<S, E>(
+        &self,
+        source: impl Future<Output = Result<S, E>>,
+    ) -> Result<Standalone, E>
+    where
+        S: Stream<Item = ServerSseMessage> + Send + 'static,
+    {
+        // Before the lock: where nothing comes of it, this is dropped after that, and ends the others.
+        let newest = Standalone {
+            open: Arc::new(Mutex::new(Open {
+                source: Source::Silent,
+                reader: None,
+            })),
+            all: self.clone(),
+        };
+        let mut all = self.0.lock().await;
+        all.retain(|one| one.strong_count() > 0);
+        if all.len() >= MOST {
+            set(&all.remove(0), Source::Ended);
+        }
+        for one in all.iter() {
+            set(one, Source::Silent);
+        }
+        let weak = Arc::downgrade(&newest.open);
+        all.push(weak.clone());
+        set(&weak, Source::Told(Box::pin(source.await?)));
+        drop(all);
+        Ok(newest)
     }
 }
 
-impl Ending {
-    /// Its source is dropped when this returns.
-    pub(super) fn end(self) {
-        let Some(open) = self.0.upgrade() else {
+fn set(one: &Weak<Mutex<Open>>, source: Source) {
+    let Some(one) = one.upgrade() else {
+        return;
+    };
+    let mut open = lock(&one);
+    let before = mem::replace(&mut open.source, source);
+    let reader = open.reader.take();
+    drop(open);
+    drop(before);
+    if let Some(reader) = reader {
+        reader.wake();
+    }
+}
+
+fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Standalone {
+    fn drop(&mut self) {
+        // Where somebody has the lock, there is a newer one in a moment.
+        let Ok(mut all) = self.all.0.try_lock() else {
             return;
         };
-        let ended = mem::take(&mut *lock(&open));
-        drop(ended.source);
-        if let Some(reader) = ended.reader {
-            reader.wake();
+        let is_newest = |one: &Weak<_>| one.as_ptr() == Arc::as_ptr(&self.open);
+        if all.last().is_some_and(is_newest) {
+            for one in all.drain(..) {
+                set(&one, Source::Ended);
+            }
         }
     }
 }
@@ -56,18 +111,15 @@ impl Stream for Standalone {
     type Item = ServerSseMessage;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut open = lock(&self.0);
-        let Some(source) = &mut open.source else {
-            return Poll::Ready(None);
+        let mut open = lock(&self.open);
+        let next = match &mut open.source {
+            Source::Told(source) => source.poll_next_unpin(context),
+            Source::Silent => Poll::Pending,
+            Source::Ended => Poll::Ready(None),
         };
-        let next = source.poll_next_unpin(context);
         if next.is_pending() {
             open.reader = Some(context.waker().clone());
         }
         next
     }
-}
-
-fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
-    open.lock().unwrap_or_else(PoisonError::into_inner)
 }
