@@ -394,12 +394,14 @@ show("loading");
 new ResizeObserver(() => {
   tell("ui/notifications/size-changed", { height: Math.ceil(main.getBoundingClientRect().height) });
 }).observe(main);
-const appInfo = { name: "askfile", version: "1" };
-const ready = ask("ui/initialize", { appInfo, appCapabilities: {}, protocolVersion: "2026-01-26" })
-  .then(({ hostCapabilities, hostContext }) => {
-    can = hostCapabilities ?? {};
-    look(hostContext ?? {});
-    // Late, it finds the card begun without it.
-    if (!session.upload_id) speakOwn();
-    tell("ui/notifications/initialized");
-  });
+const ready = ask("ui/initialize", {
+  appInfo: { name: "askfile", version: "1" },
+  appCapabilities: {},
+  protocolVersion: "2026-01-26",
+}).then(({ hostCapabilities, hostContext }) => {
+  can = hostCapabilities ?? {};
+  look(hostContext ?? {});
+  // Late, it finds the card begun without it.
+  if (!session.upload_id) speakOwn();
+  tell("ui/notifications/initialized");
+});

@@ -134,7 +134,10 @@ class Chat:
 
     def choose(self, *files: tuple[str, bytes]) -> None:
         given = [{"name": n, "mimeType": "", "buffer": data} for n, data in files]
-        self.card.locator("#media").set_input_files(given)
+        media = self.card.locator("#media")
+        # Before it is seen, it takes one file at most.
+        media.wait_for()
+        media.set_input_files(given)
 
     def asked(self, method: str) -> list[Any]:
         """What the card has asked the chat for."""
