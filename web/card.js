@@ -1,30 +1,27 @@
 // The card in a chat: what the page does, inside the conversation. How it ended is told to the model.
 
 import { send } from "./file.js";
-import { Files, nameInto, problemText } from "./files.js";
+import { CLOSED, Files, nameInto, problemText } from "./files.js";
 import { follow } from "./follow.js";
-import { ask, on, tell } from "./host.js";
+import { PATIENCE, ask, on, soon, tell } from "./host.js";
 import { open } from "./ways.js";
 import { say, sizeText, speak } from "./words.js";
 
 const find = (selector, inside = document) => inside.querySelector(selector);
 const root = document.documentElement;
 const main = find("main");
-const form = find("form.send");
-const submit = find(".primary", form);
-const done = find("form.done");
+const sending = find(".send");
+const submit = find(".primary", sending);
+const done = find(".done");
+const decline = find(".decline");
 const own = JSON.parse(find("#phrases").textContent);
 
 /** The rule that makes it dark: where the browser likes that, until the host says what it likes. */
-const dark = Array.from(document.styleSheets[0].cssRules).find(({ media }) => media?.mediaText.includes("dark"));
+const rules = Array.from(find("#style").sheet?.cssRules ?? []);
+const dark = rules.find(({ media }) => media?.mediaText.includes("dark"));
 
-/** How often it is asked how a request stands that cannot be followed, in milliseconds. */
+/** How often it is asked how a request stands whose link is not reached, in milliseconds. */
 const LOOK_AGAIN = 5_000;
-/** How a link says that it is over. */
-const OVER = {
-  ALREADY_USED: "completed", LINK_EXPIRED: "expired", DECLINED: "declined", CANCELLED: "cancelled",
-  LINK_INVALID: "tampered", NOT_FOUND: "unknown",
-};
 
 /** What the host can do, and in what language it speaks. */
 let can = {};
@@ -34,13 +31,37 @@ let session = {};
 let status = "pending";
 /** @type {Files} */
 let files;
+/** Follows the link, with ways to begin and to stop. */
+let events;
+/** Whether the person sees the card, and whether it just has something on the way. */
+let isSeen = false;
+let isBusy = false;
+/** Why the last file was refused, from whatever page it came. */
+let refusal;
+/** How it ended, while it is held back: what this card has just sent waits for its receipt. */
+let held;
+/** Whether the host forbids the card to reach the link. */
+let isForbidden = false;
+/** Whether this card has seen it open: else its end is no news. */
+let wasOpen = false;
+/** Whether the person has sent a file here, or pressed one of the link's buttons. */
+let isOwn = false;
 
 // How it looks
 
 /** Shows one part of the card: `loading`, `open`, `blocked` or `ended`. */
 function show(part) {
+  const wasLoading = main.dataset.part === "loading";
   main.dataset.part = part;
   for (const one of main.querySelectorAll("[data-part]")) one.hidden = one.dataset.part !== part;
+  // Who was in what is gone now goes on in what has come.
+  if (wasLoading || !document.hasFocus()) return;
+  find(`div[data-part="${part}"] :is(input, .open-page, .how)`)?.focus({ preventScroll: true });
+}
+
+/** Tells screen readers. */
+function announce(text) {
+  find(".said").textContent = text;
 }
 
 /** Says everything in this language. */
@@ -63,7 +84,7 @@ function speakOwn() {
 function look({ theme, styles, locale: spoken }) {
   if (theme) {
     root.style.colorScheme = theme;
-    dark.media.mediaText = theme === "dark" ? "all" : "not all";
+    if (dark) dark.media.mediaText = theme === "dark" ? "all" : "not all";
   }
   for (const [name, value] of Object.entries(styles?.variables ?? {})) {
     if (value) root.style.setProperty(name, value);
@@ -88,24 +109,55 @@ function below(what) {
   return url.href;
 }
 
+/** What the link says of itself, with `how` it stands; nothing where that is not clear. */
+async function askLink() {
+  const headers = { "Accept-Language": locale };
+  try {
+    const answer = await fetch(below("/card"), { headers, signal: AbortSignal.timeout(PATIENCE) });
+    const facts = await answer.json();
+    const how = answer.ok ? facts.status : CLOSED[facts.code];
+    return how && { ...facts, how };
+  } catch {
+    return null;
+  }
+}
+
 async function begin({ structuredContent, isError }) {
+  // What the host can do, and in what language, should be known.
+  await soon(ready).catch(() => {});
   // Some hosts tell it twice.
   if (session.upload_id || status !== "pending") return;
-  if (isError || !structuredContent?.upload_url) {
-    return end("failed", structuredContent?.message);
-  }
+  if (isError || !structuredContent?.upload_url) return end("failed", structuredContent?.message);
   session = structuredContent;
-  let facts;
-  try {
-    facts = await (await fetch(below("/card"), { headers: { "Accept-Language": locale } })).json();
-    if (facts.texts) sayAll(facts.language, facts.texts);
-  } catch {
-    return blocked();
+  while (status === "pending") {
+    const facts = isForbidden ? null : await askLink();
+    if (facts?.texts) sayAll(facts.language, facts.texts);
+    if (facts) return facts.how === "pending" ? start(facts) : end(facts.how);
+    const known = await askStatus();
+    const how = known?.status ?? CLOSED[known?.code] ?? session.status;
+    if (how !== "pending") return end(how);
+    if (known?.ok) wasOpen = true;
+    showWayOut();
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
   }
-  const over = facts.status ?? OVER[facts.code];
-  if (over === "pending") return start(facts);
-  // Its page may work by the time that it is opened.
-  return over ? end(over) : blocked();
+}
+
+/** Follows the link while the card is seen and has nothing on the way: all cards share six connections. */
+function attend(busy = isBusy) {
+  isBusy = busy;
+  if (isSeen && !isBusy && status === "pending") events?.begin();
+  else events?.stop();
+}
+
+async function sendOne(file, note, attempt, signal, told) {
+  attend(true);
+  const result = await send(session.upload_url, file, note, attempt, signal, (news) => {
+    told(news);
+    // It may be checked before it is answered.
+    if (isBusy && news.sent >= file.size) attend(false);
+  });
+  if (isBusy) attend(false);
+  return result;
 }
 
 function start({ prompt, limits, accepted }) {
@@ -115,182 +167,225 @@ function start({ prompt, limits, accepted }) {
   const input = find("#media");
   input.multiple = many;
   input.accept = types.includes("*/*") ? "" : types.join(",");
-  const takesPhotos = types.some((type) => ["*/*", "image/*", "image/jpeg", "image/png"].includes(type));
-  find(".camera").hidden = !takesPhotos;
+  const photos = ["*/*", "image/*", "image/jpeg", "image/png"];
+  if (!types.some((type) => photos.includes(type))) find(".camera").remove();
   if (many) find(".drop-ways").textContent = say("card.ways_several");
-  find(".drop-choose").textContent = many ? say("page.choose_several") : say("page.choose");
-  const size = sizeText(maxBytes);
-  const most = many ? say("page.up_to_each", { size }) : say("page.up_to", { size });
+  find(".drop-choose").textContent = say(many ? "page.choose_several" : "page.choose");
+  const most = say(many ? "page.up_to_each" : "page.up_to", { size: sizeText(maxBytes) });
   find(".takes").textContent = `${accepted} · ${most}`;
   files = new Files({
-    list: find(".files", form),
+    list: find(".files", sending),
     row: find("#row"),
     submit,
     maxFiles,
     maxBytes,
-    send: (...file) => send(session.upload_url, ...file),
+    send: sendOne,
     note: () => "",
-    notice: (text) => { find(".notice", form).textContent = text; },
-    announce: (text) => { find(".said").textContent = text; },
+    notice: (text) => { find(".notice", sending).textContent = text; },
+    announce,
     changed: refresh,
     removed: () => input.focus(),
-    checking: () => beginAnew(),
-    stored: () => !many && end("completed"),
-    closed: lookAgain,
+    // Begun anew, the events tell at first how it stands now, and then the verdict.
+    checking: () => attend(),
+    stored: () => (many ? files.isFull() && !files.isChecking() && endIfOver() : end("completed")),
+    // Another device may still send to it, where it takes nothing more: how that ends is heard.
+    closed: async (row, why) => (await endIfOver()) || row.refuse(why),
   });
-  open([input, find("#camera")], (chosen) => files.take(chosen), files.home.notice);
+  open([input, find("#camera")].filter(Boolean), (chosen) => files.take(chosen), files.home.notice);
+  wasOpen = true;
   show("open");
   refresh();
-  const beginAnew = follow(below("/events"), (news) => {
-    if (news.status === "pending") files.hear(news);
-    else end(news.status);
-  });
+  events = follow(below("/events"), hear);
+  new IntersectionObserver((seen) => {
+    isSeen = seen.at(-1).isIntersecting;
+    attend();
+  }).observe(main);
+}
+
+function hear(news) {
+  if (news.status === "pending") {
+    refusal = news.last_error;
+    files.hear(news);
+  } else if (files.isSending) {
+    held = news.status;
+  } else {
+    end(news.status);
+  }
 }
 
 /** What depends on all rows. */
 function refresh() {
+  if (held && !files.isSending) return end(held);
   const ready = files.waiting().length;
   const isIdle = !ready && !files.isSending;
   root.dataset.files = files.rows.length;
   submit.disabled = files.isSending;
-  submit.textContent = files.isSending
-    ? say("script.busy")
-    : ready > 1 ? say("script.send_several", { n: ready }) : say("script.send");
+  const does = ready > 1 ? "script.send_several" : "script.send";
+  submit.textContent = say(files.isSending ? "script.busy" : does, { n: ready });
   submit.hidden = isIdle;
-  find(".drop").hidden = files.isFull();
+  for (const way of sending.querySelectorAll(".drop, .camera")) way.hidden = files.isFull();
   done.hidden = !(isIdle && files.stored() && !files.isFull() && !files.isChecking());
+  const line = find(".elsewhere");
+  line.textContent = standing();
+  line.hidden = !line.textContent;
 }
 
-/** The link is closed, and says how. */
-async function lookAgain(row, refusal) {
-  const facts = await fetch(session.upload_url, { headers: { Accept: "application/json" } });
-  const { status: now, code } = await facts.json();
-  // Another device still sends to it, and it takes nothing more: how that ends is heard.
-  if (now === "pending") row.refuse(refusal);
-  else end(now ?? OVER[code] ?? "expired");
+/** What the rows do not tell: how many files there are, what other pages do, what was refused before. */
+function standing() {
+  const [sent, max, what] = [files.stored(), files.home.maxFiles, files.elsewhere()];
+  return [
+    sent && max > 1 && say("script.count", { sent, max }),
+    // After a reload, the file that is checked may be the person's own.
+    what && say(what === "script.elsewhere" ? what : "page.checking", { n: files.told.checking }),
+    !what && !files.rows.length && refusal && problemText(refusal),
+  ].filter(Boolean).join(" · ");
 }
 
-/** Presses one of the link's two buttons. */
-async function press(what, fields, then) {
+/** Ends if the link is over, and tells whether it is. */
+async function endIfOver() {
+  const how = (await askLink())?.how ?? "pending";
+  if (how !== "pending") end(how);
+  return how !== "pending";
+}
+
+/** Presses one of the link's two buttons; what goes wrong is said beside it. */
+async function press(place, what, fields, then) {
+  const notice = find(".notice", place);
   const headers = { Accept: "application/json" };
+  const [body, signal] = [new URLSearchParams(fields), AbortSignal.timeout(PATIENCE)];
+  notice.textContent = "";
+  isOwn = true;
+  attend(true);
   try {
-    const body = new URLSearchParams(fields);
-    const answer = await fetch(below(what), { method: "POST", headers, body });
+    const answer = await fetch(below(what), { method: "POST", headers, body, signal });
     if (answer.ok) end(then);
-    else find(".notice", form).textContent = problemText(await answer.json());
+    else notice.textContent = problemText(await answer.json());
   } catch {
-    find(".notice", form).textContent = say("script.cut");
+    notice.textContent = say("card.cut");
   }
+  attend(false);
 }
 
 // How it ended
 
 async function end(how, why) {
   if (status !== "pending") return;
-  // A card that is opened again finds it ended, and has nothing to tell.
-  const isNew = main.dataset.part === "open" || main.dataset.part === "blocked";
   status = how;
-  const sent = how === "completed" || how === "consumed";
-  const rows = files ? files.rows.filter(({ state }) => state === "sent") : [];
-  find(".ended .files").replaceChildren(...rows.map(({ element }) => element));
-  let count = Math.max(rows.length, files?.stored() ?? 0, 1);
-  if (sent) count = (await nameSent(rows.length)) ?? count;
-  main.dataset.how = sent ? "good" : "closed";
-  find(".how").textContent = sent
-    ? say("outcome.sent", { n: count })
-    : how === "failed" ? why || say("card.failed") : say(`outcome.${how}`);
+  attend();
+  const isGood = how === "completed" || how === "consumed";
+  const list = find(".ended .files");
+  for (const row of (isGood && files?.rows) || []) {
+    // What was still being checked has passed.
+    if (row.state === "checking") row.arrive("clean");
+    if (row.state === "sent") list.append(row.element);
+  }
+  const shown = list.childElementCount;
+  isOwn ||= shown > 0;
+  let count = Math.max(files?.stored() ?? 0, 1);
+  const tellHow = (text) => {
+    find(".how").textContent = text;
+    if (wasOpen) announce(text);
+  };
+  main.classList.toggle("good", isGood);
+  if (isGood) tellHow(say("outcome.sent", { n: count }));
+  else if (how !== "failed") tellHow(say(`outcome.${how}`));
+  // The server says in English what is wrong with a call.
+  else tellHow((root.lang === "en" && why) || say("card.failed"));
   show("ended");
-  if (!isNew) return;
+  // The host may take its time.
+  const known = await askStatus();
+  const media = known?.result?.media;
+  if (isGood && media && media.length !== shown) {
+    count = media.length;
+    list.replaceChildren(...media.map(rowOf));
+    tellHow(say("outcome.sent", { n: count }));
+  } else if (known?.expired_because === "retention") {
+    tellHow(say("card.deleted"));
+  }
+  // A card that is opened again finds it ended, and has nothing to tell.
+  if (!wasOpen) return;
   const id = session.upload_id;
-  if (sent) {
-    const text = `The person has sent what upload ${id} asked for. Call upload_status(upload_id="${id}") `
-      + "for its handles.";
-    await report(text, say("card.said_sent", { n: count }));
+  const call = `Call upload_status(upload_id="${id}") for`;
+  if (isGood) {
+    const text = `The person has sent what upload ${id} asked for. ${call} its handles.`;
+    report(text, say("card.said_sent", { n: count }));
   } else if (how === "declined") {
-    await report(`The person declined upload ${id}: go on without the file.`, say("card.said_declined"));
+    const reason = known ? known.reason : isOwn && find("#reason").value.trim();
+    const text = `The person declined upload ${id}: go on without the file.`;
+    report(reason ? `${text} ${call} the reason.` : text, say("card.said_declined"));
   }
 }
 
-/** Shows what was sent where this card has not sent it itself; gives how many files there are. */
-async function nameSent(shown) {
-  const media = (await askStatus())?.result?.media;
-  if (!media || media.length === shown) return media?.length;
-  const rows = media.map(({ original_filename: name, original_size_bytes: bytes, scan_status: scan }) => {
-    const row = find("#row").content.firstElementChild.cloneNode(true);
-    row.dataset.state = "sent";
-    nameInto(row, name);
-    find(".ways", row).remove();
-    find(".file-size", row).textContent = say("script.sent", { size: sizeText(bytes) });
-    const chip = find(".chip", row);
-    chip.hidden = scan !== "clean";
-    chip.textContent = say(`script.scan_${scan}`);
-    return row;
-  });
-  find(".ended .files").replaceChildren(...rows);
-  return media.length;
+/** A file that came from elsewhere, or before the card was opened again. */
+function rowOf({ original_filename: name, original_size_bytes: bytes, scan_status: scan }) {
+  const row = find("#row").content.firstElementChild.cloneNode(true);
+  row.dataset.state = "sent";
+  nameInto(row, name);
+  find(".ways", row).remove();
+  find(".file-size", row).textContent = say("script.sent", { size: sizeText(bytes) });
+  const chip = find(".chip", row);
+  chip.hidden = scan !== "clean";
+  chip.textContent = say(`script.scan_${scan}`);
+  return row;
 }
 
 /** How the request stands, by way of the host. */
 async function askStatus() {
-  if (!can.serverTools) return null;
+  if (!can.serverTools || !session.upload_id) return null;
   const call = { name: "upload_status", arguments: { upload_id: session.upload_id } };
-  const answer = await ask("tools/call", call).catch(() => null);
+  const answer = await soon(ask("tools/call", call)).catch(() => null);
   return answer?.structuredContent;
 }
 
-/** Tells the model, and goes on in the person's name where the host lets a card do that. */
+/** Tells the model; and where it ended by what was done here, goes on in the person's name. */
 async function report(text, said) {
   const content = (words) => [{ type: "text", text: words }];
   if (can.updateModelContext) {
-    await ask("ui/update-model-context", { content: content(text) }).catch(() => {});
+    const told = ask("ui/update-model-context", { content: content(text) });
+    // The chat should know it when it goes on, which it does in any case.
+    await soon(told, 1_000).catch(() => {});
   }
-  if (can.message) {
-    await ask("ui/message", { role: "user", content: content(said) }).catch(() => {});
+  if (can.message && isOwn) {
+    ask("ui/message", { role: "user", content: content(said) }).catch(() => {});
   }
 }
 
-// Where the host lets the card reach nobody
+// Where the link is not reached
 
-async function blocked() {
-  if (main.dataset.part === "blocked" || status !== "pending") return;
+function showWayOut() {
+  find(".cause").dataset.say = isForbidden ? "card.blocked" : "card.unreached";
   speakOwn();
+  if (main.dataset.part === "blocked") return;
   find(".link").textContent = session.upload_url;
-  show("blocked");
   find(".link").hidden = Boolean(can.openLinks);
-  while (status === "pending" && can.serverTools) {
-    const { status: now, ok } = (await askStatus()) ?? {};
-    if (now && now !== "pending") return end(now);
-    // It is not known any more, for example.
-    if (ok === false) return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
-  }
+  find(".open-page").hidden = !can.openLinks;
+  show("blocked");
 }
 
 async function openPage() {
-  const answer = await ask("ui/open-link", { url: session.upload_url }).catch(() => ({ isError: true }));
+  const opened = soon(ask("ui/open-link", { url: session.upload_url }));
+  const answer = await opened.catch(() => ({ isError: true }));
   find(".link").hidden = !answer.isError;
 }
 
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  files.send();
-});
-done.addEventListener("submit", (event) => {
-  event.preventDefault();
-  press("/done", {}, "completed");
-});
-find(".decline form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  press("/decline", { reason: find("#reason").value.trim() }, "declined");
-});
-find(".open-page").addEventListener("click", openPage);
+submit.onclick = () => files.send();
+find("button", done).onclick = () => press(done, "/done", {}, "completed");
+find("button", decline).onclick = () => {
+  press(decline, "/decline", { reason: find("#reason").value.trim() }, "declined");
+};
+find(".open-page").onclick = openPage;
 document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
-  if (effectiveDirective === "connect-src" && session.upload_url) blocked();
+  if (effectiveDirective !== "connect-src") return;
+  isForbidden = true;
+  if (main.dataset.part === "blocked") showWayOut();
 });
 
-on("ui/notifications/tool-input", ({ arguments: given }) => quote(given?.prompt));
-on("ui/notifications/tool-result", (result) => { begin(result); });
-on("ui/notifications/tool-cancelled", () => { end("failed"); });
+// The call whose card this is; the card's own calls are told it, too.
+on("ui/notifications/tool-input", ({ arguments: given }) => {
+  if (!session.upload_id && typeof given?.prompt === "string") quote(given.prompt);
+});
+on("ui/notifications/tool-result", begin);
+on("ui/notifications/tool-cancelled", () => { if (!session.upload_id) end("failed"); });
 on("ui/notifications/host-context-changed", look);
 on("ui/resource-teardown", () => {});
 root.classList.add("js");
@@ -299,11 +394,14 @@ show("loading");
 new ResizeObserver(() => {
   tell("ui/notifications/size-changed", { height: Math.ceil(main.getBoundingClientRect().height) });
 }).observe(main);
-const appInfo = { name: "askfile", version: "1" };
-ask("ui/initialize", { appInfo, appCapabilities: {}, protocolVersion: "2026-01-26" })
-  .then(({ hostCapabilities, hostContext }) => {
-    can = hostCapabilities ?? {};
-    look(hostContext ?? {});
-    speakOwn();
-    tell("ui/notifications/initialized");
-  });
+const ready = ask("ui/initialize", {
+  appInfo: { name: "askfile", version: "1" },
+  appCapabilities: {},
+  protocolVersion: "2026-01-26",
+}).then(({ hostCapabilities, hostContext }) => {
+  can = hostCapabilities ?? {};
+  look(hostContext ?? {});
+  // Late, it finds the card begun without it.
+  if (!session.upload_id) speakOwn();
+  tell("ui/notifications/initialized");
+});

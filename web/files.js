@@ -3,10 +3,11 @@
 import { uuid } from "./file.js";
 import { say, sizeText, timeText } from "./words.js";
 
-/** These mean that the link is closed. */
-const CLOSED = new Set([
-  "ALREADY_USED", "LINK_EXPIRED", "DECLINED", "CANCELLED", "NOT_FOUND", "LINK_INVALID",
-]);
+/** These mean that the link is closed, and how. */
+export const CLOSED = {
+  ALREADY_USED: "completed", LINK_EXPIRED: "expired", DECLINED: "declined", CANCELLED: "cancelled",
+  LINK_INVALID: "tampered", NOT_FOUND: "unknown",
+};
 /** These are the file's own fault: the same one again fares no better. */
 const HOPELESS = new Set([
   "SIZE_EXCEEDED", "MIME_NOT_ALLOWED", "FILE_MISSING", "IMAGE_TOO_LARGE", "SCAN_BLOCKED",
@@ -174,8 +175,8 @@ class Row {
     } else if (result.ok) {
       this.arrive(result.scan);
       await home.stored();
-    } else if (CLOSED.has(result.code)) {
-      home.closed(this, result);
+    } else if (CLOSED[result.code]) {
+      await home.closed(this, result);
     } else if (result.code) {
       this.refuse(result);
     } else {
@@ -195,7 +196,7 @@ export class Files {
   rows = [];
   isSending = false;
   /** What the server last said of the files, from whatever page they came. */
-  told = { stored: 0, checking: 0 };
+  told = { stored: 0, receiving: 0, checking: 0 };
 
   constructor(home) {
     this.home = home;
@@ -250,6 +251,13 @@ export class Files {
 
   isChecking() {
     return this.told.checking > 0 || this.are("checking") > 0;
+  }
+
+  /** What comes from elsewhere just now, as the key of its text. */
+  elsewhere() {
+    // What this page itself has begun may still look alive.
+    if (this.told.receiving && !this.are("sending", "failed", "stopped")) return "script.elsewhere";
+    return this.told.checking > this.are("sending", "checking") ? "script.elsewhere_checking" : "";
   }
 
   waiting() {

@@ -3,16 +3,20 @@
 /** How long a server that was busy is left alone, in milliseconds. */
 const PAUSE = 5_000;
 
-/** Tells `heard` each change until the request is closed. Gives a way to begin anew. */
+/** Tells `heard` each change until the request is closed. Gives ways to `begin`, also anew, and to `stop`. */
 export function follow(url, heard) {
   let stream;
-  const begin = () => {
+  const stop = () => {
     stream?.close();
+    stream = null;
+  };
+  const begin = () => {
+    stop();
     const own = new EventSource(url);
     stream = own;
     own.onerror = () => {
       // Refused, and the browser does not try again.
-      if (own.readyState === EventSource.CLOSED && stream === own) setTimeout(begin, PAUSE);
+      if (own.readyState === EventSource.CLOSED) setTimeout(() => stream === own && begin(), PAUSE);
     };
     own.onmessage = ({ data }) => {
       const news = JSON.parse(data);
@@ -20,6 +24,5 @@ export function follow(url, heard) {
       heard(news);
     };
   };
-  begin();
-  return begin;
+  return { begin, stop };
 }

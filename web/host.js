@@ -1,7 +1,12 @@
 // The chat around the card: JSON-RPC with the frame that shows it, as MCP Apps (2026-01-26) has it.
 
+/** How long to wait for what may never come, in milliseconds. */
+export const PATIENCE = 10_000;
+/** That there is no such method. */
+const UNKNOWN = { code: -32601, message: "Method not found" };
+
 const waiting = new Map();
-const heard = new Map();
+const heard = new Map([["ping", () => {}]]);
 let last = 0;
 
 /** The host's own frame is of an origin that nobody tells; what it gets, it has given before. */
@@ -19,7 +24,12 @@ export function ask(method, params = {}) {
   return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
 }
 
-/** What to do when the host says this; gives what it is answered with. */
+/** The same promise, which fails if it takes too long: hosts leave some requests without an answer. */
+export function soon(promise, patience = PATIENCE) {
+  return Promise.race([promise, new Promise((_, reject) => setTimeout(reject, patience))]);
+}
+
+/** What to do when the host says this. */
 export function on(method, act) {
   heard.set(method, act);
 }
@@ -28,8 +38,9 @@ addEventListener("message", ({ source, data }) => {
   if (source !== parent || data?.jsonrpc !== "2.0") return;
   const { id, method, params, result, error } = data;
   if (method) {
-    const answer = heard.get(method)?.(params ?? {});
-    if (id !== undefined) post({ id, result: answer ?? {} });
+    const act = heard.get(method);
+    act?.(params ?? {});
+    if (id !== undefined) post(act ? { id, result: {} } : { id, error: UNKNOWN });
     return;
   }
   const asked = waiting.get(id);

@@ -91,14 +91,11 @@ function heard(news) {
   }
   files.hear(news);
   const elsewhere = find(".elsewhere");
-  // What this page itself has begun may still look alive.
-  const isArriving = news.files.receiving && !files.are("sending", "failed", "stopped");
-  const isChecking = news.files.checking > files.are("sending", "checking");
-  elsewhere.hidden = !isArriving && !isChecking;
-  const text = isArriving ? say("script.elsewhere") : say("script.elsewhere_checking");
-  find("span", elsewhere).textContent = elsewhere.hidden ? "" : text;
+  const what = files.elsewhere();
+  elsewhere.hidden = !what;
+  find("span", elsewhere).textContent = what && say(what);
   const bar = find("progress", elsewhere);
-  bar.hidden = !isArriving;
+  bar.hidden = what !== "script.elsewhere";
   const { received_bytes: received, size_bytes: size } = news;
   if (size) bar.value = Math.min(100, (received * 100) / size);
   else bar.removeAttribute("value");
@@ -163,4 +160,5 @@ input.multiple = maxFiles !== "1";
 input.required = false;
 listen();
 countDown();
-beginAnew = follow(events, heard);
+beginAnew = follow(events, heard).begin;
+beginAnew();

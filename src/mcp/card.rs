@@ -43,18 +43,17 @@ const STYLES: [&str; 2] = [
 ];
 
 /// What the card says where it can fetch nothing.
-const TEXTS: [&str; 23] = [
+const TEXTS: [&str; 22] = [
     "card.by_agent",
     "card.loading",
-    "card.ways",
-    "card.ways_several",
     "card.blocked",
+    "card.unreached",
     "card.open",
     "card.failed",
+    "card.deleted",
     "card.said_sent",
     "card.said_declined",
     "outcome.sent",
-    "outcome.used",
     "outcome.expired",
     "outcome.declined",
     "outcome.cancelled",
@@ -75,6 +74,11 @@ static HTML: LazyLock<String> = LazyLock::new(|| {
         .map(|language| (language.as_str(), language.phrases().some(&TEXTS)))
         .collect();
     let style: String = STYLES.into_iter().flat_map(code).collect();
+    // So much of it is for who reads the sources.
+    let style = style
+        .replace(": ", ":")
+        .replace(" {", "{")
+        .replace(";}", "}");
     let lines = SCRIPTS.into_iter().flat_map(code);
     // In one file, nothing is brought in, and nothing is given away.
     let lines = lines.filter(|line| !line.starts_with("import "));
@@ -172,9 +176,13 @@ mod tests {
 
     #[test]
     fn what_it_says_without_the_server_is_in_it_in_every_language() {
+        // The server brings these along with what is asked for.
+        let later = ["ways", "ways_several", "cut"];
         for language in Language::ALL {
             let texts = language.phrases().some(&TEXTS);
-            assert_eq!(texts["card"].len(), language.phrases().all()["card"].len());
+            let all = language.phrases().all()["card"].keys();
+            let known: Vec<_> = all.filter(|key| !later.contains(&key.as_str())).collect();
+            assert!(texts["card"].keys().eq(known), "{language:?}");
             let count: usize = texts.values().map(BTreeMap::len).sum();
             assert!(count >= TEXTS.len(), "{language:?}");
         }

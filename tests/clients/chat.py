@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from browser import SCREENSHOTS
 CARD = "ui://askfile/card.html"
 EVERYTHING = {"openLinks": {}, "serverTools": {}, "updateModelContext": {}, "message": {}}
 HTML = """<!doctype html><meta charset="utf-8"><title>A chat</title>
-<style>body { margin: 0; max-width: 40rem; background: canvas } iframe { width: 100%; border: 0 }</style>
-<iframe sandbox="allow-scripts allow-forms" title="card"></iframe>
+<style>body { margin: 0; max-width: 40rem; background: canvas } iframe { width: 100%; height: 22rem; border: 0 }</style>
+<iframe sandbox="allow-scripts" title="card"></iframe>
 <script>window.given = GIVEN</script><script type="module" src="/host.js"></script>"""
 
 
@@ -59,7 +60,7 @@ def bundle(folder: Path) -> bytes:
 
 
 class Chat:
-    """One that has called a tool and shows its card."""
+    """One that has called a tool and shows its card, in a frame that may do as little as hosts allow."""
 
     def __init__(
         self,
@@ -72,8 +73,16 @@ class Chat:
         blocks: bool = False,
         context: dict[str, Any] | None = None,
         arguments: dict[str, Any] | None = None,
+        others: Sequence[dict[str, Any]] = (),
+        mute: Sequence[str] = (),
+        head: str = "",
+        is_hasty: bool = False,
+        is_late: bool = False,
         **options: Any,
     ) -> None:
+        """`others` are results with cards of their own, below; `mute` is what is never answered; `head` is put
+        before all else into a card; who is hasty tells the result before anything else, and who is late
+        once `tell_result` is called."""
         read = message_of(server.rpc("resources/read", {"uri": CARD}, {"mcp-name": CARD}))
         (content,) = read["result"]["contents"]
         asked = arguments or {"prompt": "The receipt of Tuesday, please."}
@@ -83,9 +92,13 @@ class Chat:
             "capabilities": can,
             "context": context or {},
             "card": {"html": content["text"], "meta": content["_meta"]},
-            "result": self.result,
+            "results": [self.result, *others],
             "input": asked,
             "blocks": blocks,
+            "mute": mute,
+            "head": head,
+            "isHasty": is_hasty,
+            "isLate": is_late,
         }
         html = HTML.replace("GIVEN", json.dumps(given).replace("</", "<\\/"))
         self._site = Site({"/": ("text/html", html.encode()), "/host.js": ("text/javascript", script)})
@@ -94,6 +107,8 @@ class Chat:
         self.page.expose_function(
             "callTool", lambda call: self.call_of(server, call["name"], call["arguments"])
         )
+        self.faults: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.goto(self._site.url)
 
     @staticmethod
@@ -102,16 +117,27 @@ class Chat:
         return message_of(server.rpc("tools/call", {"name": tool, "arguments": arguments}))["result"]
 
     def close(self) -> None:
+        """Sees that nothing went wrong in it to the end."""
         self.context.close()
         self._site.stop()
+        assert not self.faults, self.faults
+
+    def tell_result(self) -> None:
+        self.page.evaluate("tellResult()")
 
     @property
     def card(self) -> FrameLocator:
-        return self.page.frame_locator("iframe")
+        return self.card_at(0)
+
+    def card_at(self, place: int) -> FrameLocator:
+        return self.page.frame_locator("iframe").nth(place)
 
     def choose(self, *files: tuple[str, bytes]) -> None:
         given = [{"name": n, "mimeType": "", "buffer": data} for n, data in files]
-        self.card.locator("#media").set_input_files(given)
+        media = self.card.locator("#media")
+        # Before it is seen, it takes one file at most.
+        media.wait_for()
+        media.set_input_files(given)
 
     def asked(self, method: str) -> list[Any]:
         """What the card has asked the chat for."""

@@ -3,20 +3,30 @@ what the Inspector's does not."""
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from askfile import Link, Server, png, until
 from browser import SCREENSHOTS, Open, photo
 from chat import EVERYTHING, Chat, bundle
+from clamd import Impostor, says
 from inspector import Inspector
 
 PROMPT = "The receipt of Tuesday, please."
+SEVERAL = {"prompt": PROMPT, "max_files": 3}
+NOBODY_ASKED = EVERYTHING | {"serverTools": None}
+"""What a host can do that lets cards call no tools."""
+READABLE = {"Access-Control-Allow-Origin": "*"}
+SLOWLY = 20_000
+"""What the card gives up after ten seconds is seen within this time, in milliseconds."""
 SOON = 0.2
 """How late an event may be at most, in seconds."""
 DARK = {"theme": "dark", "styles": {"variables": {"--font-sans": "serif"}}}
@@ -27,6 +37,38 @@ Show = Callable[..., Chat]
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return bundle(tmp_path_factory.mktemp("host"))
+
+
+class Judge:
+    """A scanner that finds nothing in any file, once it is let speak."""
+
+    def __init__(self) -> None:
+        self.may_speak = threading.Event()
+        self._scanner = Impostor(self._treat)
+        self.address = self._scanner.address
+
+    def _treat(self, connection: socket.socket) -> None:
+        self.may_speak.wait(60)
+        says(b"stream: OK\0")(connection)
+
+    def stop(self) -> None:
+        self.may_speak.set()
+        self._scanner.stop()
+
+
+@pytest.fixture
+def judge() -> Iterator[Judge]:
+    judge = Judge()
+    yield judge
+    judge.stop()
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    if "judge" not in request.fixturenames:
+        return {}
+    address = request.getfixturevalue("judge").address
+    return {"scan_clamd": address, "scan_timeout": "60s"}
 
 
 @pytest.fixture
@@ -58,8 +100,14 @@ def drop(card: FrameLocator, name: str, data: bytes) -> None:
     )
 
 
-def send(chat: Chat) -> None:
-    chat.card.get_by_role("button", name="Send", exact=True).click()
+def send(chat: Chat, name: str = "Send") -> None:
+    chat.card.get_by_role("button", name=name, exact=True).click()
+
+
+def answer(status: int, code: str) -> Callable[[Route], None]:
+    """What the server could say."""
+    said = {"ok": False, "code": code, "message": "This was said in English."}
+    return lambda route: route.fulfill(status=status, json=said, headers=READABLE)
 
 
 def arrived(chat: Chat, *names: str) -> None:
@@ -91,6 +139,23 @@ def test_a_file_is_sent_from_the_chat(server: Server, show: Show, theme: str) ->
     assert status["status"] == "completed"
 
 
+def test_the_keyboard_is_enough_and_goes_on_where_it_ended(show: Show) -> None:
+    chat = show()
+    said = chat.card.locator("main > [role=status]")
+    expect(said).to_be_attached()
+    chat.choose(("receipt.jpg", photo()))
+    expect(chat.card.get_by_role("button", name="Send", exact=True)).to_be_focused()
+    chat.page.keyboard.press("Enter")
+    expect(chat.card.locator(".how")).to_have_text("Your file has arrived")
+    expect(chat.card.locator(".how")).to_be_focused()
+    expect(said).to_have_text("Your file has arrived")
+    declined = show()
+    declined.card.get_by_text("I do not want to send this").press("Enter")
+    declined.card.get_by_role("button", name="Decline").press("Enter")
+    expect(declined.card.locator(".how")).to_have_text("This request was declined")
+    expect(declined.card.locator(".how")).to_be_focused()
+
+
 def test_what_is_dropped_is_sent_and_a_wrong_type_is_said_to_be(show: Show) -> None:
     chat = show(arguments={"prompt": PROMPT, "max_files": 3, "allowed_mime_types": ["image/png"]})
     drop(chat.card, "a.png", png())
@@ -117,9 +182,45 @@ def test_who_declines_says_so_to_the_model(server: Server, show: Show) -> None:
     chat.card.get_by_role("button", name="Decline").click()
     expect(chat.card.locator(".how")).to_have_text("This request was declined")
     (told,) = until("the model is told", lambda: chat.asked("context"))
-    assert "declined" in told["content"][0]["text"]
-    status = server.call("upload_status", upload_id=chat.session["upload_id"])
+    upload = chat.session["upload_id"]
+    text = told["content"][0]["text"]
+    assert "declined" in text and f'upload_status(upload_id="{upload}") for the reason' in text, text
+    until("the chat goes on", lambda: chat.asked("message"))
+    status = server.call("upload_status", upload_id=upload)
     assert (status["status"], status["reason"]) == ("declined", "It is lost.")
+    # Who gives no reason has none to be asked for.
+    silent = show(can=NOBODY_ASKED)
+    silent.card.get_by_text("I do not want to send this").click()
+    silent.card.get_by_role("button", name="Decline").click()
+    (told,) = until("the model is told", lambda: silent.asked("context"))
+    assert "reason" not in told["content"][0]["text"]
+
+
+def test_what_was_sent_before_a_no_is_not_shown_as_sent(show: Show) -> None:
+    chat = show(arguments=SEVERAL)
+    chat.choose(("a.png", png()))
+    send(chat)
+    expect(chat.card.locator(".row", has_text="a.png")).to_contain_text("sent")
+    chat.card.get_by_text("I do not want to send this").click()
+    chat.card.get_by_role("button", name="Decline").click()
+    expect(chat.card.locator(".how")).to_have_text("This request was declined")
+    expect(chat.card.locator(".row:visible")).to_have_count(0)
+
+
+def test_a_button_that_gets_through_to_nobody_says_so_beside_itself(show: Show) -> None:
+    chat = show(arguments=SEVERAL)
+    chat.choose(("a.png", png()))
+    send(chat)
+    chat.card.get_by_text("I do not want to send this").click()
+    for name, route, place in [("Done", "**/done**", ".done"), ("Decline", "**/decline**", ".decline")]:
+        chat.page.route(route, lambda route: route.abort())
+        button = chat.card.locator(place).get_by_role("button", name=name)
+        button.click()
+        expect(chat.card.locator(place)).to_contain_text("press the button again")
+        chat.shoot(f"cut-{name.lower()}")
+        chat.page.unroute(route)
+    button.click()
+    expect(chat.card.locator(".how")).to_have_text("This request was declined")
 
 
 def test_a_chat_that_is_opened_again_shows_how_it_stands_now(server: Server, show: Show) -> None:
@@ -137,6 +238,126 @@ def test_a_chat_that_is_opened_again_shows_how_it_stands_now(server: Server, sho
     assert not again.asked("message") and not later.asked("context")
 
 
+def test_what_has_ended_is_no_news_where_the_host_blocks_the_card(server: Server, show: Show) -> None:
+    first = show()
+    first.choose(("receipt.jpg", photo()))
+    send(first)
+    arrived(first, "receipt.jpg")
+    again = show(first.result, blocks=True)
+    arrived(again, "receipt.jpg")
+    assert not again.asked("message") and not again.asked("context")
+    # Where nobody can be asked, the tool may have said it.
+    token = {"token": first.session["token"]}
+    asked = Chat.call_of(server, "upload_request", token)
+    assert asked["structuredContent"]["outcome"] == "uploaded"
+    unasked = show(asked, blocks=True, can=NOBODY_ASKED)
+    expect(unasked.card.locator(".how")).to_have_text("Your file has arrived")
+    assert not unasked.asked("message") and not unasked.asked("context")
+
+
+def test_of_two_cards_the_one_that_sent_speaks_for_the_person(show: Show) -> None:
+    one = show()
+    other = show(one.result)
+    expect(other.card.get_by_text("Choose a file")).to_be_visible()
+    one.choose(("receipt.jpg", photo()))
+    send(one)
+    arrived(other, "receipt.jpg")
+    until("the chat goes on", lambda: one.asked("message"))
+    until("the model is told by the other, too", lambda: other.asked("context"))
+    # It would come after what the model is told, at once.
+    assert not other.asked("message")
+
+
+def test_a_card_of_files_that_were_deleted_says_that(server: Server, show: Show) -> None:
+    first = show()
+    assert Link.of(first.session).send(png(), "there.png").status == 201
+    arrived(first, "there.png")
+    status = server.call("upload_status", upload_id=first.session["upload_id"])
+    server.call("media_delete", media_id=status["result"]["media"][0]["media_id"])
+    again = show(first.result)
+    expect(again.card.locator(".how")).to_have_text("What was sent has been deleted since")
+    again.shoot("deleted")
+
+
+def test_a_card_that_is_opened_again_says_what_is_there_and_what_comes(
+    server: Server, show: Show
+) -> None:
+    first = show(arguments=SEVERAL)
+    link = Link.of(first.session)
+    line = first.card.locator(".elsewhere")
+    refused = link.send(b"MZ\x90\0\3\0\0\0\4" * 20, "setup.exe")
+    assert refused.status == 422
+    expect(line).to_contain_text("another type")
+    expect(show(first.result).card.locator(".elsewhere")).to_contain_text("another type")
+    assert link.send(png()).status == 201
+    expect(line).to_have_text("1 of 3 files sent")
+    where = urlsplit(link.url)
+    with socket.create_connection((where.hostname, where.port)) as half:
+        head = f"PUT {where.path}?{where.query} HTTP/1.1\r\nHost: {where.netloc}\r\n"
+        head += "Content-Type: image/png\r\nContent-Length: 100000\r\n\r\n"
+        half.sendall(head.encode() + png())
+        expect(line).to_have_text("1 of 3 files sent · A file is arriving from another page.")
+        again = show(first.result)
+        expect(again.card.locator(".elsewhere")).to_contain_text("is arriving")
+        again.shoot("opened-again")
+    expect(line).to_have_text("1 of 3 files sent · The file did not arrive whole. Send it once more.")
+    expect(first.card.get_by_role("button", name="Done")).to_be_visible()
+
+
+def test_a_file_is_seen_checked_by_a_card_that_is_opened_again(judge: Judge, show: Show) -> None:
+    chat = show(can=NOBODY_ASKED)
+    chat.choose(("a.png", png()))
+    send(chat)
+    expect(chat.card.locator(".row")).to_contain_text("Checking…")
+    again = show(chat.result)
+    expect(again.card.locator(".elsewhere")).to_have_text("A file is still being checked.")
+    expect(again.card.get_by_text("Choose a file")).to_be_hidden()
+    again.shoot("checking-again")
+    # The server waits ten seconds for a verdict before it answers.
+    expect(chat.card.locator(".row")).to_contain_text("· sent", timeout=SLOWLY)
+    judge.may_speak.set()
+    arrived(again, "a.png")
+    arrived(chat, "a.png")
+    expect(chat.card.locator(".ended .chip")).to_have_text("✓ clean")
+
+
+def test_nothing_more_is_taken_with_the_camera_while_the_last_file_is_checked(
+    server: Server, judge: Judge, fingers: Browser, script: bytes
+) -> None:
+    chat = Chat(server, fingers, script)
+    photo_button = chat.card.get_by_text("Take a photo")
+    expect(photo_button).to_be_visible()
+    chat.choose(("a.png", png()))
+    send(chat)
+    expect(chat.card.locator(".row")).to_contain_text("Checking…")
+    expect(photo_button).to_be_hidden()
+    chat.close()
+
+
+def test_an_end_that_is_heard_of_before_the_receipt_waits_for_it(show: Show) -> None:
+    chat = show(arguments=SEVERAL, can=NOBODY_ASKED)
+    other = show(chat.result)
+    chat.choose(("a.png", png()), ("b.png", png(3, 3)))
+    send(chat, "Send 2 files")
+    expect(other.card.get_by_text("2 of 3 files sent")).to_be_visible()
+    card = chat.page.frames[1]
+    card.evaluate(
+        """() => {
+          const late = new Promise((resolve) => { window.receive = resolve; });
+          Object.defineProperty(XMLHttpRequest.prototype, "onload", {
+            set(act) { this.addEventListener("load", () => late.then(act)); },
+          });
+        }"""
+    )
+    chat.choose(("c.png", png(4, 4)))
+    send(chat)
+    arrived(other, "a.png", "b.png", "c.png")
+    card.evaluate("receive()")
+    arrived(chat, "a.png", "b.png", "c.png")
+    (said,) = until("the chat goes on", lambda: chat.asked("message"))
+    assert said["content"][0]["text"] == "I have sent 3 files."
+
+
 def test_a_link_that_another_device_still_sends_to_is_not_over(show: Show) -> None:
     chat = show()
     chat.choose(("receipt.jpg", photo()))
@@ -150,6 +371,45 @@ def test_a_link_that_another_device_still_sends_to_is_not_over(show: Show) -> No
     assert Link.of(chat.session).send(png(), "there.png").status == 201
     arrived(chat, "there.png")
     until("the model is told", lambda: chat.asked("context"))
+
+
+def test_a_closed_link_that_cannot_be_looked_at_again_is_said_to_be(show: Show) -> None:
+    for look in (lambda route: route.abort(), answer(503, "BUSY")):
+        chat = show()
+        chat.choose(("receipt.jpg", photo()))
+        chat.page.route("**/uploads/*/card*", look)
+        chat.page.route("**/uploads/*?*", answer(403, "LINK_EXPIRED"))
+        send(chat)
+        expect(chat.card.locator(".row")).to_contain_text("Ask in the chat for a new one.")
+        expect(chat.card.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_the_last_of_several_files_ends_it_without_any_event(show: Show) -> None:
+    chat = show(arguments=SEVERAL, is_late=True)
+    expect(chat.card.get_by_text("Making the link…")).to_be_visible()
+    chat.page.route("**/events?*", answer(503, "BUSY"))
+    chat.tell_result()
+    chat.choose(("a.png", png()), ("b.png", png(3, 3)), ("c.png", png(4, 4)))
+    send(chat, "Send 3 files")
+    arrived(chat, "a.png", "b.png", "c.png")
+
+
+@pytest.mark.parametrize(("count", "height"), [(8, 700), (6, 2_400)], ids=["long", "tall"])
+def test_many_cards_in_one_chat_leave_each_other_connections(
+    server: Server, show: Show, count: int, height: int
+) -> None:
+    others = [Chat.call_of(server, "upload_create", {"prompt": PROMPT}) for _ in range(count - 1)]
+    chat = show(others=others, viewport={"width": 720, "height": height})
+    for place in range(count):
+        expect(chat.card_at(place).get_by_text("Choose a file")).to_be_visible()
+    chat.choose(("receipt.jpg", photo()))
+    send(chat)
+    arrived(chat, "receipt.jpg")
+    # What is scrolled to follows its link from then on.
+    last = chat.card_at(count - 1)
+    chat.page.locator("iframe").nth(count - 1).evaluate("(frame) => frame.scrollIntoView()")
+    assert Link.of(others[-1]["structuredContent"]).send(png(), "there.png").status == 201
+    expect(last.locator(".how")).to_have_text("Your file has arrived")
 
 
 def test_what_reorders_or_hides_the_agents_words_is_not_shown(show: Show) -> None:
@@ -177,7 +437,7 @@ def how_late(chat: Chat) -> float:
     assert Link.of(chat.session).send(png()).status == 201
     sent_at = time.time()
     expect(chat.card.locator(".how")).to_have_text("Your file has arrived")
-    # It asks its host for the names before it shows them.
+    # Not when that was seen here, which takes some time.
     return card.evaluate("window.endedAt") / 1000 - sent_at
 
 
@@ -211,7 +471,31 @@ def test_a_host_that_opens_no_links_shows_the_link(show: Show) -> None:
     chat = show(blocks=True, can={}, context={"locale": "es-MX"})
     expect(chat.card.get_by_text("Este chat no deja que la tarjeta")).to_be_visible()
     expect(chat.card.get_by_text(chat.session["upload_url"])).to_be_visible()
+    expect(chat.card.locator(".open-page")).to_be_hidden()
+    chat.shoot("no-links")
     assert not chat.asked("open") and not chat.asked("call")
+
+
+def test_a_server_that_comes_back_is_reached(show: Show) -> None:
+    tries: list[Route] = []
+
+    def first_silent_then_away(route: Route) -> None:
+        tries.append(route)
+        if len(tries) == 2:
+            route.abort()
+        elif len(tries) > 2:
+            route.fallback()
+
+    chat = show(can=NOBODY_ASKED, is_late=True)
+    expect(chat.card.get_by_text("Making the link…")).to_be_visible()
+    chat.page.route("**/card?*", first_silent_then_away)
+    chat.tell_result()
+    expect(chat.card.get_by_text("The server does not answer.")).to_be_visible(timeout=SLOWLY)
+    chat.shoot("unreached")
+    expect(chat.card.get_by_text("Choose a file")).to_be_visible(timeout=SLOWLY)
+    chat.choose(("receipt.jpg", photo()))
+    send(chat)
+    arrived(chat, "receipt.jpg")
 
 
 def test_a_card_of_a_server_that_is_gone_falls_back_too(server: Server, show: Show) -> None:
@@ -220,7 +504,7 @@ def test_a_card_of_a_server_that_is_gone_falls_back_too(server: Server, show: Sh
     result = first.result | {
         "structuredContent": first.session | {"upload_url": "http://127.0.0.1:9/uploads/x?signature=1"}
     }
-    chat = show(result, can=EVERYTHING | {"serverTools": None})
+    chat = show(result, can=NOBODY_ASKED)
     expect(chat.card.get_by_role("button", name="Open the page")).to_be_visible()
 
 
@@ -228,6 +512,55 @@ def test_a_call_that_failed_says_why(server: Server, show: Show) -> None:
     failed = Chat.call_of(server, "upload_create", {"purpose": "nothing"})
     chat = show(failed)
     expect(chat.card.locator(".how")).to_contain_text("purpose: there is no `nothing`")
+    # The server says it in English.
+    spanish = show(failed, context={"locale": "es"})
+    expect(spanish.card.locator(".how")).to_have_text("No se pudo crear el enlace.")
+
+
+def test_a_host_that_answers_nothing_holds_up_nothing(show: Show) -> None:
+    chat = show(mute=["call", "context"])
+    chat.choose(("receipt.jpg", photo()))
+    send(chat)
+    arrived(chat, "receipt.jpg")
+    until("the model is told", lambda: chat.asked("context"), SLOWLY / 1_000)
+    until("the chat goes on", lambda: chat.asked("message"))
+
+
+def test_a_host_that_is_hasty_is_understood(show: Show) -> None:
+    chat = show(is_hasty=True, context={"locale": "es"}, blocks=True)
+    expect(chat.card.get_by_text("Este chat no deja que la tarjeta")).to_be_visible()
+    # What it can do is known by then.
+    assert chat.asked("call")
+    open_one = show(is_hasty=True, context={"locale": "es"})
+    expect(open_one.card.get_by_text("Elegir un archivo")).to_be_visible()
+
+
+def test_what_a_host_puts_before_the_card_does_it_no_harm(show: Show) -> None:
+    chat = show(head="<style>body { color: red }</style>", context={"theme": "dark"}, color_scheme="light")
+    expect(chat.card.get_by_text("Choose a file")).to_be_visible()
+    ink = chat.card.locator("body").evaluate("(body) => getComputedStyle(body).color")
+    assert ink == "rgb(233, 240, 237)", "dark"
+
+
+def test_later_calls_and_what_makes_no_sense_change_nothing(server: Server, show: Show) -> None:
+    chat = show()
+    expect(chat.card.get_by_text("Choose a file")).to_be_visible()
+    chat.page.evaluate("bridge.sendToolInput({ arguments: { upload_id: 'x', prompt: 'Another' } })")
+    chat.page.evaluate("bridge.sendToolCancelled({ reason: 'x' })")
+    answered = chat.page.evaluate(
+        """() => new Promise((resolve) => {
+          addEventListener("message", ({ data }) => data.id === "odd" && resolve(data));
+          const odd = { jsonrpc: "2.0", id: "odd", method: "something/odd" };
+          document.querySelector("iframe").contentWindow.postMessage(odd, "*");
+        })"""
+    )
+    assert answered["error"]["code"] == -32601
+    expect(chat.card.locator("blockquote")).to_have_text(PROMPT)
+    expect(chat.card.get_by_text("Choose a file")).to_be_visible()
+    # A prompt that is no text makes the call fail, which the card says.
+    odd = {"prompt": 7}
+    failed = show(Chat.call_of(server, "upload_create", odd), arguments=odd)
+    expect(failed.card.locator(".how")).not_to_be_empty()
 
 
 def test_it_looks_and_speaks_as_its_host_does(show: Show) -> None:

@@ -79,19 +79,38 @@ async fn who_shows_a_card_never_waits() {
     let askfile = Askfile::with_keys().await;
     let key = askfile.key("agent", ALL, &[]).await;
     let ui = json!({ "extensions": { "io.modelcontextprotocol/ui": {} } });
-    let ask = async |capabilities: Value| {
+    let call = async |capabilities: Value, tool: &str, arguments: Value| {
         let params = json!({
-            "name": "upload_create",
-            "arguments": { "wait": true, "timeout": 0.4 },
+            "name": tool,
+            "arguments": arguments,
             "_meta": { "io.modelcontextprotocol/clientCapabilities": capabilities },
         });
         let began = Instant::now();
         let answer = askfile.rpc(Some(&key), "tools/call", params).await;
-        let waited = message(&answer)["result"]["structuredContent"]["waited_seconds"].take();
-        (waited, began.elapsed().as_millis() >= 400)
+        let answer = message(&answer)["result"]["structuredContent"].take();
+        (answer, began.elapsed().as_millis() >= 400)
     };
-    assert_eq!(ask(ui).await, (Value::Null, false));
-    assert!(ask(json!({})).await.1, "others wait");
+    let asks = json!({ "wait": true, "timeout": 0.4 });
+    let (asked, has_waited) = call(ui.clone(), "upload_create", asks.clone()).await;
+    assert!(!has_waited && asked["waited_seconds"].is_null());
+    assert!(
+        call(json!({}), "upload_create", asks).await.1,
+        "others wait"
+    );
+
+    // Nor does who goes on: the card shows how it stands, and then how it ends.
+    let again = json!({ "token": asked["token"], "timeout": 0.4 });
+    let (standing, has_waited) = call(ui.clone(), "upload_request", again.clone()).await;
+    assert_eq!(standing["outcome"], "pending");
+    assert!(!has_waited && standing["waited_seconds"].is_null());
+    let waited = call(json!({}), "upload_request", again.clone()).await;
+    assert!(waited.1, "others wait");
+    let link = Link::of(&asked);
+    let sent = askfile.send(post(&link, Form::with("a.png", PNG))).await;
+    assert_eq!(sent.status, 201);
+    let (ended, _) = call(ui, "upload_request", again).await;
+    assert_eq!(ended["outcome"], "uploaded");
+    assert_eq!(ended["result"]["media"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
