@@ -44,7 +44,7 @@ let held;
 let isForbidden = false;
 /** Whether this card has seen it open: else its end is no news. */
 let wasOpen = false;
-/** Whether the person has sent a file here, or pressed one of the link's buttons. */
+/** Whether the person has sent a file here, or pressed one of the buttons. */
 let isOwn = false;
 
 // How it looks
@@ -337,7 +337,10 @@ async function askStatus() {
   return answer?.structuredContent;
 }
 
-/** Tells the model; and where it ended by what was done here, goes on in the person's name. */
+/**
+ * Tells the model; and goes on in the person's name where it ended by what was done here, or the model is not
+ * told otherwise.
+ */
 async function report(text, said) {
   const content = (words) => [{ type: "text", text: words }];
   if (can.updateModelContext) {
@@ -345,7 +348,7 @@ async function report(text, said) {
     // The chat should know it when it goes on, which it does in any case.
     await soon(told, 1_000).catch(() => {});
   }
-  if (can.message && isOwn) {
+  if (can.message && (isOwn || !can.updateModelContext)) {
     ask("ui/message", { role: "user", content: content(said) }).catch(() => {});
   }
 }
@@ -363,6 +366,7 @@ function showWayOut() {
 }
 
 async function openPage() {
+  isOwn = true;
   const opened = soon(ask("ui/open-link", { url: session.upload_url }));
   const answer = await opened.catch(() => ({ isError: true }));
   find(".link").hidden = !answer.isError;

@@ -77,6 +77,8 @@ static HTML: LazyLock<String> = LazyLock::new(|| {
     // So much of it is for who reads the sources.
     let style = style
         .replace(": ", ":")
+        .replace(":0.", ":.")
+        .replace(" 0.", " .")
         .replace(" {", "{")
         .replace(";}", "}");
     let lines = SCRIPTS.into_iter().flat_map(code);

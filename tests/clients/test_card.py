@@ -465,6 +465,15 @@ def test_a_blocked_card_opens_the_page(server: Server, show: Show) -> None:
     assert Link.of(chat.session).send(png(), "there.png").status == 201
     arrived(chat, "there.png")
     until("the model is told", lambda: chat.asked("context"))
+    until("the chat goes on", lambda: chat.asked("message"))
+
+
+def test_a_host_that_has_messages_alone_hears_what_came_from_elsewhere(show: Show) -> None:
+    chat = show(can={"serverTools": {}, "message": {}})
+    expect(chat.card.get_by_text("Choose a file")).to_be_visible()
+    assert Link.of(chat.session).send(png(), "there.png").status == 201
+    (said,) = until("the chat goes on", lambda: chat.asked("message"))
+    assert said["content"][0]["text"] == "I have sent the file."
 
 
 def test_a_host_that_opens_no_links_shows_the_link(show: Show) -> None:
