@@ -10,7 +10,7 @@
     python3 examples/posts.py
 
 Make a post with `curl 127.0.0.1:9090/posts -d 'Look at this'`, open the link that is answered, send a
-picture there, and look at the post: `curl 127.0.0.1:9090/posts/1`.
+picture there, press Done, and look at the post: `curl 127.0.0.1:9090/posts/1`.
 
 It needs nothing but Python: no package, no client of ours.
 """

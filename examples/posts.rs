@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Make a post with `curl 127.0.0.1:9090/posts -d 'Look at this'`, open the link that is answered, send
-//! a picture there, and look at the post: `curl 127.0.0.1:9090/posts/1`.
+//! a picture there, press Done, and look at the post: `curl 127.0.0.1:9090/posts/1`.
 #![expect(
     clippy::unwrap_used,
     reason = "an example says what is wrong by ending"

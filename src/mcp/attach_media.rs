@@ -2,7 +2,7 @@
 
 use rmcp::{RoleServer, service::RequestContext, tool, tool_router};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Answer, Tools, arguments::Arguments, meta, schema};
 use crate::{
@@ -17,8 +17,23 @@ struct TargetArguments {
     #[schemars(length(min = 1, max = 64))]
     target_type: String,
     /// Which one.
+    #[serde(deserialize_with = "text")]
     #[schemars(length(min = 1, max = 200))]
     target_id: String,
+}
+
+/// Models write an id that is a number as one.
+fn text<'de, D: Deserializer<'de>>(id: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a text")]
+    enum Id {
+        Text(String),
+        Number(u64),
+    }
+    Ok(match Id::deserialize(id)? {
+        Id::Text(text) => text,
+        Id::Number(number) => number.to_string(),
+    })
 }
 
 #[tool_router(router = attach_media_router, vis = "pub(super)")]

@@ -237,7 +237,7 @@ impl Service {
             token: session.token.to_string(),
             status: session.state.status(),
             phase: session.phase(),
-            next_action: next_action(session),
+            next_action: some_sent(view).unwrap_or_else(|| next_action(session)),
             last_error: session.last_error.as_ref().map(last_error),
             expires_at: rfc3339(session.expires_at),
             expired_because: expired_because(session),
@@ -384,18 +384,33 @@ fn instruction(session: &UploadSession, url: &str, words: &str) -> String {
     let values = values
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
-    let open = if files > 1 {
-        "instruction.open_several"
+    let (open, tell) = if files > 1 {
+        // Fewer than it takes are all only once that is said.
+        let done = [("done", phrases.text("page.done"))];
+        let tell = phrases.say("instruction.tell_all", &done);
+        ("instruction.open_several", tell)
     } else {
-        "instruction.open"
+        ("instruction.open", phrases.text("instruction.tell").into())
     };
     format!(
-        "{asked}\n\n{}\n\n{} {} {}",
+        "{asked}\n\n{}\n\n{} {} {tell}",
         phrases.say(open, &[("url", url)]),
         phrases.say("instruction.words", &[("words", words)]),
         phrases.count("instruction.takes", files, &values),
-        phrases.text("instruction.tell"),
     )
+}
+
+/// What to do next about a link of several files that some have come by.
+fn some_sent(view: &SessionView) -> Option<String> {
+    let (session, sent) = (&view.session, view.tally.stored);
+    if session.state != State::Pending || session.last_error.is_some() || sent == 0 {
+        return None;
+    }
+    let (most, token) = (session.limits.max_files, session.token);
+    Some(format!(
+        "{sent} of at most {most} files are there. If that is all, the person presses “Done” on the page; \
+         then call upload_status(token=\"{token}\", wait_seconds=45)."
+    ))
 }
 
 fn next_action(session: &UploadSession) -> String {

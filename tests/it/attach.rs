@@ -35,7 +35,8 @@ async fn a_file_is_attached_by_any_of_its_names() {
         ("media_id", handle),
         ("upload_key", &key),
     ] {
-        let answer = attach(&askfile, json!({ name: value })).await;
+        // Some models write the id of a target as a number.
+        let answer = attach(&askfile, json!({ name: value, "target_id": 7 })).await;
         assert_eq!(answer["status"], "completed", "{name} never consumes");
         answers.push(answer["attachments"].clone());
     }

@@ -40,7 +40,7 @@ async fn the_chat_and_the_page_speak_as_the_client_does() {
     for said in [
         "Por favor, envía esto: la factura {url}\n\nAbre este enlace y envía allí los archivos: http",
         "El enlace admite hasta 3 archivos (imágenes, vídeos, audio, documentos; ",
-        "funciona durante 15 minutos (hora límite: 00:15 UTC del 1 de enero de 2026). Avísame",
+        "funciona durante 15 minutos (hora límite: 00:15 UTC del 1 de enero de 2026). Cuando lo hayas enviado todo, pulsa «Listo» allí",
     ] {
         assert!(instruction.contains(said), "{said}\n{instruction}");
     }

@@ -66,7 +66,15 @@ async fn the_last_slot_ends_it_without_done() {
     let askfile = Askfile::start().await;
     let link = askfile.ask(json!({ "max_files": 2 })).await;
     askfile.put(&link, PNG).await;
-    assert_eq!(askfile.status(&link).await["status"], "pending");
+    let status = askfile.status(&link).await;
+    assert_eq!(status["status"], "pending");
+    // Who says that they are done may not have pressed what says so.
+    let next = status["next_action"].as_str().unwrap();
+    assert!(
+        next.starts_with("1 of at most 2 files are there."),
+        "{next}"
+    );
+    assert!(next.contains("presses “Done”"), "{next}");
     askfile.put(&link, PNG).await;
     assert_eq!(askfile.status(&link).await["status"], "completed");
 }
