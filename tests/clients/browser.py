@@ -10,13 +10,13 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Playwright, Request
 
 from askfile import REPOSITORY, Link
 
@@ -44,6 +44,22 @@ def launch(playwright: Playwright, *flags: str) -> Browser:
     path = shutil.which("chromium")
     assert path, "chromium is missing: tests/run installs it"
     return playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+
+
+def throttle(page: Page, bytes_per_second: int, offline: bool = False) -> None:
+    """Lets no more through on the way to servers."""
+    conditions = {
+        "offline": offline,
+        "latency": 0,
+        "downloadThroughput": -1,
+        "uploadThroughput": bytes_per_second,
+    }
+    for frame in page.frames:
+        # Frames of other origins have processes of their own.
+        with suppress(Error):
+            session = page.context.new_cdp_session(frame)
+            session.send("Network.enable")
+            session.send("Network.emulateNetworkConditions", conditions)
 
 
 class Tab:
@@ -113,17 +129,7 @@ class Tab:
         )
 
     def throttle(self, bytes_per_second: int, offline: bool = False) -> None:
-        session = self.context.new_cdp_session(self.page)
-        session.send("Network.enable")
-        session.send(
-            "Network.emulateNetworkConditions",
-            {
-                "offline": offline,
-                "latency": 0,
-                "downloadThroughput": -1,
-                "uploadThroughput": bytes_per_second,
-            },
-        )
+        throttle(self.page, bytes_per_second, offline)
 
     def settle(self) -> None:
         """Lets motion end, but for what moves as long as it is seen."""

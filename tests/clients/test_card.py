@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from askfile import Link, Server, png, until
-from browser import SCREENSHOTS, Open, photo
+from browser import SCREENSHOTS, Open, photo, throttle
 from chat import EVERYTHING, Chat, bundle
 from clamd import Impostor, says
 from inspector import Inspector
@@ -624,12 +624,37 @@ def test_the_inspector_shows_the_card(
     page.context.close()
 
 
-def test_the_inspector_takes_a_drop_and_a_no(inspector: Inspector, chromium: Browser) -> None:
+def test_the_inspector_takes_a_drop_and_shows_it_moving(
+    inspector: Inspector, chromium: Browser
+) -> None:
+    page = inspector.open(chromium)
+    card, data = open_card(page, PROMPT), photo(1200, 900)
+    expect(card.get_by_text("Choose a file")).to_be_visible()
+    drop(card, "a.jpg", data)
+    expect(card.locator(".row")).to_contain_text("a.jpg")
+    throttle(page, len(data) // 5)
+    card.get_by_role("button", name="Send", exact=True).click()
+    assert len([value for value in shown_until_sent(card) if 0 < value < 100]) >= 3
+    expect(card.locator(".ended .row")).to_contain_text("a.jpg")
+    page.context.close()
+
+
+def shown_until_sent(card: FrameLocator) -> set[float]:
+    """What the bar of a file shows on its way."""
+    values: set[float] = set()
+
+    def look() -> bool:
+        values.update(card.locator("progress").evaluate_all("(bars) => bars.map(({ value }) => value)"))
+        return card.get_by_text("Your file has arrived").first.is_visible()
+
+    until("the file has arrived", look)
+    return values
+
+
+def test_the_inspector_takes_a_no(inspector: Inspector, chromium: Browser) -> None:
     page = inspector.open(chromium)
     card = open_card(page, PROMPT)
     expect(card.get_by_text("Choose a file")).to_be_visible()
-    drop(card, "a.png", png())
-    expect(card.locator(".row")).to_contain_text("a.png")
     card.get_by_text("I do not want to send this").click()
     card.get_by_role("button", name="Decline").click()
     expect(card.locator(".how")).to_have_text("This request was declined")
