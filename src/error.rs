@@ -268,7 +268,10 @@ impl Error {
                 "Try again in a minute; if it fails again, tell the person who runs the server."),
             Self::NotFetched { is_answer, .. } => row("UNAVAILABLE", if *is_answer { K::HttpError } else { K::NetworkError }, S::BAD_GATEWAY,
                 "Nothing was taken in from there. Do not try again and again: ask the person for the file with upload_create."),
-            Self::NotKept(why) => Row { hint: "Nothing was kept, and there is no link to try again by: pass a file that fits, or ask the person for it with upload_create.", ..why.row() },
+            Self::NotKept(why) => Row { hint: match **why {
+                Self::Busy { .. } | Self::QuotaExceeded(UsedUp::InFlight) => "Nothing was kept: try again in a few seconds.",
+                _ => "Nothing was kept, and there is no link to try again by: pass a file that fits, or ask the person for it with upload_create.",
+            }, ..why.row() },
             Self::InsufficientStorage => row("INSUFFICIENT_STORAGE", K::ServerError, S::INSUFFICIENT_STORAGE,
                 "The server's disk is full: tell the person who runs it."),
             Self::Busy { .. } => row("BUSY", K::NetworkError, S::SERVICE_UNAVAILABLE,
@@ -314,7 +317,7 @@ impl Error {
             | Self::TooManyFiles
             | Self::ImageTooLarge(_)
             | Self::MalformedBody(_)
-            | Self::QuotaExceeded(_)
+            | Self::QuotaExceeded(UsedUp::Stored | UsedUp::InFlight)
             | Self::Busy { .. } => Self::NotKept(Box::new(self)),
             other => other,
         }

@@ -142,10 +142,14 @@ async function begin({ structuredContent, isError }) {
   }
 }
 
-/** Follows the link while the card is seen and has nothing on the way: all cards share six connections. */
+/**
+ * Follows the link while the card is seen, or the person waits for a verdict, and has nothing on the way: all
+ * cards share six connections.
+ */
 function attend(busy = isBusy) {
   isBusy = busy;
-  if (isSeen && !isBusy && status === "pending") events?.begin();
+  const isWanted = isSeen || files?.are("checking");
+  if (isWanted && !isBusy && status === "pending") events?.begin();
   else events?.stop();
 }
 
@@ -280,6 +284,7 @@ async function end(how, why) {
     if (row.state === "sent") list.append(row.element);
   }
   const shown = list.childElementCount;
+  const isShown = ({ media_id: id }) => files?.rows.some(({ media }) => media === id);
   isOwn ||= shown > 0;
   let count = Math.max(files?.stored() ?? 0, 1);
   const tellHow = (text) => {
@@ -295,7 +300,7 @@ async function end(how, why) {
   // The host may take its time.
   const known = await askStatus();
   const media = known?.result?.media;
-  if (isGood && media && media.length !== shown) {
+  if (isGood && media && !(media.length === shown && media.every(isShown))) {
     count = media.length;
     list.replaceChildren(...media.map(rowOf));
     tellHow(say("outcome.sent", { n: count }));
@@ -303,7 +308,7 @@ async function end(how, why) {
     tellHow(say("card.deleted"));
   }
   // A card that is opened again finds it ended, and has nothing to tell.
-  if (!wasOpen) return;
+  if (!wasOpen && !isOwn) return;
   const id = session.upload_id;
   const call = `Call upload_status(upload_id="${id}") for`;
   if (isGood) {

@@ -86,7 +86,9 @@ fn endpoint<H: ServerHandler>(
         // Waits end by themselves at this point, and their answers have still to go out: of thousands,
         // that takes a while.
         closing.answering.close();
+        // Connections are given as long, and then cut.
         let grace = closing.service.settings().shutdown_grace;
+        let grace = grace.saturating_sub(2 * LAST_ANSWERS);
         let _ = tokio::time::timeout(grace, closing.answering.wait()).await;
         tokio::time::sleep(LAST_ANSWERS).await;
         stopping.cancel();

@@ -6,6 +6,7 @@
 
 use std::{pin::pin, time::Duration};
 
+use futures_util::FutureExt as _;
 use rmcp::{
     RoleServer,
     model::{
@@ -113,7 +114,15 @@ impl Tools {
         // Some people open the link before they answer.
         let whom = asker(&context.extensions, caller);
         let telling = self.tell_when_over(whom, view.clone(), context.peer.clone());
-        let mut waiting = pin!(self.wait(context, caller, view.clone(), timeout, None));
+        let waiting = self.wait(context, caller, view.clone(), timeout, None);
+        // The link is there, whatever became of the wait for its file.
+        let waiting = waiting.map(|waited| {
+            waited.unwrap_or_else(|error| {
+                error.log();
+                Waited::so_far(view.clone(), caller.clone(), began)
+            })
+        });
+        let mut waiting = pin!(waiting);
         let answer = tokio::select! {
             waited = &mut waiting => {
                 tokio::select! {
@@ -121,7 +130,7 @@ impl Tools {
                     _ = asked.cancel(Some("The call is over.".into())) => {}
                     () = self.line.hung_up.cancelled() => {}
                 }
-                return Ok(Shown::new(waited?, Seen::Unanswered));
+                return Ok(Shown::new(waited, Seen::Unanswered));
             }
             answer = &mut asked.rx => answer,
         };
@@ -133,7 +142,7 @@ impl Tools {
             }
         };
         if choice == Some(Choice::Accept) {
-            return Ok(Shown::new(waiting.await?, Seen::Accepted));
+            return Ok(Shown::new(waiting.await, Seen::Accepted));
         }
         // It shows nothing any more.
         telling.abort();

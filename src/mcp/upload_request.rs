@@ -135,26 +135,15 @@ impl Tools {
         // Who is shown a card sees it once the call has returned.
         if card::is_shown(&context) || !elicitation::is_offered(&context) {
             // The person sees the link only once this call has returned: waiting would be in vain.
-            return Ok(self.unseen(&view, &caller));
+            let answer = self.request_answer(&view, &caller, Outcome::Pending, Some(Seen::Not));
+            return Ok(Reply::Answer(Box::new(answer)));
         }
         if elicitation::is_in_answers(&context) {
             let question = self.question_first(&caller, &view.session, call);
             return Ok(Reply::Question(question));
         }
-        match self.show(&context, &caller, view.clone(), timeout).await {
-            Ok(shown) => self.waited(&shown.waited, Some(shown.seen), timeout),
-            // The link is there, whatever became of showing it.
-            Err(error) => {
-                error.log();
-                Ok(self.unseen(&view, &caller))
-            }
-        }
-    }
-
-    /// A link that the person has not seen.
-    fn unseen(&self, view: &SessionView, caller: &Caller) -> Reply {
-        let answer = self.request_answer(view, caller, Outcome::Pending, Some(Seen::Not));
-        Reply::Answer(Box::new(answer))
+        let shown = self.show(&context, &caller, view, timeout).await?;
+        self.waited(&shown.waited, Some(shown.seen), timeout)
     }
 
     /// A new session.

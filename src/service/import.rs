@@ -1,6 +1,12 @@
 //! Files that somebody else has: fetched where a client or a model says they are.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::body::Body;
 use base64::{
@@ -8,11 +14,12 @@ use base64::{
     alphabet::{Alphabet, STANDARD, URL_SAFE},
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use futures_util::TryStreamExt as _;
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{CreateRequest, Service, authority::must, receive::PATIENCE};
+use super::{CreateRequest, Service, authority::must};
 use crate::{
     domain::{caller::Caller, capability::Capability, ids::UploadId, media::ScanStatus},
     error::{Error, Result},
@@ -94,6 +101,13 @@ struct Coming {
     body: Body,
     declared_bytes: Option<u64>,
     name: Option<String>,
+    /// Whether it broke off because its time was over.
+    is_late: Arc<AtomicBool>,
+}
+
+/// Whether an address is one that everybody may open who has it.
+fn is_open(url: &Url) -> bool {
+    url.scheme() == "https" && url.username().is_empty() && url.password().is_none()
 }
 
 impl Service {
@@ -104,22 +118,24 @@ impl Service {
         let (Source::Url(address) | Source::Forwarded(address)) = source else {
             return None;
         };
-        let scheme = address
-            .trim_start()
-            .split_once("://")
-            .map(|(start, _)| start);
-        let is_web = |scheme: &str| {
-            let mut web = ["https", "http"].into_iter();
-            web.any(|web| scheme.eq_ignore_ascii_case(web))
-        };
-        if !scheme.is_some_and(is_web) {
-            return Some("this server opens https:// addresses alone, and that is none".into());
+        let url: Option<Url> = address.parse().ok();
+        let no_address = "this server opens https:// addresses alone, and that is none";
+        if let Source::Forwarded(_) = source {
+            // What the client gives, nobody in the chat can give otherwise.
+            return match url.as_ref().filter(|url| is_open(url)) {
+                None => Some(no_address.into()),
+                Some(url) => {
+                    let host = url.host_str().unwrap_or_default();
+                    let is_closed = !self.fetches_from(host);
+                    is_closed.then(|| format!("this server does not fetch from {host}"))
+                }
+            };
         }
-        // What the client gives, nobody in the chat can give otherwise.
-        let url: Url = address.parse().ok()?;
-        let host = url.host_str()?;
-        let is_closed = matches!(source, Source::Forwarded(_)) && !self.fetches_from(host);
-        is_closed.then(|| format!("this server does not fetch from {host}"))
+        let scheme = address.trim_start().split_once("://");
+        let mut web = ["https", "http"].into_iter();
+        let is_web =
+            scheme.is_some_and(|(start, _)| web.any(|web| start.eq_ignore_ascii_case(web)));
+        (!is_web).then(|| no_address.into())
     }
 
     /// Takes in a file from where it is, like one that somebody sends, in the time that a call may take. What
@@ -147,15 +163,15 @@ impl Service {
                 self.imported(caller, session, body, length, deadline).await
             }
             Found::There(fetch) => {
-                let late = Instant::now() + fetch.time;
                 let coming = self.fetched(&fetch).await;
                 let coming = coming.map_err(Error::without_link)?;
+                let is_late = coming.is_late;
                 let body = FileBody::raw(coming.body, name(coming.name));
                 let imported =
                     self.imported(caller, session, body, coming.declared_bytes, deadline);
                 imported.await.map_err(|error| match error {
                     // Its time was over before all of it was there.
-                    Error::MalformedBody(_) if Instant::now() >= late => {
+                    Error::MalformedBody(_) if is_late.load(Ordering::Relaxed) => {
                         fetch.failed(NotHad::Late(fetch.time))
                     }
                     error => error,
@@ -181,8 +197,7 @@ impl Service {
             return Err(wrong("it is too long."));
         }
         let url: Url = address.parse().map_err(|_| wrong("it is no address."))?;
-        let has_user = !url.username().is_empty() || url.password().is_some();
-        if url.scheme() != "https" || has_user {
+        if !is_open(&url) {
             return Err(wrong(
                 "https alone is fetched, without a user in the address.",
             ));
@@ -195,12 +210,11 @@ impl Service {
                  upload_create, or the operator to name that host in the setting import.hosts."
             ))
         })?;
-        // Who sends a file waits for its verdict as well.
-        let max_wait = self.settings.max_wait;
         Ok(Found::There(Fetch {
             fetcher: fetcher.clone(),
             url,
-            time: max_wait.saturating_sub(PATIENCE).max(max_wait / 2),
+            // Who sends a file waits for its verdict as well.
+            time: self.settings.max_wait.saturating_sub(self.patience()),
         }))
     }
 
@@ -212,10 +226,15 @@ impl Service {
             answer = opened => answer.map_err(|why| fetch.failed(why))?,
             () = self.closing() => return Err(Error::Busy { retry_after: 5 }),
         };
+        let is_late = Arc::new(AtomicBool::new(false));
+        let late = Arc::clone(&is_late);
         Ok(Coming {
             declared_bytes: answer.content_length(),
             name: filename::of_headers(answer.headers()),
-            body: Body::from_stream(answer.bytes_stream()),
+            body: Body::from_stream(answer.bytes_stream().inspect_err(move |error| {
+                late.fetch_or(error.is_timeout(), Ordering::Relaxed);
+            })),
+            is_late,
         })
     }
 
@@ -231,17 +250,20 @@ impl Service {
         // In a task of its own: when the client goes away, what was begun is still ended properly.
         let importing = tokio::spawn(async move {
             let (id, received) = service.brought(session, body, declared_bytes).await?;
-            let judged = match received {
+            let refused = match received {
                 Ok(received) if received.media.scan_status == ScanStatus::Pending => {
                     let judged = service.judged_in_time(&caller, id, deadline);
-                    judged.await.map(drop)
+                    // Else it is durable, and its check goes on.
+                    judged
+                        .await
+                        .err()
+                        .filter(|error| matches!(error, Error::ScanBlocked(_)))
                 }
-                received => received.map(drop),
+                received => received.err(),
             };
-            match judged {
-                // It is durable, and its check goes on.
-                Ok(()) | Err(Error::ScanPending) => Ok(id),
-                Err(error) => {
+            match refused {
+                None => Ok(id),
+                Some(error) => {
                     service.give_up(&caller, id).await;
                     Err(error)
                 }

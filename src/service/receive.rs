@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use tokio::sync::SemaphorePermit;
 
-pub(super) use self::{file::Claim, pulse::Pulse, verdict::PATIENCE};
+pub(super) use self::{file::Claim, pulse::Pulse};
 use super::{
     LinkedSession, Service, close::log_move, grant::essence, progress::Flow, rate::Payer, signed,
 };

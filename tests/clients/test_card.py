@@ -321,6 +321,20 @@ def test_a_file_is_seen_checked_by_a_card_that_is_opened_again(judge: Judge, sho
     expect(chat.card.locator(".ended .chip")).to_have_text("✓ clean")
 
 
+def test_a_verdict_is_heard_by_a_card_that_nobody_looks_at(judge: Judge, show: Show) -> None:
+    chat = show()
+    chat.choose(("a.png", png()))
+    send(chat)
+    expect(chat.card.locator(".row")).to_contain_text("· sent", timeout=SLOWLY)
+    chat.page.evaluate("document.body.style.paddingTop = '5000px'")
+    chat.page.frames[1].evaluate(
+        "new Promise((resolve) => new IntersectionObserver(([main]) => main.isIntersecting || resolve())"
+        "  .observe(document.querySelector('main')))"
+    )
+    judge.may_speak.set()
+    until("the chat goes on", lambda: chat.asked("message"))
+
+
 def test_nothing_more_is_taken_with_the_camera_while_the_last_file_is_checked(
     server: Server, judge: Judge, fingers: Browser, script: bytes
 ) -> None:

@@ -134,7 +134,7 @@ def test_a_slow_body_has_an_end(server: Server, files: Files) -> None:
     refused = take_in(server, files)
     assert (refused["error_kind"], refused["code"]) == ("network_error", "UNAVAILABLE"), refused
     assert "does not come within" in refused["message"]
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 6
     assert not server.stored
 
 

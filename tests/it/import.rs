@@ -88,6 +88,7 @@ async fn what_only_the_chat_can_reach_is_answered_with_a_link() {
         json!({ "url": "file:///home/ana/a.png" }),
         json!({ "url": "attachment:0" }),
         json!({ "file": { "file_id": "file-abc" } }),
+        json!({ "file": { "download_url": "http://files.example.com/a.png", "file_id": "f" } }),
         json!({ "url": format!("/{}.pdf", "a".repeat(3_000)) }),
         json!({ "file": { "download_url": "https://files.example.com/a.png?x", "file_id": "f" } }),
     ] {

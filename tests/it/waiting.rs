@@ -419,7 +419,9 @@ mod over_http {
         let key = askfile.key_for("brief", ALL, &[], Some(Duration::from_secs(60)));
         let key = key.await;
         let ending = async {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            while askfile.count("SELECT count(*) FROM upload_session") == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             askfile.clock.advance(secs(61));
         };
         let wait = json!({ "wait": true, "timeout": 30 });

@@ -98,7 +98,10 @@ impl Drop for Standalone {
         let Ok(mut all) = self.all.0.try_lock() else {
             return;
         };
-        let is_newest = |one: &Weak<_>| one.as_ptr() == Arc::as_ptr(&self.open);
+        // One that nobody has any more came to nothing while this one was opened.
+        let is_newest = |one: &Weak<Mutex<Open>>| {
+            one.as_ptr() == Arc::as_ptr(&self.open) || one.strong_count() == 0
+        };
         if all.last().is_some_and(is_newest) {
             for one in all.drain(..) {
                 set(&one, Source::Ended);

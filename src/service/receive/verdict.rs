@@ -10,10 +10,15 @@ use crate::{
     store::{Check, SessionRef, SessionView},
 };
 
-/// How long who sent a file waits for its verdict; the check goes on after that.
-pub(in crate::service) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long who sent a file waits for its verdict at most; the check goes on after that.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Service {
+    /// The same where calls are to be shorter.
+    pub(in crate::service) fn patience(&self) -> Duration {
+        PATIENCE.min(self.settings.max_wait / 2)
+    }
+
     /// What became of a stored file: as good as final, or still to be judged.
     ///
     /// # Errors
@@ -32,7 +37,7 @@ impl Service {
         // In a task of its own, which outlives the patience.
         let service = self.clone();
         let checking = tokio::spawn(async move { service.check(check).await });
-        let Ok(checked) = tokio::time::timeout(PATIENCE, checking).await else {
+        let Ok(checked) = tokio::time::timeout(self.patience(), checking).await else {
             return self.still_wanted(received).await;
         };
         match checked.map_err(Error::internal)? {
