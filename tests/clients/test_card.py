@@ -211,8 +211,10 @@ def test_a_button_that_gets_through_to_nobody_says_so_beside_itself(show: Show) 
     chat = show(arguments=SEVERAL)
     chat.choose(("a.png", png()))
     send(chat)
-    chat.card.get_by_text("I do not want to send this").click()
+    # What is below moves until the file has arrived.
     expect(chat.card.locator(".done")).to_be_visible()
+    chat.card.get_by_text("I do not want to send this").click()
+    expect(chat.card.get_by_role("button", name="Decline")).to_be_visible()
     frame = chat.page.frames[1]
     frame.evaluate(
         "() => { window.whole = fetch; window.fetch = () => Promise.reject(new TypeError('cut')); }"
