@@ -201,6 +201,7 @@ def test_what_was_sent_before_a_no_is_not_shown_as_sent(show: Show) -> None:
     chat.choose(("a.png", png()))
     send(chat)
     expect(chat.card.locator(".row", has_text="a.png")).to_contain_text("sent")
+    expect(chat.card.locator(".done")).to_be_visible()
     chat.card.get_by_text("I do not want to send this").click()
     chat.card.get_by_role("button", name="Decline").click()
     expect(chat.card.locator(".how")).to_have_text("This request was declined")
