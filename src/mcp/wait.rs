@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::request::Parts;
 use rmcp::{RoleServer, model::ProgressNotificationParam, service::RequestContext};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Tools;
 use crate::{
@@ -82,7 +83,7 @@ impl Tools {
         let began = WaitedSince::of(context).unwrap_or_else(Instant::now);
         let max_wait = self.service.settings().max_wait;
         let deadline = began + wanted.min(max_wait);
-        let mut progress = Progress::of(context);
+        let mut progress = Progress::of(context, &self.line.hung_up);
         progress.say(first.unwrap_or(doing(&view))).await;
         loop {
             let turn = tokio::select! {
@@ -138,14 +139,16 @@ fn doing(view: &SessionView) -> &'static str {
 /// Progress messages, where the client asked for them.
 struct Progress<'a> {
     context: &'a RequestContext<RoleServer>,
+    hung_up: &'a CancellationToken,
     token: Option<rmcp::model::ProgressToken>,
     said: f64,
 }
 
 impl<'a> Progress<'a> {
-    fn of(context: &'a RequestContext<RoleServer>) -> Self {
+    fn of(context: &'a RequestContext<RoleServer>, hung_up: &'a CancellationToken) -> Self {
         Self {
             context,
+            hung_up,
             token: context.meta.get_progress_token(),
             said: 0.0,
         }
@@ -157,7 +160,11 @@ impl<'a> Progress<'a> {
         };
         self.said += 1.0;
         let param = ProgressNotificationParam::new(token, self.said).with_message(message);
-        // A client that went away needs no progress.
-        let _ = self.context.peer.notify_progress(param).await;
+        tokio::select! {
+            // A client that went away needs no progress.
+            _ = self.context.peer.notify_progress(param) => {}
+            // What was to go out then is neither sent nor given up.
+            () = self.hung_up.cancelled() => {}
+        }
     }
 }

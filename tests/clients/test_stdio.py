@@ -286,15 +286,17 @@ def test_it_ends_when_told_and_answers_who_is_shown_a_link(tmp_path: Path) -> No
         assert code == 0 and took < 1
 
 
-@pytest.mark.parametrize("what", ["nothing", "a call", "a question"])
-def test_it_ends_at_once_when_the_chat_hangs_up(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("hears", [True, False])
+@pytest.mark.parametrize("tool", [None, "upload_status", "upload_request"])
+def test_it_ends_at_once_when_the_chat_hangs_up(
+    tmp_path: Path, tool: str | None, hears: bool
+) -> None:
     with chat(tmp_path, free_address(), capabilities=SHOWS_LINKS) as one:
-        link = one.link()
-        if what == "a call":
-            one.begin("upload_status", watched=True, token=link.token, wait_seconds=30)
-            one.listen()
-        elif what == "a question":
-            one.begin("upload_request", prompt="a photo", timeout=30)
+        if tool == "upload_status":
+            one.begin(tool, watched=True, token=one.link().token, wait_seconds=30)
+        elif tool == "upload_request":
+            one.begin(tool, watched=True, prompt="a photo", timeout=30)
+        if tool and hears:
             one.listen()
         code, took = one.leave()
     assert code == 0 and took < 1
