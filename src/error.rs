@@ -65,12 +65,18 @@ pub enum Error {
     /// The picture has more pixels or frames than are taken.
     #[error("{0}")]
     ImageTooLarge(String),
+    /// The picture is damaged.
+    #[error("{0}")]
+    Damaged(String),
     /// The body cannot be read.
     #[error("{0}")]
     MalformedBody(String),
     /// Nothing by that name, or not the caller's.
     #[error("There is nothing here by that name.")]
     NotFound,
+    /// What an upload had brought was deleted.
+    #[error("The files of this upload were deleted.")]
+    FilesGone,
     /// The link was changed, or never came from here.
     #[error("This link is incomplete or was changed on its way.")]
     LinkInvalid,
@@ -144,9 +150,14 @@ pub enum Error {
         /// Whether somebody answered there.
         is_answer: bool,
     },
-    /// It was sent without a link, so there is none by which it could be tried again.
-    #[error("{0}")]
-    NotKept(Box<Self>),
+    /// One of the others, where something else is to be done next than what the table has.
+    #[error("{why}")]
+    Advised {
+        /// What went wrong.
+        why: Box<Self>,
+        /// What the agent should do next.
+        hint: &'static str,
+    },
     /// The disk is nearly full.
     #[error("There is no room for this file at the moment.")]
     InsufficientStorage,
@@ -217,15 +228,19 @@ impl Error {
             Self::SpecMismatch(_) => row("SPEC_MISMATCH", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "The link still works: send exactly what the grant says, or ask for another grant."),
             Self::FileMissing(_) => row("FILE_MISSING", K::ValidationError, S::UNPROCESSABLE_ENTITY,
-                "Send the file as multipart/form-data in a field named media: curl -X POST \"{upload_url}\" -F \"media=@FILE\"."),
+                "Send a file that is not empty, as multipart/form-data in a field named media: curl -X POST \"{upload_url}\" -F \"media=@FILE\"."),
             Self::TooManyFiles => row("TOO_MANY_FILES", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "Send one file a request; for several files mint the link with max_files."),
             Self::ImageTooLarge(_) => row("IMAGE_TOO_LARGE", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "The link still works: ask the person for a smaller picture."),
             Self::MalformedBody(_) => row("MALFORMED_BODY", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "The link still works: send the body again, whole, as multipart/form-data with the field media, or as a raw PUT."),
+            Self::Damaged(_) => row("MALFORMED_BODY", K::ValidationError, S::UNPROCESSABLE_ENTITY,
+                "The link still works: ask the person for a good copy of the picture."),
             Self::NotFound => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
                 "Mint a new link with upload_create; do not fall back to a local path."),
+            Self::FilesGone => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
+                "Ask for them again by a new link, if they are still needed."),
             Self::LinkInvalid => row("LINK_INVALID", K::AuthFailed, S::FORBIDDEN,
                 "Use upload_url exactly as it was returned, or mint a new link with upload_create."),
             Self::LinkExpired => row("LINK_EXPIRED", K::AuthFailed, S::FORBIDDEN,
@@ -268,10 +283,7 @@ impl Error {
                 "Try again in a minute; if it fails again, tell the person who runs the server."),
             Self::NotFetched { is_answer, .. } => row("UNAVAILABLE", if *is_answer { K::HttpError } else { K::NetworkError }, S::BAD_GATEWAY,
                 "Nothing was taken in from there. Do not try again and again: ask the person for the file with upload_create."),
-            Self::NotKept(why) => Row { hint: match **why {
-                Self::Busy { .. } | Self::QuotaExceeded(UsedUp::InFlight) => "Nothing was kept: try again in a few seconds.",
-                _ => "Nothing was kept, and there is no link to try again by: pass a file that fits, or ask the person for it with upload_create.",
-            }, ..why.row() },
+            Self::Advised { why, hint } => Row { hint, ..why.row() },
             Self::InsufficientStorage => row("INSUFFICIENT_STORAGE", K::ServerError, S::INSUFFICIENT_STORAGE,
                 "The server's disk is full: tell the person who runs it."),
             Self::Busy { .. } => row("BUSY", K::NetworkError, S::SERVICE_UNAVAILABLE,
@@ -302,23 +314,38 @@ impl Error {
             Self::ScanPending => Some(5),
             Self::RateLimited { standing, .. } => Some(standing.next_in),
             Self::InUse { retry_after } | Self::Busy { retry_after } => Some(*retry_after),
-            Self::NotKept(why) => why.retry_after(),
+            Self::Advised { why, .. } => why.retry_after(),
             _ => None,
         }
     }
 
-    /// The same of a file that was sent without a link, where the hint is to use that.
+    /// The same, with what to do next where the table does not know it.
+    #[must_use]
+    pub fn advise(self, hint: &'static str) -> Self {
+        let why = Box::new(self);
+        Self::Advised { why, hint }
+    }
+
+    /// The same of a file that was sent without a link, by which it could be tried again.
     #[must_use]
     pub fn without_link(self) -> Self {
         match self {
+            Self::Busy { .. } | Self::QuotaExceeded(UsedUp::InFlight) => {
+                self.advise("Nothing was kept: try again in a few seconds.")
+            }
+            Self::QuotaExceeded(UsedUp::Stored) => self.advise(
+                "Nothing was kept. Make room with media_delete, or tell the person who runs the server.",
+            ),
             Self::SizeExceeded { .. }
             | Self::MimeNotAllowed { .. }
             | Self::FileMissing(_)
             | Self::TooManyFiles
             | Self::ImageTooLarge(_)
-            | Self::MalformedBody(_)
-            | Self::QuotaExceeded(UsedUp::Stored | UsedUp::InFlight)
-            | Self::Busy { .. } => Self::NotKept(Box::new(self)),
+            | Self::Damaged(_)
+            | Self::MalformedBody(_) => self.advise(
+                "Nothing was kept, and there is no link to try again by: pass a file that fits, or ask \
+                 the person for it with upload_create.",
+            ),
             other => other,
         }
     }
@@ -457,7 +484,9 @@ mod tests {
             Error::TooManyFiles,
             Error::ImageTooLarge("x".into()),
             Error::MalformedBody("x".into()),
+            Error::Damaged("x".into()),
             Error::NotFound,
+            Error::FilesGone,
             Error::LinkInvalid,
             Error::LinkExpired,
             Error::AlreadyUsed,

@@ -7,6 +7,7 @@ mod changes;
 mod early;
 mod elicitation;
 mod handler;
+mod hints;
 mod media_delete;
 mod media_get;
 mod media_import;

@@ -385,6 +385,15 @@ pub struct SessionView {
     pub tally: Tally,
 }
 
+impl SessionView {
+    /// Whether all that it had brought was deleted.
+    #[must_use]
+    pub fn is_emptied(&self) -> bool {
+        let is_attached = self.session.state == State::Consumed;
+        self.session.media_gone || (is_attached && self.media.is_empty())
+    }
+}
+
 /// Asks for a claim.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {

@@ -52,7 +52,8 @@ pub(super) async fn refusal(service: &Service, request: &mut Request) -> Option<
     }
 }
 
-const MISSING: &str = "This askfile wants a key: send it as `Authorization: Bearer …`.";
+const MISSING: &str =
+    "This askfile wants a key or an access token: send it as `Authorization: Bearer …`.";
 
 /// The one key that a request shows.
 fn key(headers: &HeaderMap) -> Result<Secret> {
@@ -72,6 +73,13 @@ fn key(headers: &HeaderMap) -> Result<Secret> {
 /// Says what is wanted, and where tokens are had (RFC 6750, RFC 9728).
 fn refused(service: &Service, error: Error) -> Response {
     let challenge = challenge(service, &error);
+    let takes_keys = service.settings().auth.keys;
+    let error = match error {
+        Error::Unauthenticated(_) if !takes_keys => {
+            error.advise("Connect anew, and have the person sign in: WWW-Authenticate says where.")
+        }
+        other => other,
+    };
     let mut response = error.into_response();
     if response.status() == StatusCode::UNAUTHORIZED
         && let Ok(challenge) = HeaderValue::from_str(&challenge)

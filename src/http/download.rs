@@ -28,6 +28,28 @@ const INLINE: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"]
 /// What RFC 8187 leaves as it is.
 const IN_NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
+/// Why a file is not handed out. Whoever has its address has no link to send one by.
+pub(super) struct NotHanded(Error);
+
+impl From<Error> for NotHanded {
+    fn from(error: Error) -> Self {
+        Self(match error {
+            Error::NotFound => error.advise("The file was deleted, or never was there."),
+            Error::LinkExpired => error.advise("Call media_get for a fresh download_url."),
+            Error::LinkInvalid => error.advise(
+                "Use the address just as it was returned, or call media_get for a fresh one.",
+            ),
+            other => other,
+        })
+    }
+}
+
+impl IntoResponse for NotHanded {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
 #[derive(Deserialize)]
 pub(super) struct HandleQuery {
     signature: String,
@@ -45,7 +67,7 @@ pub(super) async fn follow_handle(
     Path((workspace, handle)): Path<(String, String)>,
     query: Result<Query<HandleQuery>, QueryRejection>,
     ClientAddress(from): ClientAddress,
-) -> Result<Response> {
+) -> Result<Response, NotHanded> {
     let asked = || {
         let Query(query) = query.map_err(|_| Error::LinkInvalid)?;
         Ok((workspace_id(&workspace)?, query.signature))
@@ -66,7 +88,7 @@ pub(super) async fn download(
     ClientAddress(from): ClientAddress,
     method: Method,
     asked: HeaderMap,
-) -> Result<Response> {
+) -> Result<Response, NotHanded> {
     let link = signed(&workspace, &media, query, from);
     let link = link.map_err(|why| service.wrong_link(from, why))?;
     let media = service.downloaded(&link).await?;
@@ -114,7 +136,7 @@ pub(super) async fn preview(
     query: Result<Query<FileQuery>, QueryRejection>,
     ClientAddress(from): ClientAddress,
     asked: HeaderMap,
-) -> Result<Response> {
+) -> Result<Response, NotHanded> {
     let link = signed(&workspace, &media, query, from);
     let link = link.map_err(|why| service.wrong_link(from, why))?;
     let media = service.previewed(&link).await?;

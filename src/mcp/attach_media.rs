@@ -4,10 +4,12 @@ use rmcp::{RoleServer, service::RequestContext, tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::{Answer, Tools, arguments::Arguments, meta, schema};
+use super::{Answer, Tools, arguments::Arguments, hints, meta, schema};
 use crate::{
-    arguments::AttachArguments, domain::attachment::Target, error::Result,
-    service::answers::AttachAnswer,
+    arguments::AttachArguments,
+    domain::attachment::Target,
+    error::Result,
+    service::{What, answers::AttachAnswer},
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -62,7 +64,9 @@ impl Tools {
             id: target.target_id,
         })?;
         let caller = self.caller(&context)?;
-        let (attached, status) = self.service.attach(&caller, request).await?;
+        let is_upload = matches!(request.what, What::Session(_));
+        let attached = self.service.attach(&caller, request).await;
+        let (attached, status) = attached.map_err(|error| hints::of_attaching(error, is_upload))?;
         Ok(Answer(AttachAnswer::new(&attached, status)))
     }
 }

@@ -290,8 +290,10 @@ impl Shown {
 
 impl Seen {
     /// What to do next with a session that waits for its first file, where that depends on it.
-    pub(super) fn next_action(self, session: &UploadSession) -> Option<String> {
-        if session.state != State::Pending || session.last_error.is_some() {
+    pub(super) fn next_action(self, view: &SessionView) -> Option<String> {
+        let session = &view.session;
+        let is_first = view.tally.stored == 0 && session.last_error.is_none();
+        if session.state != State::Pending || !is_first {
             return None;
         }
         let then = format!(

@@ -201,6 +201,8 @@ impl ServerHandler for Tools {
             let caller = self.caller(&context)?;
             self.service.charge_call(&caller)?;
             if request.uri == card::URI {
+                // It may talk to where links lead alone, which is to be known by then.
+                self.service.settled().await?;
                 return Ok(card::read(&self.service));
             }
             resources::read(&self.service, &caller, &request.uri).await

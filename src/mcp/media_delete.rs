@@ -4,7 +4,7 @@ use rmcp::{RoleServer, service::RequestContext, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Answer, Tools, arguments::Arguments, meta, schema};
+use super::{Answer, Tools, arguments::Arguments, hints, meta, schema};
 use crate::{error::Result, service::answers::DeleteAnswer, store::MediaRef};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,7 +43,8 @@ impl Tools {
         let deleted = self
             .service
             .delete_media(&caller, which, arguments.force)
-            .await?;
+            .await
+            .map_err(hints::of_deletion)?;
         Ok(Answer(deleted.into()))
     }
 }

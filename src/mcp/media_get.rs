@@ -5,7 +5,7 @@ use rmcp::{RoleServer, model::ContentBlock, service::RequestContext, tool, tool_
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AnswerBeside, Tools, arguments::Arguments, meta, schema};
+use super::{AnswerBeside, Tools, arguments::Arguments, hints, meta, schema};
 use crate::{
     domain::media::Media,
     error::{Error, Result},
@@ -50,7 +50,8 @@ impl Tools {
         let shown = self
             .service
             .show_media(&caller, which, arguments.expires_in_seconds)
-            .await?;
+            .await
+            .map_err(hints::of_file)?;
         let picture = self.picture(&shown.media).await?;
         Ok(AnswerBeside(shown.into(), picture))
     }
@@ -65,7 +66,7 @@ impl Tools {
                 BASE64_STANDARD.encode(bytes),
                 mime_type,
             )]),
-            Err(Error::MalformedBody(_) | Error::ImageTooLarge(_)) => Ok(Vec::new()),
+            Err(Error::Damaged(_) | Error::ImageTooLarge(_)) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }

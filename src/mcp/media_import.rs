@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use super::{Answer, Tools, arguments::Arguments, language, meta, schema};
+use super::{Answer, Tools, arguments::Arguments, hints, language, meta, schema};
 use crate::{
     domain::caller::Caller,
     error::{Error, Result},
@@ -77,6 +77,7 @@ fn filled(text: Option<String>) -> Option<String> {
 impl ImportArguments {
     /// Where the file is, and what it is called.
     fn source(&mut self) -> Result<(Source, Option<String>)> {
+        let has_file = self.file.is_some();
         let file = self.file.take().and_then(|file| {
             // A file without an address is one by its name in the client's own system.
             let address = filled(file.download_url).or_else(|| filled(file.file_id))?;
@@ -93,6 +94,9 @@ impl ImportArguments {
             }
             (None, Some(url), None) => Ok((Source::at(url), name)),
             (None, None, Some(data)) => Ok((Source::Data(data), name)),
+            (None, None, None) if has_file => Err(Error::InvalidArgument(
+                "file: it has no download_url.".into(),
+            )),
             _ => Err(Error::InvalidArgument(
                 "Give exactly one of file, url and data.".into(),
             )),
@@ -166,10 +170,11 @@ impl Tools {
             source,
             name,
         };
-        let id = self.service.import(&caller, request).await?;
+        let id = self.service.import(&caller, request).await;
+        let id = id.map_err(hints::of_workspace)?;
         let view = self.service.status(&caller, SessionRef::Id(id)).await?;
         Ok(Answer(ImportAnswer {
-            status: self.service.status_answer(&view),
+            status: self.service.status_for(&caller, &view),
             upload_url: None,
             instruction: None,
         }))
@@ -182,7 +187,8 @@ impl Tools {
         request: CreateRequest,
         why: &str,
     ) -> Result<Answer<ImportAnswer>> {
-        let session = self.service.create(caller, request).await?;
+        let session = self.service.create(caller, request).await;
+        let session = session.map_err(hints::of_workspace)?;
         let link = self.service.session_answer(&session);
         let which = SessionRef::Id(session.id);
         let view = self.service.status(caller, which).await?;

@@ -18,6 +18,7 @@ use crate::{
     config::units::size_text,
     domain::{
         caller::Caller,
+        capability::Capability,
         ids::{MediaId, UploadId, WorkspaceId},
         media::Media,
         resource::ResourceUri,
@@ -32,6 +33,8 @@ use crate::{
 /// use in a conversation.
 const MOST_READ: u64 = 8 << 20;
 const JSON: &str = "application/json";
+const UNKNOWN: &str =
+    "Take the address from upload_status or media_list: what was deleted is gone.";
 
 pub(super) fn templates() -> Vec<ResourceTemplate> {
     let media = ResourceTemplate::new("askfile://{workspace_id}/media/{media_id}", "media")
@@ -44,12 +47,16 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
     vec![media, upload]
 }
 
-/// The files of a completed session, for clients that know of such links.
-pub(super) fn links(context: &RequestContext<RoleServer>, view: &SessionView) -> Vec<ContentBlock> {
+/// The files of a completed session, for clients that know of such links and callers that may read them.
+pub(super) fn links(
+    context: &RequestContext<RoleServer>,
+    caller: &Caller,
+    view: &SessionView,
+) -> Vec<ContentBlock> {
     let peer = context.peer.peer_info();
     let is_old = peer.is_some_and(|of| of.protocol_version < ProtocolVersion::V_2025_06_18);
     let has_result = matches!(view.session.state, State::Completed | State::Consumed);
-    if is_old || !has_result {
+    if is_old || !has_result || !caller.capabilities.has(Capability::MediaRead) {
         return Vec::new();
     }
     let media = view.media.iter();
@@ -146,6 +153,9 @@ pub(super) fn failure(error: &Error, uri: &str) -> ErrorData {
     error.log();
     let (message, mut data) = (error.to_string(), error.body());
     data["uri"] = uri.into();
+    if matches!(error, Error::NotFound) {
+        data["hint"] = UNKNOWN.into();
+    }
     match error {
         Error::NotFound => ErrorData::resource_not_found(message, Some(data)),
         Error::Internal(_) => ErrorData::internal_error(message, Some(data)),

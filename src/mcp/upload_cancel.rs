@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{
     Answer, Tools,
     arguments::{Arguments, session_ref},
-    meta, schema,
+    hints, meta, schema,
 };
 use crate::{error::Result, service::answers::StatusAnswer};
 
@@ -41,9 +41,11 @@ impl Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<Answer<StatusAnswer>> {
         let arguments: CancelArguments = arguments.read()?;
-        let which = session_ref(arguments.token.as_deref(), arguments.upload_id.as_deref())?;
+        let which = session_ref(arguments.token.as_deref(), arguments.upload_id.as_deref());
+        let which = which.map_err(hints::of_closing)?;
         let caller = self.caller(&context)?;
-        let view = self.service.cancel(&caller, which).await?;
+        let view = self.service.cancel(&caller, which).await;
+        let view = view.map_err(hints::of_closing)?;
         Ok(Answer(self.service.status_answer(&view)))
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Answer, Tools,
     arguments::Arguments,
     card::{self, with_card},
-    language, meta, schema,
+    hints, language, meta, schema,
     wait::{rounded, seconds},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     service::{
         CreateRequest,
-        answers::{ResultAnswer, SessionAnswer},
+        answers::{LastErrorAnswer, ResultAnswer, SessionAnswer},
     },
     store::SessionRef,
 };
@@ -45,6 +45,9 @@ struct CreateAnswer {
     /// With wait: the exact next calls, if the files are there.
     #[serde(skip_serializing_if = "Option::is_none")]
     suggestions: Option<Vec<String>>,
+    /// With wait: why the last try was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<LastErrorAnswer>,
 }
 
 /// How long a call with `wait` waits, in seconds, unless it says otherwise.
@@ -78,12 +81,14 @@ impl Tools {
             language: language(&context),
             ..link.into()
         };
-        let session = self.service.create(&caller, request).await?;
+        let session = self.service.create(&caller, request).await;
+        let session = session.map_err(hints::of_workspace)?;
         let mut answer = CreateAnswer {
             session: self.service.session_answer(&session),
             waited_seconds: None,
             result: None,
             suggestions: None,
+            last_error: None,
         };
         // Who is shown a card sees it once the call has returned.
         if !wait || card::is_shown(&context) {
@@ -101,6 +106,7 @@ impl Tools {
                 answer.session.next_action = waited.next_action(status.next_action);
                 answer.result = status.result;
                 answer.suggestions = status.suggestions;
+                answer.last_error = status.last_error;
             }
             // The link is there, whatever became of the wait for it.
             Err(error) => error.log(),

@@ -17,7 +17,7 @@ use super::{
     arguments::{Arguments, session_ref},
     card::{self, with_card},
     elicitation::{self, Again, Next, Seen},
-    language, meta, schema,
+    hints, language, meta, schema,
     wait::{Waited, rounded, seconds},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     error::{Error, Result},
     service::{
         CreateRequest,
-        answers::{ResultAnswer, SessionAnswer},
+        answers::{LastErrorAnswer, ResultAnswer, SessionAnswer},
     },
     store::{SessionRef, SessionView},
 };
@@ -73,6 +73,9 @@ struct RequestAnswer {
     /// What the person said when declining.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Why the last try was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<LastErrorAnswer>,
 }
 
 /// How long a call waits, in seconds, unless it says otherwise.
@@ -156,7 +159,8 @@ impl Tools {
                     .into(),
             ));
         }
-        let session = self.service.create(caller, request).await?;
+        let session = self.service.create(caller, request).await;
+        let session = session.map_err(hints::of_workspace)?;
         let which = SessionRef::Id(session.id);
         self.service.status(caller, which).await
     }
@@ -195,9 +199,8 @@ impl Tools {
     ) -> RequestAnswer {
         let status = self.service.status_for(caller, view);
         let mut session = self.service.session_answer(&view.session);
-        if let Some(next) = seen.and_then(|seen| seen.next_action(&view.session)) {
-            session.next_action = next;
-        }
+        let next = seen.and_then(|seen| seen.next_action(view));
+        session.next_action = next.unwrap_or(status.next_action);
         RequestAnswer {
             session,
             outcome,
@@ -205,6 +208,7 @@ impl Tools {
             result: status.result,
             suggestions: status.suggestions,
             reason: status.reason,
+            last_error: status.last_error,
         }
     }
 }
@@ -225,9 +229,11 @@ impl IntoCallToolResult for Reply {
 }
 
 /// # Errors
-/// As [`Error::of_closed`] where there is no outcome: the link lapsed or was cancelled.
+/// As [`Error::of_closed`] where there is no outcome: the link lapsed or was cancelled;
+/// [`Error::FilesGone`].
 fn outcome(view: &SessionView, time_is_over: bool) -> Result<Outcome> {
     match view.session.state.status() {
+        _ if view.is_emptied() => Err(Error::FilesGone),
         Status::Completed | Status::Consumed => Ok(Outcome::Uploaded),
         Status::Declined => Ok(Outcome::Declined),
         Status::Pending if time_is_over => Ok(Outcome::Timeout),

@@ -77,13 +77,16 @@ impl Tools {
                 status: self.service.status_for(&caller, &view),
                 waited_seconds: None,
             };
-            return Ok(AnswerBeside(answer, resources::links(&context, &view)));
+            return Ok(AnswerBeside(
+                answer,
+                resources::links(&context, &caller, &view),
+            ));
         }
         let wanted = Duration::from_secs_f64(arguments.wait_seconds);
         let waited = self.wait(&context, &caller, view, wanted, None).await?;
         let mut status = self.service.status_for(&waited.caller, &waited.view);
         status.next_action = waited.next_action(status.next_action);
-        let links = resources::links(&context, &waited.view);
+        let links = resources::links(&context, &waited.caller, &waited.view);
         let answer = Waited {
             status,
             waited_seconds: Some(rounded(waited.seconds)),

@@ -98,7 +98,7 @@ impl Tools {
                         view,
                         caller: self.service.by_now(caller).await?,
                         seconds: began.elapsed().as_secs_f64(),
-                        is_cut: wanted > max_wait,
+                        is_cut: wanted > max_wait && began.elapsed() >= max_wait,
                     });
                 }
                 Turn::Pending(now) => view = now,

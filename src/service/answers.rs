@@ -21,7 +21,7 @@ pub use self::{
     },
     upload::{PictureAnswer, UploadAnswer, UploadStatus},
 };
-use super::{Service, authority::must};
+use super::Service;
 use crate::{
     domain::{
         caller::Caller,
@@ -206,10 +206,7 @@ impl Service {
             token: session.token.to_string(),
             instruction: instruction(session, &upload_url, &words::of(&self.link_query(session))),
             curl: format!("curl -X POST \"{upload_url}\" -F \"{FILE_FIELD}=@FILE\""),
-            agent_note: "Relay `instruction` to the person. Only if you have a shell yourself and \
-                         know the file's path on that machine, run `curl` with FILE replaced by \
-                         the path instead. Never put a file's content into a tool argument."
-                .into(),
+            agent_note: self.agent_note(session),
             upload_url,
             status: session.state.status(),
             phase: session.phase(),
@@ -226,6 +223,48 @@ impl Service {
         }
     }
 
+    fn agent_note(&self, session: &UploadSession) -> String {
+        if !session.state.is_open() {
+            return "This link takes no file any more: `instruction` and `curl` are of no use now."
+                .into();
+        }
+        let once = "Only if you have a shell yourself and know the file's path on that machine, run `curl` \
+                    with FILE replaced by the path, instead of asking the person. Never put a file's \
+                    content into a tool argument.";
+        if session.limits.max_files == 1 {
+            return once.into();
+        }
+        let done = self.done_curl(session);
+        format!("{once} Run it once for each file; when that is all, run {done}")
+    }
+
+    /// One line for a shell that says that all files are there.
+    fn done_curl(&self, session: &UploadSession) -> String {
+        format!("curl -X POST \"{}\"", self.link_url_below(session, "/done"))
+    }
+
+    /// What to do next where that depends on what became of single files.
+    fn after_files(&self, view: &SessionView) -> Option<String> {
+        let (session, sent) = (&view.session, view.tally.stored);
+        if view.is_emptied() {
+            let gone = "The files were deleted: mint a fresh link with upload_create if they are still needed.";
+            return Some(gone.into());
+        }
+        if session.state != State::Pending || session.last_error.is_some() || sent == 0 {
+            return None;
+        }
+        let (most, token, done) = (
+            session.limits.max_files,
+            session.token,
+            self.done_curl(session),
+        );
+        Some(format!(
+            "{sent} of at most {most} files are there. If that is all, the person presses “Done” on the \
+             page, or, if you sent them yourself, you run {done}; then call \
+             upload_status(token=\"{token}\", wait_seconds=45)."
+        ))
+    }
+
     /// How a session stands.
     #[must_use]
     pub fn status_answer(&self, view: &SessionView) -> StatusAnswer {
@@ -237,7 +276,9 @@ impl Service {
             token: session.token.to_string(),
             status: session.state.status(),
             phase: session.phase(),
-            next_action: some_sent(view).unwrap_or_else(|| next_action(session)),
+            next_action: self
+                .after_files(view)
+                .unwrap_or_else(|| next_action(session)),
             last_error: session.last_error.as_ref().map(last_error),
             expires_at: rfc3339(session.expires_at),
             expired_because: expired_because(session),
@@ -247,14 +288,24 @@ impl Service {
         }
     }
 
-    /// The same for this caller: the calls that are suggested may have addresses of files in them, which
-    /// are for who asked for the files or may read them.
+    /// The same for this caller: the calls that are suggested are those that it may make, and may have
+    /// addresses of files in them, which are for who asked for the files or may read them.
     #[must_use]
     pub fn status_for(&self, caller: &Caller, view: &SessionView) -> StatusAnswer {
         let mut answer = self.status_answer(view);
-        let either = [Capability::AssetUpload, Capability::MediaRead];
-        if either.iter().all(|may| must(caller, *may).is_err()) {
+        let may = |what| caller.capabilities.has(what);
+        let Some(suggestions) = &mut answer.suggestions else {
+            return answer;
+        };
+        if !may(Capability::AssetUpload) && !may(Capability::MediaRead) {
+            suggestions.clear();
+        }
+        if !may(Capability::MediaAttach) {
+            suggestions.retain(|call| !call.starts_with("attach_media("));
+        }
+        if suggestions.is_empty() {
             answer.suggestions = None;
+            answer.next_action = "The file is there: use result.handles.".into();
         }
         answer
     }
@@ -286,10 +337,17 @@ impl Service {
             })
             .collect();
         let token = session.token.to_string();
-        let suggestions = purpose.suggestions.iter();
-        suggestions
-            .flat_map(|suggestion| suggestion.calls(&token, &files))
-            .collect()
+        let calls = purpose.suggestions.iter();
+        let calls = calls.flat_map(|suggestion| suggestion.calls(&token, &files));
+        match purpose.target_types.as_slice() {
+            [only] => {
+                let target = format!("target_type=\"{only}\"");
+                calls
+                    .map(|call| call.replace("target_type=…", &target))
+                    .collect()
+            }
+            _ => calls.collect(),
+        }
     }
 }
 
@@ -400,22 +458,13 @@ fn instruction(session: &UploadSession, url: &str, words: &str) -> String {
     )
 }
 
-/// What to do next about a link of several files that some have come by.
-fn some_sent(view: &SessionView) -> Option<String> {
-    let (session, sent) = (&view.session, view.tally.stored);
-    if session.state != State::Pending || session.last_error.is_some() || sent == 0 {
-        return None;
-    }
-    let (most, token) = (session.limits.max_files, session.token);
-    Some(format!(
-        "{sent} of at most {most} files are there. If that is all, the person presses “Done” on the page; \
-         then call upload_status(token=\"{token}\", wait_seconds=45)."
-    ))
-}
-
 fn next_action(session: &UploadSession) -> String {
     let token = session.token;
     match (session.state, session.last_error.is_some()) {
+        (State::Pending, false) if session.opened_at.is_some() => format!(
+            "The link was opened: wait until the person says that they are done; then call \
+             upload_status(token=\"{token}\", wait_seconds=45). Never guess that the file arrived."
+        ),
         (State::Pending, false) => format!(
             "Relay `instruction` to the person word for word and wait until they say they are \
              done; then call upload_status(token=\"{token}\"). Never guess that the file arrived."
@@ -431,11 +480,7 @@ fn next_action(session: &UploadSession) -> String {
                                   in suggestions with its … filled in."
             .into(),
         (State::Consumed, _) => {
-            "Done: the file is attached. For another file mint a new link with upload_create."
-                .into()
-        }
-        (State::Expired, _) if session.media_gone => {
-            "The files were deleted: mint a fresh link with upload_create if they are still needed."
+            "Done: the file was attached. For another file mint a new link with upload_create."
                 .into()
         }
         (State::Expired, _) => {
@@ -443,6 +488,11 @@ fn next_action(session: &UploadSession) -> String {
         }
         (State::Declined, _) => {
             "The person declined: go on without the file, or ask them before minting another link."
+                .into()
+        }
+        (State::Cancelled, _) if session.limits.max_files > 1 => {
+            "The link is closed, and what had come by it is deleted: mint a new one with upload_create if \
+             files are still needed."
                 .into()
         }
         (State::Cancelled, _) => {

@@ -49,7 +49,8 @@ impl Service {
     /// consumed.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`], [`Error::InvalidArgument`], [`Error::NotFound`], [`Error::NotReady`],
+    /// [`Error::PermissionDenied`], [`Error::InvalidArgument`], [`Error::NotFound`], [`Error::FilesGone`],
+    /// [`Error::NotReady`],
     /// [`Error::MimeNotAllowed`], [`Error::AlreadyConsumed`], [`Error::Conflict`] if the target has all
     /// that it may have, [`Error::ScanBlocked`], or as [`Error::of_closed`].
     pub async fn attach(
@@ -69,6 +70,9 @@ impl Service {
         match request.what {
             What::Session(which) => {
                 let view = self.status(caller, which).await?;
+                if view.is_emptied() {
+                    return Err(Error::FilesGone);
+                }
                 self.must_suit(&view.session.purpose, &view.media, &wanted.target)?;
                 let attached = self.store.consume(view.session.id, wanted).await?;
                 super::close::log_move(

@@ -206,7 +206,7 @@ fn who_came(found: Identified, shown: &Secret) -> Caller {
 }
 
 pub(super) const UNKNOWN_KEY: &str =
-    "This key is not known here: it is wrong, has ended or was revoked.";
+    "This key or token is not known here: it is wrong, has ended or was revoked.";
 
 /// # Errors
 /// [`Error::ToolNotEnabled`] or [`Error::PermissionDenied`] without this capability.
@@ -216,10 +216,12 @@ pub fn must(caller: &Caller, need: Capability) -> Result<()> {
     }
     Err(match need {
         Capability::AssetUpload => Error::ToolNotEnabled,
-        Capability::Admin => Error::PermissionDenied(
-            "That takes an administrator: a key that is allowed `admin`.".into(),
-        ),
-        other => Error::PermissionDenied(format!("That takes a key that is allowed `{other}`.")),
+        Capability::Admin => {
+            Error::PermissionDenied("That takes an administrator, who is allowed `admin`.".into())
+        }
+        other => Error::PermissionDenied(format!(
+            "That takes `{other}`, which this caller is not allowed."
+        )),
     })
 }
 

@@ -84,6 +84,9 @@ impl Service {
         let named = request.workspace_id.as_deref();
         let workspace = self.workspace_for(caller, named).await?;
         let purpose = self.purpose_for(request.purpose.as_deref())?;
+        let prompt = request.prompt.as_deref();
+        // Some clients fill in every argument, with nothing in it.
+        let prompt = prompt.filter(|prompt| !prompt.trim().is_empty());
         Ok(NewSession {
             id: UploadId::new(self.clock.now()),
             token: Token::random(),
@@ -91,7 +94,7 @@ impl Service {
             asked_by: caller.asked_by.clone(),
             created_by: caller.actor(),
             purpose: purpose.name.clone(),
-            prompt: at_most("prompt", request.prompt.as_deref(), MOST_PROMPT)?,
+            prompt: at_most("prompt", prompt, MOST_PROMPT)?,
             language: request.language,
             metadata: checked_metadata(request.metadata)?,
             limits: self.limits_for(

@@ -209,6 +209,7 @@ impl Service {
                 "Files are not fetched from `{host}` here: ask the person for the file by \
                  upload_create, or the operator to name that host in the setting import.hosts."
             ))
+            .advise("Ask the person for the file with upload_create.")
         })?;
         Ok(Found::There(Fetch {
             fetcher: fetcher.clone(),

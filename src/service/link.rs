@@ -92,8 +92,13 @@ impl Service {
     /// The whole link, to be relayed.
     #[must_use]
     pub fn link_url(&self, session: &UploadSession) -> String {
+        self.link_url_below(session, "")
+    }
+
+    /// The whole address of what is below the link at this path.
+    pub(super) fn link_url_below(&self, session: &UploadSession, path: &str) -> String {
         let (base, token, query) = (self.public_url(), session.token, self.link_query(session));
-        format!("{base}/uploads/{token}?{query}")
+        format!("{base}/uploads/{token}{path}?{query}")
     }
 
     /// A proof, for the sender's browser alone, that it sent this media.

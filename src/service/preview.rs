@@ -54,7 +54,7 @@ impl Service {
     /// A small copy of a picture, for whoever has the link.
     ///
     /// # Errors
-    /// [`Error::ScanPending`], [`Error::ScanBlocked`]; [`Error::MalformedBody`] or
+    /// [`Error::ScanPending`], [`Error::ScanBlocked`]; [`Error::Damaged`] or
     /// [`Error::ImageTooLarge`] for what cannot be decoded; [`Error::NotFound`] if it was deleted
     /// just now.
     pub async fn preview(&self, media: &Media) -> Result<Picture> {
@@ -92,7 +92,7 @@ impl Service {
             ImageError::Io(cause) => unreadable(cause),
             ImageError::TooLarge(_) => Error::ImageTooLarge(error.to_string()),
             ImageError::Damaged(_) | ImageError::Undecodable(_) | ImageError::Unsupported => {
-                Error::MalformedBody(error.to_string())
+                Error::Damaged(error.to_string())
             }
         })
     }

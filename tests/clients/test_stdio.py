@@ -250,6 +250,16 @@ def test_a_page_hears_within_a_second_what_a_chat_elsewhere_did(
         assert time.monotonic() - cancelled < 1
 
 
+def test_the_card_knows_from_the_first_where_links_lead(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        # The page is there late, where another program has its address.
+        with chat(tmp_path, f"127.0.0.1:{other.getsockname()[1]}") as one:
+            one.ask("resources/read", {"uri": "ui://askfile/card.html"})
+            [card] = one.listen()["result"]["contents"]
+            [allowed] = card["_meta"]["ui"]["csp"]["connectDomains"]
+            assert one.link().url.startswith(f"{allowed}/uploads/")
+
+
 def test_links_work_where_another_program_has_the_address(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"

@@ -176,6 +176,9 @@ async fn whatever_names_no_session_is_answered_alike() {
         hint.contains("mint a new link with upload_create; do not fall back to a local path"),
         "{hint}"
     );
+    let to_close = askfile.call("upload_cancel", json!({ "token": "x" })).await;
+    assert_eq!(to_close["code"], "NOT_FOUND");
+    assert!(!to_close["hint"].as_str().unwrap().contains("Mint"));
     for which in [
         json!({ "token": "11111111-2222-4333-8444-555555555555" }),
         json!({ "token": "" }),
@@ -185,12 +188,9 @@ async fn whatever_names_no_session_is_answered_alike() {
         json!({ "upload_id": "upl_01KDVDNA000000000000000000" }),
         json!({ "upload_id": link.upload_id.trim_start_matches("upl_") }),
     ] {
-        for tool in ["upload_status", "upload_cancel"] {
-            assert_eq!(
-                askfile.call(tool, which.clone()).await,
-                first,
-                "{tool} {which}"
-            );
+        for (tool, first) in [("upload_status", &first), ("upload_cancel", &to_close)] {
+            let answer = askfile.call(tool, which.clone()).await;
+            assert_eq!(&answer, first, "{tool} {which}");
         }
     }
 }

@@ -18,6 +18,7 @@ mod grants;
 mod guards;
 mod handles;
 mod harness;
+mod hints;
 mod images;
 mod import;
 mod interleavings;

@@ -202,6 +202,18 @@ async fn creating_with_wait_ends_in_time_and_says_so() {
 }
 
 #[tokio::test]
+async fn who_waited_until_the_server_stopped_is_not_told_that_calls_are_short() {
+    let askfile = Askfile::start().await;
+    let link = askfile.link().await;
+    let wait = json!({ "token": link.token, "wait_seconds": 300 });
+    let stopping = async { askfile.service.close() };
+    let (answer, ()) = tokio::join!(askfile.call("upload_status", wait), stopping);
+    assert!(waited(&answer) < 5.0, "{answer}");
+    let next = answer["next_action"].as_str().unwrap();
+    assert!(!next.starts_with("Waited"), "{next}");
+}
+
+#[tokio::test]
 async fn a_request_is_pending_at_once_and_names_the_next_call() {
     let askfile = Askfile::start().await;
     let answer = askfile

@@ -140,7 +140,7 @@ impl From<ImageError> for Stop {
             },
             ImageError::TooLarge(_) => Self::Refused(Error::ImageTooLarge(error.to_string())),
             ImageError::Damaged(_) | ImageError::Undecodable(_) | ImageError::Unsupported => {
-                Self::Refused(Error::MalformedBody(error.to_string()))
+                Self::Refused(Error::Damaged(error.to_string()))
             }
         }
     }
