@@ -109,3 +109,19 @@ mod template;
 mod words;
 
 pub use error::{Error, Result};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_readme_embeds_it_as_the_front_page_does() {
+        let front = include_str!("lib.rs").lines();
+        let code = front
+            .map(|line| line.trim_start_matches("//!").trim_start())
+            .skip_while(|line| !line.starts_with("use askfile"))
+            .take_while(|line| !line.starts_with("# "));
+        let readme = include_str!("../README.md");
+        for line in code {
+            assert!(readme.contains(line), "README.md lacks {line}");
+        }
+    }
+}
