@@ -38,6 +38,13 @@ use crate::{
     words,
 };
 
+/// The service's names for what these flags say.
+const FLAGS: [(&str, &str); 3] = [
+    ("allowed_mime_types", "--accept"),
+    ("max_size_bytes", "--max-size"),
+    ("max_files", "--max-files"),
+];
+
 const DECLINED: u8 = 3;
 const TIMED_OUT: u8 = 4;
 /// What a shell makes of a program that Ctrl-C ended.
@@ -60,6 +67,7 @@ const GRACE: Duration = Duration::from_secs(2);
 )]
 pub struct Ask {
     /// What you ask for, in words for the person, such as "A photo of the receipt, please"
+    #[arg(value_parser = prompt)]
     prompt: String,
     /// Types to accept, such as `image/*`, with commas between
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
@@ -145,8 +153,8 @@ impl Ask {
         };
         let session = match made {
             Ok(session) => session,
-            Err(error @ Error::InvalidArgument(_)) => {
-                eprintln!("askfile: {error}");
+            Err(Error::InvalidArgument(why)) => {
+                eprintln!("askfile: {}", of_flag(&why));
                 return Ok(ExitCode::from(WRONG_USAGE));
             }
             Err(error) => return Err(failure(&error)),
@@ -381,6 +389,22 @@ fn files(came: u32) -> String {
         1 => "One file".to_owned(),
         many => format!("{many} files"),
     }
+}
+
+fn prompt(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("say which file you ask for".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// What is wrong with an argument, under the name that was typed.
+fn of_flag(why: &str) -> String {
+    let flag = FLAGS.iter().find_map(|(argument, flag)| {
+        let rest = why.strip_prefix(argument)?;
+        Some(format!("{flag}{rest}"))
+    });
+    flag.unwrap_or_else(|| why.to_owned())
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

@@ -25,6 +25,7 @@ from askfile import (
     free_address,
     large_text,
     png,
+    run,
     sha256,
     until,
 )
@@ -339,11 +340,11 @@ def test_the_browser_of_this_machine_is_opened_when_wanted(asking: Asking, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--accept", "nonsense"], "nonsense"),
-        (["--accept", "image/svg+xml"], "image/svg"),
-        (["--max-size", "1TB"], "50 MB"),
+        (["--accept", "nonsense"], "^askfile: --accept: `nonsense`"),
+        (["--accept", "image/svg+xml"], "^askfile: --accept: `image/svg"),
+        (["--max-size", "1TB"], "^askfile: --max-size: .*50 MB"),
         (["--max-size", "large"], "large"),
-        (["--max-files", "0"], "max.files"),
+        (["--max-files", "0"], "^askfile: --max-files: between 1 and 50"),
         (["--timeout", "2d"], "between 1s and 1d"),
     ],
 )
@@ -354,6 +355,13 @@ def test_a_wrong_flag_is_told_before_anybody_is_asked(
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (WRONG_USAGE, "")
     assert re.search(named, err) and not LINK.search(err)
+
+
+@pytest.mark.parametrize("prompt", ["", "  "], ids=["empty", "blank"])
+def test_nobody_is_asked_for_nothing(tmp_path: Path, prompt: str) -> None:
+    done = run(tmp_path, "ask", prompt)
+    assert (done.returncode, done.stdout) == (WRONG_USAGE, "")
+    assert "say which file you ask for" in done.stderr and not (tmp_path / "data").exists()
 
 
 def test_who_sent_some_of_several_files_has_answered_when_the_time_is_over(asking: Asking) -> None:
