@@ -77,6 +77,9 @@ pub enum Error {
     /// What an upload had brought was deleted.
     #[error("The files of this upload were deleted.")]
     FilesGone,
+    /// No workspace by that name, or not the caller's.
+    #[error("There is nothing here by that name.")]
+    NoSuchWorkspace(String),
     /// The link was changed, or never came from here.
     #[error("This link is incomplete or was changed on its way.")]
     LinkInvalid,
@@ -237,7 +240,7 @@ impl Error {
                 "The link still works: send the body again, whole, as multipart/form-data with the field media, or as a raw PUT."),
             Self::Damaged(_) => row("MALFORMED_BODY", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "The link still works: ask the person for a good copy of the picture."),
-            Self::NotFound => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
+            Self::NotFound | Self::NoSuchWorkspace(_) => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
                 "Mint a new link with upload_create; do not fall back to a local path."),
             Self::FilesGone => row("NOT_FOUND", K::NotFound, S::NOT_FOUND,
                 "Ask for them again by a new link, if they are still needed."),

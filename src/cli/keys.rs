@@ -155,11 +155,14 @@ impl Keys {
     }
 }
 
-/// For the operator: what went wrong, and where a key is missing, how to come by one.
+/// For the operator: what went wrong, and where a key or a workspace is missing, how to come by one.
 pub(super) fn sentence(error: &Error) -> String {
     error.log();
     match error {
         Error::NoSuchKey => format!("{error} {}", error.row().hint),
+        Error::NoSuchWorkspace(named) => {
+            format!("There is no workspace `{named}`: askfile workspace list lists them.")
+        }
         other => other.to_string(),
     }
 }

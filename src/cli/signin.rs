@@ -7,7 +7,6 @@ use super::{in_json, keys::sentence, open, tell};
 use crate::{
     config::{DataFlags, Flags, Settings},
     domain::capability::{Capabilities, Capability},
-    error::Error,
     service::{
         answers::rfc3339,
         oauth::{Offered, SignInRequest},
@@ -68,14 +67,8 @@ impl SignIn {
             workspace: self.workspace,
             capabilities: self.allow,
         };
-        let named = request.workspace.clone().unwrap_or_default();
         let offered = service.offer_sign_in(&operator, request).await;
-        let offered = offered.map_err(|error| match error {
-            Error::NotFound => {
-                format!("There is no workspace `{named}`: askfile workspace list lists them.")
-            }
-            other => sentence(&other),
-        })?;
+        let offered = offered.map_err(|error| sentence(&error))?;
         // Where nobody reads it, it ends by itself.
         show(&offered, self.json).map_err(|why| format!("the code could not be printed: {why}"))?;
         Ok(())

@@ -39,7 +39,7 @@ impl Service {
     /// A page of the log, the newest lines last. It may be short, or empty, although more follow.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NotFound`] for a workspace
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NoSuchWorkspace`] for one
     /// that is not the caller's; [`Error::InvalidArgument`].
     pub async fn audit(&self, caller: &Caller, request: AuditRequest) -> Result<AuditPage> {
         must(caller, Capability::Admin)?;

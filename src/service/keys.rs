@@ -49,7 +49,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::PermissionDenied`] for who is no administrator; [`Error::InvalidArgument`];
-    /// [`Error::NotFound`] for a workspace that is not the caller's; [`Error::Conflict`] if a key has
+    /// [`Error::NoSuchWorkspace`] for one that is not the caller's; [`Error::Conflict`] if a key has
     /// the name.
     pub async fn create_key(
         &self,
@@ -160,8 +160,8 @@ impl Service {
     /// A workspace that an administrator names, or has, and that lets somebody in.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for one that is not the caller's; [`Error::Conflict`] for one that is
-    /// archived.
+    /// [`Error::NoSuchWorkspace`] for one that is not the caller's; [`Error::Conflict`] for one that
+    /// is archived.
     pub(super) async fn open_workspace(
         &self,
         caller: &Caller,
@@ -175,7 +175,8 @@ impl Service {
         };
         if workspace.archived_at.is_some() {
             return Err(Error::Conflict(format!(
-                "The workspace {} is archived: take it up again first.",
+                "The workspace {0} is archived: take it up again first, with askfile workspace \
+                 archive --undo {0}.",
                 workspace.alias
             )));
         }

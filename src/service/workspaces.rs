@@ -71,7 +71,7 @@ impl Service {
     /// Gives a workspace another name, another alias, or both.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NotFound`],
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NoSuchWorkspace`],
     /// [`Error::InvalidArgument`]; [`Error::Conflict`] if another one has the alias.
     pub async fn rename_workspace(
         &self,
@@ -94,7 +94,7 @@ impl Service {
     /// keys in again. Says how many open links were closed.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NotFound`];
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NoSuchWorkspace`];
     /// [`Error::Conflict`] for the workspace that callers without a key work in.
     pub async fn archive_workspace(
         &self,
@@ -120,7 +120,7 @@ impl Service {
     /// What a workspace uses, and what it may use: of its own, and by the settings.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NotFound`].
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NoSuchWorkspace`].
     pub async fn usage(&self, caller: &Caller, named: &str) -> Result<Used> {
         let workspace = self.administered(caller, named).await?;
         let (usage, own) = self.identities.usage(workspace.id).await?;
@@ -135,7 +135,7 @@ impl Service {
     /// Changes the quotas that a workspace has of its own. What it uses already stays.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NotFound`].
+    /// [`Error::PermissionDenied`] for who is no administrator; [`Error::NoSuchWorkspace`].
     pub async fn set_quota(
         &self,
         caller: &Caller,
@@ -154,11 +154,12 @@ impl Service {
     /// The workspace of this id or alias, archived or not, if the caller administers it.
     pub(super) async fn administered(&self, caller: &Caller, named: &str) -> Result<Workspace> {
         must(caller, Capability::Admin)?;
-        let which: WorkspaceRef = named.parse().map_err(|_| Error::NotFound)?;
+        let unknown = || Error::NoSuchWorkspace(named.to_owned());
+        let which: WorkspaceRef = named.parse().map_err(|_| unknown())?;
         let found = self.identities.workspace(&which).await?;
         found
             .filter(|workspace| is_operator(caller) || caller.reaches(workspace.id))
-            .ok_or(Error::NotFound)
+            .ok_or_else(unknown)
     }
 }
 

@@ -54,7 +54,7 @@ def test_a_part_of_the_log_is_asked_for_by_name(server: Server, tmp_path: Path) 
     assert lines(tmp_path, "--since", "1h", "--until", made["at"]) == lines(tmp_path)[:1]
     assert lines(tmp_path, "--actor", "askfile workspace")[0]["action"] == "workspace.created"
     for wrong, part in [
-        (["--workspace", "w-nobody"], "nothing here by that name"),
+        (["--workspace", "w-nobody"], "no workspace `w-nobody`"),
         (["--action", "uploads"], "upload.created"),
         (["--since", "yesterday"], "7d"),
     ]:

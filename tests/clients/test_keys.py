@@ -149,6 +149,40 @@ def test_a_workspace_is_made_renamed_limited_and_archived(server: Server, tmp_pa
     assert "st-bird" in command(tmp_path, "workspace", "list")
 
 
+NAMES_A_WORKSPACE = [
+    "keys create --name a --workspace st-none",
+    "signin --for Ana --workspace st-none",
+    "workspace show st-none",
+    "workspace set st-none --links 1",
+    "workspace rename st-none Study",
+    "workspace archive st-none",
+    "audit --workspace st-none",
+]
+
+
+@pytest.mark.parametrize("line", NAMES_A_WORKSPACE)
+def test_an_unknown_workspace_is_told_by_its_name(
+    server: Server, tmp_path: Path, line: str
+) -> None:
+    done = run(tmp_path, *line.split())
+    assert (done.returncode, done.stdout) == (1, "")
+    lists = "askfile workspace list lists them"
+    assert done.stderr == f"askfile: There is no workspace `st-none`: {lists}.\n"
+
+
+@pytest.mark.parametrize("line", NAMES_A_WORKSPACE[:2])
+def test_an_archived_workspace_is_taken_up_by_what_is_told(
+    server: Server, tmp_path: Path, line: str
+) -> None:
+    command(tmp_path, "workspace", "create", "Study", "--alias", "st-none")
+    command(tmp_path, "workspace", "archive", "st-none")
+    refused = run(tmp_path, *line.split())
+    assert refused.returncode == 1
+    _, _, told = refused.stderr.strip().rstrip(".").rpartition("with askfile ")
+    command(tmp_path, *told.split())
+    command(tmp_path, *line.split())
+
+
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 def test_what_a_key_may_changes_under_an_agent_that_is_connected(
     server: Server, tmp_path: Path, kind: Callable[[Way], Agent]

@@ -200,7 +200,7 @@ async fn only_an_administrator_says_what_keys_may() {
     let refused = service
         .rename_workspace(&admin, &home, Some("x"), None)
         .await;
-    assert!(matches!(refused, Err(Error::NotFound)));
+    assert!(matches!(refused, Err(Error::NoSuchWorkspace(_))));
     let seen = service.workspaces(&admin).await.unwrap();
     assert_eq!(seen.len(), 1);
 }

@@ -138,7 +138,9 @@ fn told(error: &Error, place: &str, response: Response) -> Response {
             error_kind: row.kind,
             hint: match error {
                 // The table speaks of links to agents.
-                Error::NotFound => "Check the address and the ids in it, and whose key this is.",
+                Error::NotFound | Error::NoSuchWorkspace(_) => {
+                    "Check the address and the ids in it, and whose key this is."
+                }
                 Error::Conflict(_) => "Look how it stands now, and decide anew.",
                 Error::PermissionDenied(_) | Error::ToolNotEnabled => {
                     "Use a key that may, or have whoever runs this server allow it."

@@ -76,7 +76,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::PermissionDenied`] for who is no administrator; [`Error::InvalidArgument`];
-    /// [`Error::NotFound`] for a workspace that is not the caller's; [`Error::Conflict`] for one that is
+    /// [`Error::NoSuchWorkspace`] for one that is not the caller's; [`Error::Conflict`] for one that is
     /// archived.
     pub async fn offer_sign_in(&self, caller: &Caller, request: SignInRequest) -> Result<Offered> {
         must(caller, Capability::Admin)?;

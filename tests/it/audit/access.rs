@@ -142,7 +142,10 @@ async fn the_log_of_a_workspace_is_for_those_who_administer_it() {
     assert_eq!(named.unwrap(), seen);
     for strange in ["w-ours", "w-nobody", &ours.workspaces[0].to_string(), "?"] {
         let refused = askfile.log_of(&theirs, in_workspace(strange)).await;
-        assert!(matches!(refused, Err(Error::NotFound)), "{strange}");
+        assert!(
+            matches!(refused, Err(Error::NoSuchWorkspace(_))),
+            "{strange}"
+        );
     }
     // What is added later is looked for in another order, and is no less another's.
     let added = AuditRequest {

@@ -138,6 +138,11 @@ async fn a_workspace_is_renamed_limited_and_archived() {
     let (way, why) = asked(&askfile, &admin, PATCH, path, wrong).await.mistake();
     assert_eq!(way, ["body", "quota", "stored_bytes"]);
     assert!(why.contains("`unlimited` or `default`"), "{why}");
+    let unknown = "/v1/workspaces/st-none";
+    let unknown = asked(&askfile, &admin, GET, unknown, Value::Null).await;
+    assert_eq!(unknown.problem(), (404, "NOT_FOUND".into()));
+    let hint = unknown.json()["hint"].to_string();
+    assert!(hint.contains("Check the address"), "{hint}");
 }
 
 /// Two workspaces, an administrator of the first, and a key of a person in the second.
