@@ -211,12 +211,13 @@ fn missing(why: &str) -> Option<&str> {
 
 /// A deserialiser's message without the names of Rust's types.
 fn plainly(why: &str) -> String {
-    why.replace("expected u32", "expected a whole number")
-        .replace("expected usize", "expected a whole number")
+    const COUNT: &str = "expected a whole number, 0 or more";
+    why.replace("expected u32", COUNT)
+        .replace("expected usize", COUNT)
+        .replace("expected u64", COUNT)
         .replace("invalid type: sequence", "invalid type: list")
         .replace("invalid type: floating point", "invalid type: number")
         .replace("unknown variant", "there is no")
-        .replace("expected u64", "expected a whole number")
         .replace("expected f64", "expected a number")
         .replace("expected a sequence", "expected a list")
         .replace("invalid type: map", "invalid type: object")

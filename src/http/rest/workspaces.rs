@@ -135,7 +135,7 @@ struct QuotaBody {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(
     untagged,
-    expecting = "expected a whole number, `unlimited` or `default`"
+    expecting = "expected a whole number (0 or more), `unlimited` or `default`"
 )]
 enum Limit {
     /// At most so many.

@@ -134,10 +134,15 @@ async fn a_workspace_is_renamed_limited_and_archived() {
     )
     .await;
     assert_eq!(made.problem(), (403, "PERMISSION_DENIED".into()));
-    let wrong = json!({ "quota": { "stored_bytes": "much" } });
-    let (way, why) = asked(&askfile, &admin, PATCH, path, wrong).await.mistake();
-    assert_eq!(way, ["body", "quota", "stored_bytes"]);
-    assert!(why.contains("`unlimited` or `default`"), "{why}");
+    for wrong in [json!("much"), json!(-1)] {
+        let wrong = json!({ "quota": { "stored_bytes": wrong } });
+        let (way, why) = asked(&askfile, &admin, PATCH, path, wrong).await.mistake();
+        assert_eq!(way, ["body", "quota", "stored_bytes"]);
+        assert!(
+            why.contains("(0 or more), `unlimited` or `default`"),
+            "{why}"
+        );
+    }
     let unknown = "/v1/workspaces/st-none";
     let unknown = asked(&askfile, &admin, GET, unknown, Value::Null).await;
     assert_eq!(unknown.problem(), (404, "NOT_FOUND".into()));
