@@ -31,6 +31,9 @@ pub enum Error {
     /// sentence begins with its name and a colon.
     #[error("{0}")]
     InvalidArgument(String),
+    /// There is something at this address, but not by this method.
+    #[error("This address does not take this method.")]
+    MethodNotAllowed,
     /// The file is too large.
     #[error("This file is larger than the {} that is accepted here.", size_text(*limit))]
     SizeExceeded {
@@ -224,6 +227,8 @@ impl Error {
         let row = match self {
             Self::InvalidArgument(_) => row("INVALID_ARGUMENT", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "Correct the argument that the message names and call again."),
+            Self::MethodNotAllowed => row("INVALID_ARGUMENT", K::ValidationError, S::METHOD_NOT_ALLOWED,
+                "Use one of the methods that the header Allow names."),
             Self::SizeExceeded { .. } => row("SIZE_EXCEEDED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
                 "The link still works: ask the person for a smaller file, or mint a link with a larger max_size_bytes within the cap."),
             Self::MimeNotAllowed { .. } | Self::TypeNotAllowed { .. } => row("MIME_NOT_ALLOWED", K::ValidationError, S::UNPROCESSABLE_ENTITY,
@@ -477,6 +482,7 @@ mod tests {
     fn one_of_each() -> Vec<Error> {
         vec![
             Error::InvalidArgument("x".into()),
+            Error::MethodNotAllowed,
             Error::SizeExceeded { limit: 1 },
             Error::MimeNotAllowed {
                 found: None,

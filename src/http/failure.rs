@@ -135,8 +135,5 @@ pub(super) fn assets_from(path: &str) -> String {
 
 /// A route that does not take this method.
 pub(super) async fn unknown_method(uri: Uri, headers: HeaderMap) -> Response {
-    let error = Error::InvalidArgument("This address does not take this method.".into());
-    let mut response = failed(error, &headers, &assets_from(uri.path()));
-    *response.status_mut() = http::StatusCode::METHOD_NOT_ALLOWED;
-    response
+    failed(Error::MethodNotAllowed, &headers, &assets_from(uri.path()))
 }

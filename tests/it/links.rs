@@ -269,7 +269,10 @@ async fn looking_at_a_link_burns_nothing() {
     }
     for refused in [Method::DELETE, Method::PATCH] {
         let answer = askfile.send(look(refused, &link.path())).await;
-        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+        answer.is(405, "INVALID_ARGUMENT", "no such method");
+        assert_eq!(answer.header("allow"), "GET,HEAD,POST,PUT");
+        let hint = answer.json()["hint"].to_string();
+        assert!(hint.contains("the header Allow"), "{hint}");
     }
     assert_eq!(askfile.status(&link).await["phase"], "opened");
     askfile.put(&link, PNG).await;

@@ -93,6 +93,11 @@ async fn everything_else_is_a_problem_whatever_the_client_would_rather_have() {
         let asked = rest(None, method, path, &Value::Null).with("accept", "text/html");
         let answer = askfile.send(asked).await;
         assert_eq!(answer.problem(), (status, code.into()), "{path}");
+        if status == 405 {
+            assert_eq!(answer.header("allow"), "POST");
+            let hint = answer.json()["hint"].to_string();
+            assert!(hint.contains("the header Allow"), "{hint}");
+        }
     }
     let foreign = rest(None, Method::GET, "/v1/media", &Value::Null);
     let foreign = askfile
