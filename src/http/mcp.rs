@@ -10,7 +10,7 @@ use axum::{
     response::Response,
 };
 use http::{
-    HeaderMap, HeaderName, Method,
+    HeaderMap, HeaderName, Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE},
 };
 use http_body::Body as _;
@@ -112,6 +112,7 @@ async fn visit(
     let answering = answering.token();
     // Streams by which clients only hear are not waited for.
     let is_call = request.method() == Method::POST;
+    let is_end = request.method() == Method::DELETE;
     if let Some(refusal) = Box::pin(auth::refusal(&service, &mut request)).await {
         return Ok(refusal);
     }
@@ -134,7 +135,11 @@ async fn visit(
     let request = Request::from_parts(parts, Body::from(body));
     let caller = request.extensions().get::<Caller>().cloned();
     let answered = Box::pin(visited(visitor, caller, next.run(request))).await;
-    let answered = answered.map_err(|_| Error::Busy { retry_after: 5 })?;
+    let mut answered = answered.map_err(|_| Error::Busy { retry_after: 5 })?;
+    // The session has ended by now; clients of the Python SDK take "accepted" for a failure.
+    if is_end && answered.status() == StatusCode::ACCEPTED {
+        *answered.status_mut() = StatusCode::NO_CONTENT;
+    }
     // What is known to its end is as good as answered; a stream is answered to once it ends.
     if !is_call || answered.body().size_hint().exact().is_some() {
         return Ok(answered);
