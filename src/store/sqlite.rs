@@ -69,11 +69,14 @@ use crate::{
 /// How long a process waits for another one's transaction.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Everything in one SQLite file: one thread writes, a few connections read.
+/// Everything in one SQLite file: one thread writes, a few connections read. Who drops it waits until
+/// the file is closed.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: Writer,
+    /// Closed before the writer: who closes last moves what is in the WAL into the file, and those that
+    /// only read cannot.
     readers: Readers,
+    writer: Writer,
     clock: Arc<dyn Clock>,
     changes: broadcast::Sender<Change>,
     /// Of workspaces that have none of their own.

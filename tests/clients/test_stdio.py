@@ -310,6 +310,8 @@ def test_it_ends_at_once_when_the_chat_hangs_up(
             one.listen()
         code, took = one.leave()
     assert code == 0 and took < 1
+    left = (tmp_path / "data").glob("askfile.db*")
+    assert [path.name for path in left] == ["askfile.db"], "all is in one file"
 
 
 def test_a_file_on_its_way_arrives_though_the_chat_is_gone(tmp_path: Path) -> None:

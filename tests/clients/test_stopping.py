@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,39 @@ def test_a_file_on_its_way_arrives_before_the_server_ends(server: Server) -> Non
     assert (answer.status, answer.json["sha256"]) == (201, sha256(text))
     [stored] = server.stored
     assert stored.read_bytes() == text
+
+
+def holds(folder: Path, data: Path) -> int:
+    """How many links are in the database's one file, without those beside it."""
+    copy = folder / "copy.db"
+    shutil.copy(data / "askfile.db", copy)
+    with closing(sqlite3.connect(copy)) as db:
+        [(count,)] = db.execute("SELECT count(*) FROM upload_session")
+    return count
+
+
+def test_a_server_that_has_ended_leaves_all_in_one_file(server: Server, tmp_path: Path) -> None:
+    link = server.ask()
+    head, _ = request("GET", link.sub("events"))
+    with connect(link.url) as page:
+        page.sendall(head)
+        assert page.recv(1)
+        server.stop()
+    assert [path.name for path in server.data.glob("askfile.db*")] == ["askfile.db"]
+    assert holds(tmp_path, server.data) == 1
+
+
+def test_who_reads_the_database_does_not_hold_up_the_end(server: Server, tmp_path: Path) -> None:
+    server.ask()
+    with closing(sqlite3.connect(server.data / "askfile.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM upload_session").fetchone()
+        told = time.monotonic()
+        server.stop()
+        assert time.monotonic() - told < 2
+        assert reader.execute("SELECT count(*) FROM upload_session").fetchone() == (1,)
+        reader.execute("COMMIT")
+    assert holds(tmp_path, server.data) == 1, "the reader closes last"
 
 
 def test_a_call_that_takes_long_is_answered_before_the_server_ends(tmp_path: Path) -> None:

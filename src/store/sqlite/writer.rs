@@ -5,7 +5,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak, mpsc},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -21,10 +21,13 @@ const QUEUE: usize = 1024;
 /// How often another process's changes are looked for, while somebody waits for them.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Hands jobs to the thread that writes. The thread ends when this is dropped.
+/// Hands jobs to the thread that writes. The thread ends when this is dropped, and that is waited for:
+/// a process that ended before would leave what it wrote in the WAL, beside the file.
 #[derive(Debug)]
 pub(super) struct Writer {
     orders: mpsc::Sender<Order>,
+    /// After `orders`, by whose drop the thread ends.
+    _thread: Joined,
     places: Arc<Semaphore>,
     /// Held by everybody who watches, and once here.
     watched: Arc<()>,
@@ -85,12 +88,13 @@ impl Writer {
             seen,
             looked: Instant::now(),
         };
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("sqlite-writer".into())
             .spawn(move || thread.run())
             .map_err(|error| StoreError::Database(error.into()))?;
         Ok(Self {
             orders,
+            _thread: Joined(Some(thread)),
             places: Arc::new(Semaphore::new(QUEUE)),
             watched,
         })
@@ -125,6 +129,18 @@ impl Writer {
             .send(Order::Write(Box::new(call)))
             .map_err(|_| lost("the writer has stopped"))?;
         answer.await.map_err(|_| lost("the writer has stopped"))?
+    }
+}
+
+/// A thread whose end is waited for.
+#[derive(Debug)]
+struct Joined(Option<JoinHandle<()>>);
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            let _ = thread.join();
+        }
     }
 }
 

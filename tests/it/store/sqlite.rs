@@ -128,6 +128,24 @@ async fn what_was_written_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn who_closes_last_leaves_all_in_one_file() {
+    let sqlite = Sqlite::new();
+    let (one, other) = (sqlite.open_file().unwrap(), sqlite.open_file().unwrap());
+    let workspace = one.default_workspace().await.unwrap();
+    other.ping().await.unwrap();
+    let folder = sqlite.folder.path();
+    let has_log = || folder.join("askfile.db-wal").exists();
+    drop(one);
+    assert!(has_log(), "the other one reads it still");
+    drop(other);
+    assert!(!has_log());
+    let copy = folder.join("copy.db");
+    std::fs::copy(folder.join("askfile.db"), &copy).unwrap();
+    let copy = SqliteStore::open(&copy, sqlite.clock.clone()).unwrap();
+    assert_eq!(copy.default_workspace().await.unwrap(), workspace);
+}
+
+#[tokio::test]
 async fn the_default_workspace_has_its_alias_too() {
     let bench = Bench::on(Sqlite::new()).await;
     let Workspace { id, alias, .. } = &bench.workspace;
