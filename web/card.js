@@ -44,7 +44,7 @@ let held;
 let isForbidden = false;
 /** Whether this card has seen it open: else its end is no news. */
 let wasOpen = false;
-/** Whether the person has sent a file here, or pressed one of the buttons. */
+/** Whether the person has begun to send a file here, or pressed one of the buttons. */
 let isOwn = false;
 
 // How it looks
@@ -154,6 +154,8 @@ function attend(busy = isBusy) {
 }
 
 async function sendOne(file, note, attempt, signal, told) {
+  // Whatever comes of it: the answer may be lost.
+  isOwn = true;
   attend(true);
   const result = await send(session.upload_url, file, note, attempt, signal, (news) => {
     told(news);
@@ -285,7 +287,6 @@ async function end(how, why) {
   }
   const shown = list.childElementCount;
   const isShown = ({ media_id: id }) => files?.rows.some(({ media }) => media === id);
-  isOwn ||= shown > 0;
   let count = Math.max(files?.stored() ?? 0, 1);
   const tellHow = (text) => {
     find(".how").textContent = text;

@@ -379,6 +379,21 @@ def test_an_end_that_is_heard_of_before_the_receipt_waits_for_it(show: Show) -> 
     assert said["content"][0]["text"] == "I have sent 3 files."
 
 
+def test_a_file_whose_receipt_is_lost_lets_the_chat_go_on_all_the_same(show: Show) -> None:
+    chat = show()
+    chat.choose(("receipt.jpg", photo()))
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    chat.page.route("**/uploads/*?*", lose)
+    send(chat)
+    arrived(chat, "receipt.jpg")
+    (said,) = until("the chat goes on", lambda: chat.asked("message"))
+    assert said["content"][0]["text"] == "I have sent the file."
+
+
 def test_a_link_that_another_device_still_sends_to_is_not_over(show: Show) -> None:
     chat = show()
     chat.choose(("receipt.jpg", photo()))
