@@ -1,7 +1,7 @@
 // The card in a chat: what the page does, inside the conversation. How it ended is told to the model.
 
 import { send } from "./file.js";
-import { CLOSED, Files, nameInto, problemText } from "./files.js";
+import { CLOSED, Files, hasCome, nameInto, problemText } from "./files.js";
 import { follow } from "./follow.js";
 import { PATIENCE, ask, on, soon, tell } from "./host.js";
 import { open } from "./ways.js";
@@ -20,7 +20,7 @@ const own = JSON.parse(find("#phrases").textContent);
 const rules = Array.from(find("#style").sheet?.cssRules ?? []);
 const dark = rules.find(({ media }) => media?.mediaText.includes("dark"));
 
-/** How often it is asked how a request stands whose link is not reached, in milliseconds. */
+/** How often it is asked how a request stands whose link is not followed, in milliseconds. */
 const LOOK_AGAIN = 5_000;
 
 /** What the host can do, and in what language it speaks. */
@@ -157,11 +157,14 @@ async function sendOne(file, note, attempt, signal, told) {
   // Whatever comes of it: the answer may be lost.
   isOwn = true;
   attend(true);
+  // It is not followed meanwhile, and may be closed from elsewhere.
+  const look = setInterval(endIfOver, LOOK_AGAIN);
   const result = await send(session.upload_url, file, note, attempt, signal, (news) => {
     told(news);
     // It may be checked before it is answered.
     if (isBusy && news.sent >= file.size) attend(false);
   });
+  clearInterval(look);
   if (isBusy) attend(false);
   return result;
 }
@@ -212,8 +215,9 @@ function hear(news) {
   if (news.status === "pending") {
     refusal = news.last_error;
     files.hear(news);
-  } else if (files.isSending) {
+  } else if (files.isSending && hasCome(news.status)) {
     held = news.status;
+    files.halt("queued");
   } else {
     end(news.status);
   }
@@ -250,7 +254,7 @@ function standing() {
 /** Ends if the link is over, and tells whether it is. */
 async function endIfOver() {
   const how = (await askLink())?.how ?? "pending";
-  if (how !== "pending") end(how);
+  if (how !== "pending") hear({ status: how });
   return how !== "pending";
 }
 
@@ -261,6 +265,7 @@ async function press(place, what, fields, then) {
   const [body, signal] = [new URLSearchParams(fields), AbortSignal.timeout(PATIENCE)];
   notice.textContent = "";
   isOwn = true;
+  files.halt("queued", "sending");
   attend(true);
   try {
     const answer = await fetch(below(what), { method: "POST", headers, body, signal });
@@ -278,7 +283,8 @@ async function end(how, why) {
   if (status !== "pending") return;
   status = how;
   attend();
-  const isGood = how === "completed" || how === "consumed";
+  files?.halt("queued", "sending");
+  const isGood = hasCome(how);
   const list = find(".ended .files");
   for (const row of (isGood && files?.rows) || []) {
     // What was still being checked has passed.

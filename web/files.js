@@ -15,6 +15,9 @@ const HOPELESS = new Set([
 /** What a check can say. */
 const CHECKS = new Set(["SCAN_BLOCKED", "MALFORMED_BODY", "IMAGE_TOO_LARGE", "INSUFFICIENT_STORAGE"]);
 
+/** Whether a request that stands like this has brought its files. */
+export const hasCome = (how) => how === "completed" || how === "consumed";
+
 /** What went wrong, in the person's language. The server says it in English, and knows most. */
 export function problemText({ code, message }) {
   return `${say(`problem.${code}`) || message} ${say(`next.${code}`)}`;
@@ -166,6 +169,8 @@ class Row {
     const told = (news) => this.hears(news);
     const result = await home.send(this.file, home.note(), this.attempt, this.stop.signal, told);
     this.stop = null;
+    // It was taken back.
+    if (this.state !== "sending") return;
     if (result.scan === "pending") {
       this.media = result.media;
       this.become("checking");
@@ -274,6 +279,14 @@ export class Files {
     this.isSending = false;
     this.home.changed();
     this.rows.find(({ state }) => state === "failed" || state === "stopped")?.focus();
+  }
+
+  /** Takes back what is in one of these states: no more of it leaves before another Send. */
+  halt(...states) {
+    for (const row of this.rows.filter(({ state }) => states.includes(state))) {
+      row.stop?.abort();
+      row.become("ready");
+    }
   }
 
   /** Hears what the server tells of the files while the link is open. */

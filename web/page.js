@@ -3,7 +3,7 @@
 
 import { sendDirect } from "./direct.js";
 import { send } from "./file.js";
-import { Files } from "./files.js";
+import { Files, hasCome } from "./files.js";
 import { follow } from "./follow.js";
 import { open } from "./ways.js";
 import { say, speak } from "./words.js";
@@ -68,9 +68,15 @@ async function sendAll() {
 
 // How it ended
 
+/** Sends nothing more: the page is about to go. */
+function depart() {
+  isLeaving = true;
+  files.halt("queued", "sending");
+}
+
 /** Opens the link again, which shows how it stands. */
 function leave() {
-  isLeaving = true;
+  depart();
   location.replace(form.action);
 }
 
@@ -86,7 +92,7 @@ async function leaveIfOver() {
 function heard(news) {
   if (news.status !== "pending") {
     // Where this page has just sent the file, it waits for its receipt.
-    if (!files.isSending) leave();
+    if (!files.isSending || !hasCome(news.status)) leave();
     return;
   }
   files.hear(news);
@@ -148,7 +154,7 @@ function listen() {
     if (files.isSending && !isLeaving) event.preventDefault();
   });
   for (const other of document.forms) {
-    if (other !== form) other.addEventListener("submit", () => { isLeaving = true; });
+    if (other !== form) other.addEventListener("submit", depart);
   }
   // A page that comes back from the browser's memory is out of date.
   addEventListener("pageshow", (event) => event.persisted && leave());

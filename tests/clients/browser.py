@@ -62,6 +62,19 @@ def throttle(page: Page, bytes_per_second: int, offline: bool = False) -> None:
             session.send("Network.emulateNetworkConditions", conditions)
 
 
+def ends(page: Page, link: str) -> list[str | None]:
+    """How the requests end from now on that send files to a link: why they failed, if they did."""
+    seen: list[str | None] = []
+
+    def see(request: Request) -> None:
+        if request.method == "POST" and request.url == link:
+            seen.append(request.failure)
+
+    page.on("requestfailed", see)
+    page.on("requestfinished", see)
+    return seen
+
+
 class Tab:
     """A link, opened in a browser of its own. Its page must be without fault to the end."""
 

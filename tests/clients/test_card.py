@@ -15,10 +15,11 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from askfile import Link, Server, png, until
-from browser import SCREENSHOTS, Open, photo, throttle
+from browser import SCREENSHOTS, Open, ends, photo, throttle
 from chat import EVERYTHING, Chat, bundle
 from clamd import Impostor, says
 from inspector import Inspector
+from wire import http
 
 PROMPT = "The receipt of Tuesday, please."
 SEVERAL = {"prompt": PROMPT, "max_files": 3}
@@ -194,6 +195,68 @@ def test_who_declines_says_so_to_the_model(server: Server, show: Show) -> None:
     silent.card.get_by_role("button", name="Decline").click()
     (told,) = until("the model is told", lambda: silent.asked("context"))
     assert "reason" not in told["content"][0]["text"]
+
+
+def send_slowly(chat: Chat, server: Server) -> list[str | None]:
+    """Sends two files, of which the first one takes a minute, and gives how that ends."""
+    data = photo(1200, 900)
+    chat.choose(("a.jpg", data), ("b.jpg", data))
+    throttle(chat.page, len(data) // 60)
+    ended = ends(chat.page, chat.session["upload_url"])
+    send(chat, "Send 2 files")
+    link = Link.of(chat.session)
+    until("bytes come", lambda: server.status(link)["phase"] == "receiving")
+    expect(chat.card.locator(".row", has_text="b.jpg")).to_contain_text("waiting for its turn")
+    return ended
+
+
+def test_nothing_leaves_after_a_no(server: Server, show: Show) -> None:
+    chat = show(arguments=SEVERAL)
+    ended = send_slowly(chat, server)
+    # Also where nobody hears it.
+    chat.page.route("**/decline?*", lambda route: route.abort())
+    chat.card.get_by_text("I do not want to send this").click()
+    decline = chat.card.get_by_role("button", name="Decline")
+    decline.click()
+    expect(chat.card.locator(".decline")).to_contain_text("press the button again")
+    expect(chat.card.get_by_role("button", name="Send 2 files")).to_be_enabled()
+    expect(decline).to_be_focused()
+    chat.shoot("no-while-sending")
+    assert ended == ["net::ERR_ABORTED"]
+    chat.page.unroute("**/decline?*")
+    decline.click()
+    expect(chat.card.locator(".how")).to_have_text("This request was declined")
+
+
+@pytest.mark.parametrize("how", ["declined", "cancelled"])
+def test_nothing_leaves_after_a_no_from_elsewhere(server: Server, show: Show, how: str) -> None:
+    chat = show(arguments=SEVERAL)
+    ended = send_slowly(chat, server)
+    if how == "declined":
+        assert http("POST", Link.of(chat.session).sub("decline")).status == 200
+    else:
+        server.call("upload_cancel", upload_id=chat.session["upload_id"])
+    # It is asked every few seconds.
+    expect(chat.card.locator(".how")).to_have_text(f"This request was {how}", timeout=SLOWLY)
+    until("it is stopped", lambda: chat.page.wait_for_timeout(50) or ended)
+    assert ended == ["net::ERR_ABORTED"]
+    expect(chat.card.locator(".row[data-state=ready]")).to_have_count(2)
+
+
+def test_nothing_more_is_sent_to_a_link_that_is_found_used(show: Show) -> None:
+    chat = show(arguments=SEVERAL, is_late=True)
+    expect(chat.card.get_by_text("Making the link…")).to_be_visible()
+    chat.page.route("**/events?*", answer(503, "BUSY"))
+    chat.tell_result()
+    chat.choose(("a.png", png()), ("b.png", png(3, 3)))
+    link = Link.of(chat.session)
+    assert link.send(png(), "there.png").status == 201
+    assert http("POST", link.sub("done")).status == 200
+    ended = ends(chat.page, link.url)
+    send(chat, "Send 2 files")
+    arrived(chat, "there.png")
+    until("the chat goes on", lambda: chat.asked("message"))
+    assert len(ended) == 1
 
 
 def test_what_was_sent_before_a_no_is_not_shown_as_sent(show: Show) -> None:

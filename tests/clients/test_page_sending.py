@@ -8,10 +8,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Error, FileChooser, expect
+from playwright.sync_api import Error, FileChooser, Route, expect
 
-from askfile import Server, png, sha256, until
-from browser import Open, Wire, photo
+from askfile import Link, Server, png, sha256, until
+from browser import Open, Tab, Wire, ends, photo
+from wire import http
 
 
 def test_a_photo_is_dropped_seen_moving_and_arrives(server: Server, browse: Open) -> None:
@@ -117,6 +118,42 @@ def test_a_request_is_declined_with_a_reason(server: Server, browse: Open) -> No
     expect(tab.heading).to_have_text("This request was declined")
     status = server.status(link)
     assert (status["status"], status["reason"]) == ("declined", "It is private")
+
+
+def send_slowly(tab: Tab, server: Server, link: Link) -> list[str | None]:
+    """Sends two files, of which the first one takes a minute, and gives how that ends."""
+    data = photo(1200, 900)
+    tab.choose(("a.jpg", data), ("b.jpg", data))
+    tab.throttle(len(data) // 60)
+    ended = ends(tab.page, link.url)
+    tab.button("Send 2 files").click()
+    until("bytes come", lambda: server.status(link)["phase"] == "receiving")
+    return ended
+
+
+def test_nothing_leaves_after_a_no(server: Server, browse: Open) -> None:
+    link = server.ask(max_files=2)
+    tab = browse(link.url)
+    ended = send_slowly(tab, server, link)
+    nos: list[Route] = []
+    tab.page.route("**/decline?*", lambda route: nos.append(route))
+    tab.page.get_by_text("I do not want to send this").click()
+    tab.button("Decline").click(no_wait_after=True)
+    until("the no is on its way", lambda: tab.page.wait_for_timeout(50) or nos)
+    until("the file is stopped", lambda: tab.page.wait_for_timeout(50) or ended)
+    nos[0].continue_()
+    expect(tab.heading).to_have_text("This request was declined")
+    assert ended == ["net::ERR_ABORTED"]
+
+
+def test_nothing_leaves_after_a_no_from_elsewhere(server: Server, browse: Open) -> None:
+    link = server.ask(max_files=2)
+    tab = browse(link.url)
+    ended = send_slowly(tab, server, link)
+    assert http("POST", link.sub("decline")).status == 200
+    expect(tab.heading).to_have_text("This request was declined")
+    until("the file is stopped", lambda: tab.page.wait_for_timeout(50) or ended)
+    assert ended == ["net::ERR_ABORTED"]
 
 
 def test_sending_is_stopped_in_the_middle_and_tried_again(server: Server, browse: Open) -> None:
