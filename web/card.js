@@ -127,7 +127,10 @@ async function begin({ structuredContent, isError }) {
   await soon(ready).catch(() => {});
   // Some hosts tell it twice.
   if (session.upload_id || status !== "pending") return;
-  if (isError || !structuredContent?.upload_url) return end("failed", structuredContent?.message);
+  if (isError || !structuredContent?.upload_url) {
+    const { code, message } = structuredContent ?? {};
+    return end(CLOSED[code] ?? "failed", message);
+  }
   session = structuredContent;
   while (status === "pending") {
     const facts = isForbidden ? null : await askLink();

@@ -625,6 +625,20 @@ def test_a_call_that_failed_says_why(server: Server, show: Show) -> None:
     expect(spanish.card.locator(".how")).to_have_text("No se pudo crear el enlace.")
 
 
+def test_a_call_about_a_closed_link_says_in_any_language_how_it_was_closed(
+    server: Server, show: Show
+) -> None:
+    server.call("upload_cancel", token=(token := server.ask().token))
+    closed = Chat.call_of(server, "upload_request", {"token": token})
+    assert closed["isError"]
+    said = {"es": "Esta solicitud fue cancelada", "ar": "أُلغي هذا الطلب", "en": "This request was cancelled"}
+    for locale, words in said.items():
+        chat = show(closed, context={"locale": locale})
+        expect(chat.card.locator(".how")).to_have_text(words)
+        chat.shoot(f"closed-{locale}")
+        assert not chat.asked("context")
+
+
 def test_a_host_that_answers_nothing_holds_up_nothing(show: Show) -> None:
     chat = show(mute=["call", "context"])
     chat.choose(("receipt.jpg", photo()))
