@@ -9,7 +9,10 @@ use std::{
 };
 
 use rmcp::{ServiceExt, service::ServerInitializeError, transport::stdio_pipes};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -25,7 +28,7 @@ use crate::{
 /// Longest time that uploads have to finish when the program that started this one has gone.
 const MOST_GRACE: Duration = Duration::from_secs(30);
 
-/// Longest time that calls have to be answered once they have ended.
+/// Longest time that calls have to end at the end, and then that the client has to read the answers.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub(super) async fn stdio(mut settings: Settings) -> Result<(), String> {
@@ -68,19 +71,25 @@ async fn speak(service: Service, stop: CancellationToken) -> Result<(), String> 
         Err(error) => return Err(error.to_string()),
     };
     let hang_up = session.cancellation_token();
-    let mut over = std::pin::pin!(session.waiting());
-    let ended = tokio::select! {
-        ended = &mut over => ended,
-        () = stop.cancelled() => {
-            service.closing().await;
-            line.calls.close();
-            // What calls have still to say to the client goes out as long as nobody has hung up.
-            let _ = tokio::time::timeout(LAST_WORDS, line.calls.wait()).await;
-            hang_up.cancel();
-            over.await
+    let last_words = async {
+        tokio::select! {
+            () = line.hung_up.cancelled() => {}
+            () = stop.cancelled() => service.closing().await,
         }
+        line.calls.close();
+        // What calls have still to say to the client goes out as long as nobody has hung up.
+        let _ = timeout(LAST_WORDS, line.calls.wait()).await;
+        hang_up.cancel();
+        // The protocol's machinery waits without end for a client that does not read its answers.
+        sleep(LAST_WORDS).await;
     };
-    ended.map(drop).map_err(|error| error.to_string())
+    tokio::select! {
+        ended = session.waiting() => ended.map(drop).map_err(|error| error.to_string()),
+        () = last_words => {
+            tracing::warn!("stopped while the client had answers to read");
+            Ok(())
+        }
+    }
 }
 
 /// An input that tells when it is over.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import signal
 import socket
 import subprocess
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +19,9 @@ import pytest
 
 from agent import LEGACY, Agent, Way
 from agent_python import ERAS, PythonAgent
-from askfile import BINARY, Link, Server, environment, free_address, png, sha256, until
+from askfile import (
+    BINARY, Link, Server, environment, free_address, large_text, png, sha256, until
+)
 from wire import connect, read_answer, request
 
 POST = {"target_type": "post", "target_id": "1"}
@@ -150,6 +154,11 @@ class Chat:
         began = time.monotonic()
         self.process.send_signal(signal_number)
         return self.process.wait(20), time.monotonic() - began
+
+    def unread(self) -> int:
+        """How many bytes of what it said nobody has read yet."""
+        count = fcntl.ioctl(self.process.stdout, termios.FIONREAD, b"\0" * 4)
+        return int.from_bytes(count, "little")
 
     def sleeps(self) -> int:
         """How often its threads went to sleep so far: each time was woken for something."""
@@ -312,6 +321,20 @@ def test_it_ends_at_once_when_the_chat_hangs_up(
     assert code == 0 and took < 1
     left = (tmp_path / "data").glob("askfile.db*")
     assert [path.name for path in left] == ["askfile.db"], "all is in one file"
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_it_ends_though_the_chat_reads_no_answer(tmp_path: Path, is_told: bool) -> None:
+    with chat(tmp_path, free_address()) as one:
+        session = one.call("upload_create")
+        sent = Link.of(session).send(large_text(300_000), "long.txt").json
+        uri = f"askfile://{session['workspace_id']}/media/{sent['media_id']}"
+        one.ask("resources/read", {"uri": uri})
+        full = fcntl.fcntl(one.process.stdout, fcntl.F_GETPIPE_SZ)
+        until("nothing more fits in", lambda: one.unread() == full)
+        code, took = one.told(signal.SIGTERM) if is_told else one.leave()
+    print(f"ends after {took:.2f} s")
+    assert code == 0 and took < 4
 
 
 def test_a_file_on_its_way_arrives_though_the_chat_is_gone(tmp_path: Path) -> None:
