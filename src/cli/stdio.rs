@@ -3,17 +3,24 @@
 
 use std::{
     io,
+    os::fd::AsFd,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use rmcp::{ServiceExt, service::ServerInitializeError, transport::stdio_pipes};
+use rmcp::{
+    ServiceExt,
+    service::ServerInitializeError,
+    transport::{StdioWriter, stdio_pipes},
+};
+use rustix::fs::{FileType, fstat};
 use tokio::{
     io::{AsyncRead, ReadBuf},
+    net::unix::pipe,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{either::Either, sync::CancellationToken};
 
 use super::{
     host::{Beside, Offer, must_not_be_exposed, start_beside},
@@ -55,7 +62,7 @@ pub(super) async fn stdio(mut settings: Settings) -> Result<(), String> {
 /// Speaks until the other side hangs up, or until told to stop; then calls that wait are answered.
 async fn speak(service: Service, stop: CancellationToken) -> Result<(), String> {
     let line = Line::default();
-    let (input, output) = stdio_pipes();
+    let (input, output) = standard_streams().map_err(|error| error.to_string())?;
     let input = Heard {
         input,
         over: line.hung_up.clone(),
@@ -90,6 +97,27 @@ async fn speak(service: Service, stop: CancellationToken) -> Result<(), String> 
             Ok(())
         }
     }
+}
+
+/// Standard input and output.
+///
+/// The library reads pipes on Linux without a thread. Elsewhere nothing can call off a read, and the
+/// runtime would wait for it at the end: so a thread reads that nobody waits for.
+fn standard_streams() -> io::Result<(impl AsyncRead + Unpin, StdioWriter)> {
+    let (input, output) = stdio_pipes();
+    if cfg!(target_os = "linux") && is_pipe(io::stdin()) && is_pipe(io::stdout()) {
+        return Ok((Either::Left(input), output));
+    }
+    let (input, mut read) = io::pipe()?;
+    std::thread::Builder::new()
+        .name("stdin".into())
+        .spawn(move || io::copy(&mut io::stdin(), &mut read))?;
+    let input = pipe::Receiver::from_owned_fd(input.into())?;
+    Ok((Either::Right(input), output))
+}
+
+fn is_pipe(stream: impl AsFd) -> bool {
+    fstat(stream).is_ok_and(|it| FileType::from_raw_mode(it.st_mode) == FileType::Fifo)
 }
 
 /// An input that tells when it is over.

@@ -91,18 +91,32 @@ class Chat:
     """A chat app that starts `askfile stdio` and speaks JSON-RPC with it, line by line."""
 
     def __init__(
-        self, folder: Path, listen: str, capabilities: dict[str, Any] | None = None, **settings: str
+        self,
+        folder: Path,
+        listen: str,
+        capabilities: dict[str, Any] | None = None,
+        *,
+        by_sockets: bool = False,
+        **settings: str,
     ) -> None:
         began = time.monotonic()
+        theirs: list[Any] = [subprocess.PIPE, subprocess.PIPE]
+        if by_sockets:
+            ours, theirs = zip(socket.socketpair(), socket.socketpair(), strict=True)
         with (folder / "stderr.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "stdio"],
                 env=environment(folder, listen=listen, **settings),
                 cwd=folder,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdin=theirs[0],
+                stdout=theirs[1],
                 stderr=log,
             )
+        if by_sockets:
+            for one in theirs:
+                one.close()
+            self.process.stdin = open(ours[0].detach(), "wb")
+            self.process.stdout = open(ours[1].detach(), "rb")
         self.heard: list[dict[str, Any]] = []
         client = {"name": "chat", "version": "1"}
         hello = {
@@ -291,6 +305,17 @@ def test_it_ends_when_told_and_answers_who_waits(tmp_path: Path, way: str, watch
         one.begin("upload_status", watched=watched, token=link.token, wait_seconds=30)
         time.sleep(0.3)
         code, took = one.told(getattr(signal, way))
+        assert one.answer()["status"] == "pending"
+    assert code == 0 and took < 1
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_it_ends_as_fast_by_sockets(tmp_path: Path, is_told: bool) -> None:
+    """Programs in Node speak by those."""
+    with chat(tmp_path, free_address(), by_sockets=True) as one:
+        one.begin("upload_status", watched=True, token=one.link().token, wait_seconds=30)
+        one.listen()
+        code, took = one.told(signal.SIGTERM) if is_told else one.leave()
         assert one.answer()["status"] == "pending"
     assert code == 0 and took < 1
 
