@@ -36,6 +36,8 @@ pub struct Notice(PathBuf);
 pub struct Served {
     /// The address of the listener.
     pub listen: SocketAddr,
+    /// The address of the one for links only.
+    pub page_listen: Option<SocketAddr>,
     /// Where people reach the page, without a slash at the end.
     pub public_url: String,
 }
@@ -46,6 +48,8 @@ pub struct Turn {
     file: File,
     /// What the notice of the one before said.
     pub before: Option<Served>,
+    /// Whether it was waited for: links that lead to the one before are in use.
+    pub was_awaited: bool,
 }
 
 impl Notice {
@@ -75,7 +79,7 @@ impl Notice {
     pub fn try_turn(&self) -> io::Result<Option<Turn>> {
         let file = self.open()?;
         match file.try_lock() {
-            Ok(()) => Turn::begin(file).map(Some),
+            Ok(()) => Turn::begin(file, false).map(Some),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -92,7 +96,7 @@ impl Notice {
         std::thread::Builder::new()
             .name("turn".into())
             .spawn(move || {
-                let turn = file.lock().and_then(|()| Turn::begin(file));
+                let turn = file.lock().and_then(|()| Turn::begin(file, true));
                 // Whoever does not want it any more gives it back by dropping it.
                 let _ = sender.send(turn);
             })?;
@@ -111,12 +115,16 @@ impl Notice {
 }
 
 impl Turn {
-    fn begin(mut file: File) -> io::Result<Self> {
+    fn begin(mut file: File, was_awaited: bool) -> io::Result<Self> {
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         file.set_len(0)?;
         let before = serde_json::from_str(&text).ok();
-        Ok(Self { file, before })
+        Ok(Self {
+            file,
+            before,
+            was_awaited,
+        })
     }
 
     /// Tells the others where the page is.

@@ -62,10 +62,22 @@ impl Host {
         taken: Taken,
     ) -> Result<Self, String> {
         let before = turn.as_ref().and_then(|turn| turn.before.as_ref());
-        let before = before.map(|served| served.listen);
-        let listener = open("listen", settings.listen, before, taken).await?;
+        let is_heir = turn.as_ref().is_some_and(|turn| turn.was_awaited);
+        // What forwards to us from a fixed address does so to where the settings say.
+        let is_heir = is_heir && settings.public_url.is_none();
+        let order = |wished, before, is_heir| match taken {
+            Taken::Refuse => vec![wished],
+            Taken::MoveAside => in_order(wished, before, is_heir),
+        };
+        let of_before = before.map(|served| served.listen);
+        // With a page of its own, no links lead to `listen`.
+        let has_links = is_heir && settings.page_listen.is_none();
+        let listener = open("listen", &order(settings.listen, of_before, has_links)).await?;
         let page = match settings.page_listen {
-            Some(address) => Some(open("page-listen", address, None, taken).await?),
+            Some(wished) => {
+                let of_before = before.and_then(|served| served.page_listen);
+                Some(open("page-listen", &order(wished, of_before, is_heir)).await?)
+            }
             None => None,
         };
         let listen = address_of(&listener)?;
@@ -75,8 +87,12 @@ impl Host {
             (None, None) => local_url(listen),
         };
         if let Some(turn) = &mut turn {
-            let public_url = public_url.clone();
-            turn.post(&Served { listen, public_url })
+            let served = Served {
+                listen,
+                page_listen: page.as_ref().map(address_of).transpose()?,
+                public_url: public_url.clone(),
+            };
+            turn.post(&served)
                 .map_err(|error| format!("the notice of the page's address: {error}"))?;
         }
         Ok(Self {
@@ -152,7 +168,7 @@ pub(super) async fn start_in_network(
         }
         chosen => chosen.unwrap_or(free),
     };
-    let page = open("page-listen", address, None, Taken::MoveAside).await?;
+    let page = open("page-listen", &[address, free]).await?;
     let service = start(settings, reached_at(address_of(&page)?)).await?;
     let door = page_door(&service, page)?;
     let keeping = service.clone();
@@ -268,44 +284,57 @@ pub(super) fn must_not_be_exposed(settings: &Settings) -> Result<(), String> {
     ))
 }
 
-/// Binds an address; `flag` is where the operator would name another one.
-async fn open(
-    flag: &str,
-    address: SocketAddr,
-    before: Option<SocketAddr>,
-    taken: Taken,
-) -> Result<TcpListener, String> {
+/// Where one may listen who moves aside, the best first. An heir takes the address of the one `before`
+/// if that can be had, so that links in use go on working.
+fn in_order(wished: SocketAddr, before: Option<SocketAddr>, is_heir: bool) -> Vec<SocketAddr> {
+    let mut order = vec![wished, SocketAddr::new(wished.ip(), 0)];
+    // What is open to others is decided by our settings, not by those of the one before.
+    if let Some(before) = before.filter(|before| before.ip() == wished.ip()) {
+        order.insert(usize::from(!is_heir), before);
+    }
+    order.dedup();
+    order
+}
+
+/// Binds the first of these addresses that can be had; `flag` is where the operator would name another
+/// one.
+async fn open(flag: &str, addresses: &[SocketAddr]) -> Result<TcpListener, String> {
+    let mut problem = None;
+    for &address in addresses {
+        match try_to_listen(address).await {
+            Ok(listener) => {
+                if let Some((why, _)) = problem {
+                    tracing::warn!("{why}; using {} instead", address_of(&listener)?);
+                }
+                return Ok(listener);
+            }
+            Err(why) => problem = problem.or(Some((why, address))),
+        }
+    }
+    let (why, address) = problem.expect("there is an address");
+    Err(format!(
+        "{why}; choose another address with --{flag} {}:PORT",
+        address.ip()
+    ))
+}
+
+/// # Errors
+/// Why it cannot be had.
+async fn try_to_listen(address: SocketAddr) -> Result<TcpListener, String> {
     let mut tries = 0;
-    let why = loop {
+    loop {
         match http::serve::listen(address) {
             Ok(listener) => return Ok(listener),
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-                break format!("cannot listen on {address}: {error}");
+                return Err(format!("cannot listen on {address}: {error}"));
             }
             Err(_) if tries == TRIES => {
-                break format!("{address} is taken by another program");
+                return Err(format!("{address} is taken by another program"));
             }
             Err(_) => tries += 1,
         }
         sleep(TRY_AGAIN).await;
-    };
-    if taken == Taken::Refuse {
-        return Err(format!(
-            "{why}; choose another address with --{flag} {}:PORT",
-            address.ip()
-        ));
     }
-    let free = SocketAddr::new(address.ip(), 0);
-    // Links of the one before go on working at its address; but what is open to others is decided
-    // by our settings, not by its.
-    let before = before.filter(|before| before.ip() == address.ip());
-    let mut others = before.into_iter().chain([free]);
-    let listener = others
-        .find_map(|other| http::serve::listen(other).ok())
-        .ok_or_else(|| why.clone())?;
-    let at = address_of(&listener)?;
-    tracing::warn!("{why}; using {at} instead");
-    Ok(listener)
 }
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {

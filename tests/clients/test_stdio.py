@@ -11,7 +11,8 @@ import subprocess
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from agent_python import ERAS, PythonAgent
 from askfile import (
     BINARY, Link, Server, environment, free_address, large_text, png, sha256, until
 )
-from wire import connect, read_answer, request
+from wire import connect, http, read_answer, request
 
 POST = {"target_type": "post", "target_id": "1"}
 
@@ -196,6 +197,18 @@ def chat(folder: Path, listen: str, **settings: Any) -> Iterator[Chat]:
         chat.process.wait()
 
 
+def base(link: Link) -> str:
+    """Where a link's page is."""
+    return link.url.partition("/uploads/")[0]
+
+
+def answers(url: str) -> bool:
+    try:
+        return http("GET", url).status == 200
+    except ConnectionError:
+        return False
+
+
 def test_standard_output_carries_the_protocol_and_nothing_else(tmp_path: Path) -> None:
     with chat(tmp_path, free_address(), log="debug") as one:
         link = one.link()
@@ -295,6 +308,42 @@ def test_links_work_where_another_program_has_the_address(tmp_path: Path) -> Non
             until("the page is back", lambda: links[1].is_served, 5)
             assert links[1].send(png()).status == 201
     assert f"{listen} is taken by another program" in (tmp_path / "stderr.log").read_text()
+
+
+def test_links_work_on_once_the_other_program_has_gone(tmp_path: Path) -> None:
+    with ExitStack() as chats:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            listen = f"127.0.0.1:{other.getsockname()[1]}"
+            first, second = (chats.enter_context(chat(tmp_path, listen)) for _ in range(2))
+            links = [first.link(), second.link()]
+        assert first.leave()[0] == 0
+        until("the page is back", lambda: links[1].is_served, 5)
+        assert [link.send(png()).status for link in links] == [201, 201]
+        assert base(second.link()) == base(links[1])
+        assert second.leave()[0] == 0
+    # Nobody is there any more who was given a link to the other address.
+    with chat(tmp_path, listen) as third:
+        assert base(third.link()) == f"http://{listen}"
+
+
+def test_links_of_a_page_with_an_address_of_its_own_outlive_a_chat(tmp_path: Path) -> None:
+    settings = {"listen": free_address(), "page_listen": "127.0.0.1:0"}
+    with chat(tmp_path, **settings) as first, chat(tmp_path, **settings) as second:
+        links = [first.link(), second.link()]
+        assert first.leave()[0] == 0
+        until("the page is back", lambda: links[1].is_served, 5)
+        assert [link.send(png()).status for link in links] == [201, 201]
+
+
+def test_who_forwards_to_the_page_finds_it_once_the_other_program_has_gone(tmp_path: Path) -> None:
+    with ExitStack() as chats:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            listen = f"127.0.0.1:{other.getsockname()[1]}"
+            start = partial(chat, tmp_path, listen, public_url="https://files.example.com")
+            first, second = (chats.enter_context(start()) for _ in range(2))
+            assert base(first.link()) == base(second.link()) == "https://files.example.com"
+        assert first.leave()[0] == 0
+        until("the page is at its address", lambda: answers(f"http://{listen}/healthz"), 5)
 
 
 @pytest.mark.parametrize("way", ["SIGTERM", "SIGINT"])
