@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -105,6 +106,33 @@ def send(chat: Chat, name: str = "Send") -> None:
     chat.card.get_by_role("button", name=name, exact=True).click()
 
 
+def decline(card: FrameLocator) -> None:
+    unwilling(card)
+    card.get_by_role("button", name="Decline").press("Enter")
+
+
+def unwilling(card: FrameLocator) -> None:
+    """Opens what declines. By the keyboard, as what is in it: the frame grows, and a click would miss."""
+    card.get_by_text("I do not want to send this").press("Enter")
+
+
+@contextmanager
+def cut_off(chat: Chat, part: str) -> Iterator[None]:
+    """Nothing that the card asks for gets through whose address has this part. It is cut inside the frame,
+    where nothing slips through."""
+    frame = chat.page.frames[1]
+    frame.evaluate(
+        """(part) => {
+          window.whole = fetch;
+          window.fetch = (to, how) =>
+            String(to).includes(part) ? Promise.reject(new TypeError("cut")) : whole(to, how);
+        }""",
+        part,
+    )
+    yield
+    frame.evaluate("() => { window.fetch = window.whole; }")
+
+
 def answer(status: int, code: str) -> Callable[[Route], None]:
     """What the server could say."""
     said = {"ok": False, "code": code, "message": "This was said in English."}
@@ -151,8 +179,7 @@ def test_the_keyboard_is_enough_and_goes_on_where_it_ended(show: Show) -> None:
     expect(chat.card.locator(".how")).to_be_focused()
     expect(said).to_have_text("Your file has arrived")
     declined = show()
-    declined.card.get_by_text("I do not want to send this").press("Enter")
-    declined.card.get_by_role("button", name="Decline").press("Enter")
+    decline(declined.card)
     expect(declined.card.locator(".how")).to_have_text("This request was declined")
     expect(declined.card.locator(".how")).to_be_focused()
 
@@ -177,10 +204,10 @@ def test_what_is_dropped_is_sent_and_a_wrong_type_is_said_to_be(show: Show) -> N
 
 def test_who_declines_says_so_to_the_model(server: Server, show: Show) -> None:
     chat = show()
-    chat.card.get_by_text("I do not want to send this").click()
+    unwilling(chat.card)
     chat.card.locator("#reason").fill("It is lost.")
     chat.shoot("declining")
-    chat.card.get_by_role("button", name="Decline").click()
+    chat.card.get_by_role("button", name="Decline").press("Enter")
     expect(chat.card.locator(".how")).to_have_text("This request was declined")
     (told,) = until("the model is told", lambda: chat.asked("context"))
     upload = chat.session["upload_id"]
@@ -191,8 +218,7 @@ def test_who_declines_says_so_to_the_model(server: Server, show: Show) -> None:
     assert (status["status"], status["reason"]) == ("declined", "It is lost.")
     # Who gives no reason has none to be asked for.
     silent = show(can=NOBODY_ASKED)
-    silent.card.get_by_text("I do not want to send this").click()
-    silent.card.get_by_role("button", name="Decline").click()
+    decline(silent.card)
     (told,) = until("the model is told", lambda: silent.asked("context"))
     assert "reason" not in told["content"][0]["text"]
 
@@ -214,17 +240,16 @@ def test_nothing_leaves_after_a_no(server: Server, show: Show) -> None:
     chat = show(arguments=SEVERAL)
     ended = send_slowly(chat, server)
     # Also where nobody hears it.
-    chat.page.route("**/decline?*", lambda route: route.abort())
-    chat.card.get_by_text("I do not want to send this").click()
-    decline = chat.card.get_by_role("button", name="Decline")
-    decline.click()
-    expect(chat.card.locator(".decline")).to_contain_text("press the button again")
+    unwilling(chat.card)
+    button = chat.card.get_by_role("button", name="Decline")
+    with cut_off(chat, "/decline"):
+        button.press("Enter")
+        expect(chat.card.locator(".decline")).to_contain_text("press the button again")
     expect(chat.card.get_by_role("button", name="Send 2 files")).to_be_enabled()
-    expect(decline).to_be_focused()
+    expect(button).to_be_focused()
     chat.shoot("no-while-sending")
     assert ended == ["net::ERR_ABORTED"]
-    chat.page.unroute("**/decline?*")
-    decline.click()
+    button.press("Enter")
     expect(chat.card.locator(".how")).to_have_text("This request was declined")
 
 
@@ -265,8 +290,7 @@ def test_what_was_sent_before_a_no_is_not_shown_as_sent(show: Show) -> None:
     send(chat)
     expect(chat.card.locator(".row", has_text="a.png")).to_contain_text("sent")
     expect(chat.card.locator(".done")).to_be_visible()
-    chat.card.get_by_text("I do not want to send this").click()
-    chat.card.get_by_role("button", name="Decline").click()
+    decline(chat.card)
     expect(chat.card.locator(".how")).to_have_text("This request was declined")
     expect(chat.card.locator(".row:visible")).to_have_count(0)
 
@@ -277,19 +301,14 @@ def test_a_button_that_gets_through_to_nobody_says_so_beside_itself(show: Show) 
     send(chat)
     # What is below moves until the file has arrived.
     expect(chat.card.locator(".done")).to_be_visible()
-    chat.card.get_by_text("I do not want to send this").click()
-    expect(chat.card.get_by_role("button", name="Decline")).to_be_visible()
-    frame = chat.page.frames[1]
-    frame.evaluate(
-        "() => { window.whole = fetch; window.fetch = () => Promise.reject(new TypeError('cut')); }"
-    )
+    unwilling(chat.card)
     for name, place in [("Done", ".done"), ("Decline", ".decline")]:
         button = chat.card.locator(place).get_by_role("button", name=name)
-        button.click()
-        expect(chat.card.locator(place)).to_contain_text("press the button again")
+        with cut_off(chat, name.lower()):
+            button.press("Enter")
+            expect(chat.card.locator(place)).to_contain_text("press the button again")
         chat.shoot(f"cut-{name.lower()}")
-    frame.evaluate("() => { window.fetch = window.whole; }")
-    button.click()
+    button.press("Enter")
     expect(chat.card.locator(".how")).to_have_text("This request was declined")
 
 
@@ -768,8 +787,7 @@ def test_the_inspector_takes_a_no(inspector: Inspector, chromium: Browser) -> No
     page = inspector.open(chromium)
     card = open_card(page, PROMPT)
     expect(card.get_by_text("Choose a file")).to_be_visible()
-    card.get_by_text("I do not want to send this").click()
-    card.get_by_role("button", name="Decline").click()
+    decline(card)
     expect(card.locator(".how")).to_have_text("This request was declined")
     page.context.close()
 
