@@ -116,21 +116,22 @@ def unwilling(card: FrameLocator) -> None:
     card.get_by_text("I do not want to send this").press("Enter")
 
 
+CUT = """(part) => {
+  window.whole = fetch;
+  window.fetch = (to, how) =>
+    String(to).includes(part) ? Promise.reject(new TypeError("cut")) : whole(to, how);
+}"""
+MENDED = "() => { window.fetch = window.whole; }"
+
+
 @contextmanager
 def cut_off(chat: Chat, part: str) -> Iterator[None]:
     """Nothing that the card asks for gets through whose address has this part. It is cut inside the frame,
     where nothing slips through."""
     frame = chat.page.frames[1]
-    frame.evaluate(
-        """(part) => {
-          window.whole = fetch;
-          window.fetch = (to, how) =>
-            String(to).includes(part) ? Promise.reject(new TypeError("cut")) : whole(to, how);
-        }""",
-        part,
-    )
+    frame.evaluate(CUT, part)
     yield
-    frame.evaluate("() => { window.fetch = window.whole; }")
+    frame.evaluate(MENDED)
 
 
 def answer(status: int, code: str) -> Callable[[Route], None]:
@@ -796,17 +797,13 @@ def test_the_inspector_opens_the_page_where_it_blocks_the_card(
     inspector: Inspector, chromium: Browser
 ) -> None:
     page = inspector.open(chromium)
-    page.add_init_script("""if (self !== top) {
-        const whole = fetch;
-        const isCut = (to) => window.cut !== false && String(to).includes("/uploads/");
-        window.fetch = (to, how) => isCut(to) ? Promise.reject(new TypeError("cut")) : whole(to, how);
-    }""")
+    page.add_init_script(f'if (self !== top) ({CUT})("/uploads/");')
     page.reload()
     card = open_card(page, PROMPT)
     way_out = card.get_by_role("button", name="Open the page")
     expect(way_out).to_be_visible(timeout=15_000)
-    for frame in page.frames:
-        frame.evaluate("window.cut = false")
+    for frame in page.frames[1:]:
+        frame.evaluate(MENDED)
     with page.context.expect_page() as opened:
         way_out.click()
     opened.value.locator("#media").set_input_files(
