@@ -3,16 +3,6 @@
 
 use crate::error::Error;
 
-/// Of a call about a workspace's files, or one that makes a link: all that can be unknown is the workspace.
-pub(super) fn of_workspace(error: Error) -> Error {
-    match error {
-        Error::NotFound => error.advise(
-            "Leave workspace_id out, or give one that you were told: there is no such one for you.",
-        ),
-        other => other,
-    }
-}
-
 /// Of a call that names one file.
 pub(super) fn of_file(error: Error) -> Error {
     match error {

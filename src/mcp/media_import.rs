@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use super::{Answer, Tools, arguments::Arguments, hints, language, meta, schema};
+use super::{Answer, Tools, arguments::Arguments, language, meta, schema};
 use crate::{
     domain::caller::Caller,
     error::{Error, Result},
@@ -170,8 +170,7 @@ impl Tools {
             source,
             name,
         };
-        let id = self.service.import(&caller, request).await;
-        let id = id.map_err(hints::of_workspace)?;
+        let id = self.service.import(&caller, request).await?;
         let view = self.service.status(&caller, SessionRef::Id(id)).await?;
         Ok(Answer(ImportAnswer {
             status: self.service.status_for(&caller, &view),
@@ -187,8 +186,7 @@ impl Tools {
         request: CreateRequest,
         why: &str,
     ) -> Result<Answer<ImportAnswer>> {
-        let session = self.service.create(caller, request).await;
-        let session = session.map_err(hints::of_workspace)?;
+        let session = self.service.create(caller, request).await?;
         let link = self.service.session_answer(&session);
         let which = SessionRef::Id(session.id);
         let view = self.service.status(caller, which).await?;

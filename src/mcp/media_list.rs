@@ -2,7 +2,7 @@
 
 use rmcp::{RoleServer, service::RequestContext, tool, tool_router};
 
-use super::{Answer, Tools, arguments::Arguments, hints, meta, schema};
+use super::{Answer, Tools, arguments::Arguments, meta, schema};
 use crate::{
     arguments::{Labels, ListArguments},
     error::Result,
@@ -32,8 +32,7 @@ impl Tools {
         let (list, labels) = arguments.read_both::<ListArguments, Labels>()?;
         let request = list.read(labels.labels)?;
         let caller = self.caller(&context)?;
-        let listed = self.service.list_media(&caller, request).await;
-        let listed = listed.map_err(hints::of_workspace)?;
+        let listed = self.service.list_media(&caller, request).await?;
         Ok(Answer(listed.into()))
     }
 }

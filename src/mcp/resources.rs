@@ -153,11 +153,11 @@ pub(super) fn failure(error: &Error, uri: &str) -> ErrorData {
     error.log();
     let (message, mut data) = (error.to_string(), error.body());
     data["uri"] = uri.into();
-    if matches!(error, Error::NotFound) {
-        data["hint"] = UNKNOWN.into();
-    }
     match error {
-        Error::NotFound => ErrorData::resource_not_found(message, Some(data)),
+        Error::NotFound => {
+            data["hint"] = UNKNOWN.into();
+            ErrorData::resource_not_found(message, Some(data))
+        }
         Error::Internal(_) => ErrorData::internal_error(message, Some(data)),
         _ => ErrorData::invalid_params(message, Some(data)),
     }

@@ -8,7 +8,7 @@ use super::{
     Answer, Tools,
     arguments::Arguments,
     card::{self, with_card},
-    hints, language, meta, schema,
+    language, meta, schema,
     wait::{rounded, seconds},
 };
 use crate::{
@@ -81,8 +81,7 @@ impl Tools {
             language: language(&context),
             ..link.into()
         };
-        let session = self.service.create(&caller, request).await;
-        let session = session.map_err(hints::of_workspace)?;
+        let session = self.service.create(&caller, request).await?;
         let mut answer = CreateAnswer {
             session: self.service.session_answer(&session),
             waited_seconds: None,

@@ -17,7 +17,7 @@ use super::{
     arguments::{Arguments, session_ref},
     card::{self, with_card},
     elicitation::{self, Again, Next, Seen},
-    hints, language, meta, schema,
+    language, meta, schema,
     wait::{Waited, rounded, seconds},
 };
 use crate::{
@@ -159,8 +159,7 @@ impl Tools {
                     .into(),
             ));
         }
-        let session = self.service.create(caller, request).await;
-        let session = session.map_err(hints::of_workspace)?;
+        let session = self.service.create(caller, request).await?;
         let which = SessionRef::Id(session.id);
         self.service.status(caller, which).await
     }

@@ -50,9 +50,8 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::InvalidArgument`], [`Error::NotFound`], [`Error::FilesGone`],
-    /// [`Error::NotReady`],
-    /// [`Error::MimeNotAllowed`], [`Error::AlreadyConsumed`], [`Error::Conflict`] if the target has all
-    /// that it may have, [`Error::ScanBlocked`], or as [`Error::of_closed`].
+    /// [`Error::NotReady`], [`Error::MimeNotAllowed`], [`Error::AlreadyConsumed`], [`Error::Conflict`] if
+    /// the target has all that it may have, [`Error::ScanBlocked`], or as [`Error::of_closed`].
     pub async fn attach(
         &self,
         caller: &Caller,

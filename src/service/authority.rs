@@ -144,7 +144,7 @@ impl Service {
     /// The one workspace that a caller names, or has.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for one that is not the caller's; [`Error::InvalidArgument`] where it has
+    /// [`Error::NoSuchWorkspace`] for one that is not the caller's; [`Error::InvalidArgument`] where it has
     /// several and names none.
     pub(super) async fn workspace_for(
         &self,
@@ -160,18 +160,19 @@ impl Service {
                 _ => Err(self.several(caller).await?),
             };
         };
-        let which: WorkspaceRef = named.parse().map_err(|_| Error::NotFound)?;
+        let unknown = || Error::NoSuchWorkspace(named.to_owned());
+        let which: WorkspaceRef = named.parse().map_err(|_| unknown())?;
         let found = self.identities.workspace(&which).await?;
         found
             .map(|workspace| workspace.id)
             .filter(|id| caller.reaches(*id))
-            .ok_or(Error::NotFound)
+            .ok_or_else(unknown)
     }
 
     /// The caller, within one of its workspaces where it names one.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for one that is not the caller's.
+    /// [`Error::NoSuchWorkspace`] for one that is not the caller's.
     pub async fn within(&self, caller: &Caller, named: Option<&str>) -> Result<Caller> {
         if named.is_none() {
             return Ok(caller.clone());

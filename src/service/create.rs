@@ -62,7 +62,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::ToolNotEnabled`]; [`Error::InvalidArgument`] that names the argument and its bound;
-    /// [`Error::NotFound`] for a workspace that is not the caller's; [`Error::RateLimited`].
+    /// [`Error::NoSuchWorkspace`] for one that is not the caller's; [`Error::RateLimited`].
     pub async fn create(&self, caller: &Caller, request: CreateRequest) -> Result<UploadSession> {
         let new = self.to_create(caller, request).await?;
         self.rates.links.charge(new.workspace_id)?;

@@ -67,7 +67,7 @@ impl Service {
     /// follow.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`]; [`Error::NotFound`] for a workspace that is not the caller's.
+    /// [`Error::InvalidArgument`]; [`Error::NoSuchWorkspace`] for one that is not the caller's.
     pub async fn list_media(&self, caller: &Caller, request: ListRequest) -> Result<Listed> {
         must(caller, Capability::MediaRead)?;
         let named = request.workspace_id.as_deref();

@@ -48,7 +48,7 @@ impl Service {
     /// A page of a target's media, in their order.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`], [`Error::InvalidArgument`]; [`Error::NotFound`] for a workspace that
+    /// [`Error::PermissionDenied`], [`Error::InvalidArgument`]; [`Error::NoSuchWorkspace`] for one that
     /// is not the caller's.
     pub async fn on_target(&self, caller: &Caller, request: OnTargetRequest) -> Result<OnTarget> {
         must(caller, Capability::MediaRead)?;
@@ -114,7 +114,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::PermissionDenied`], [`Error::InvalidArgument`]; [`Error::Conflict`] unless each of the
-    /// target's attachments is named once, and no other; [`Error::NotFound`] for a workspace that is
+    /// target's attachments is named once, and no other; [`Error::NoSuchWorkspace`] for one that is
     /// not the caller's.
     pub async fn order_target(
         &self,

@@ -156,7 +156,7 @@ impl Service {
     /// follow.
     ///
     /// # Errors
-    /// [`Error::ToolNotEnabled`], [`Error::InvalidArgument`]; [`Error::NotFound`] for a workspace that is
+    /// [`Error::ToolNotEnabled`], [`Error::InvalidArgument`]; [`Error::NoSuchWorkspace`] for one that is
     /// not the caller's.
     pub async fn uploads(&self, caller: &Caller, request: UploadsRequest) -> Result<Uploads> {
         must(caller, Capability::AssetUpload)?;

@@ -268,5 +268,8 @@ async fn another_workspace_sees_and_moves_nothing() {
         ..CreateRequest::default()
     };
     let refused = service.create(&stranger, theirs).await;
-    assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::NoSuchWorkspace(_))),
+        "{refused:?}"
+    );
 }

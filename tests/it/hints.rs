@@ -7,14 +7,17 @@ use askfile::{
         purpose::{Purpose, Suggestion},
     },
 };
-use axum::http::StatusCode;
+use axum::{
+    body::Body,
+    http::{Method, StatusCode},
+};
 use serde_json::{Value, json};
 
 use crate::harness::{
     Askfile, PNG,
     keys::{ALL, mcp},
     secs,
-    web::{Link, get, press, put},
+    web::{Link, at, get, press, put, request},
 };
 
 const NOWHERE: &str = "11111111-2222-4333-8444-555555555555";
@@ -198,6 +201,11 @@ async fn who_has_an_old_address_of_a_file_asks_for_a_fresh_one() {
     askfile.clock.advance(secs(2));
     let old = askfile.fetch(shown["download_url"].as_str().unwrap()).await;
     assert!(hint(&old.json(), "LINK_EXPIRED").contains("media_get"));
+    let which = json!({ "media_id": media });
+    let fresh = askfile.call("media_get", which.clone()).await["download_url"].take();
+    askfile.call("media_delete", which).await;
+    let gone = askfile.fetch(fresh.as_str().unwrap()).await;
+    assert!(hint(&gone.json(), "NOT_FOUND").starts_with("The file was deleted"));
 }
 
 #[tokio::test]
@@ -257,14 +265,34 @@ async fn who_goes_on_waiting_is_told_what_has_come_and_what_went_wrong() {
     );
     let answer = wait(&link).await;
     assert_eq!(answer["last_error"]["code"], "MALFORMED_BODY", "{answer}");
-    let create = json!({ "wait": true, "timeout": 0.01 });
-    assert_eq!(
-        askfile
-            .call("upload_create", create)
-            .await
-            .get("last_error"),
-        None
-    );
+    let agent = askfile.agent("Claude").await;
+    let create = json!({ "wait": true, "timeout": 1 });
+    let failing = async {
+        let said = agent.progress().await;
+        let url = said
+            .split_whitespace()
+            .find(|word| word.contains("/uploads/"));
+        let body = Body::from(&PNG[..60]);
+        let put = request(Method::PUT, at(url.unwrap())).body(body);
+        askfile.send(put.unwrap()).await
+    };
+    let (answer, failed) = tokio::join!(agent.call("upload_create", create), failing);
+    assert_eq!(failed.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(answer["last_error"]["code"], "MALFORMED_BODY", "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_not_taken_in_can_be_had_in_another_way() {
+    let askfile = Askfile::start_with(|settings| settings.quota_stored = Some(0)).await;
+    let data = json!({ "data": "eA==", "file_name": "x.txt" });
+    let full = askfile.call("media_import", data).await;
+    assert!(hint(&full, "QUOTA_EXCEEDED").contains("media_delete"));
+    let url = json!({ "url": "https://files.example.com/a.png" });
+    let closed = askfile.call("media_import", url).await;
+    assert!(hint(&closed, "PERMISSION_DENIED").contains("upload_create"));
+    let nameless = json!({ "file": { "mime_type": "image/png" } });
+    let answer = askfile.call("media_import", nameless).await;
+    assert_eq!(answer["message"], "file: it has no download_url.");
 }
 
 #[tokio::test]
@@ -317,6 +345,12 @@ async fn only_calls_that_the_caller_may_make_are_suggested() {
     assert_eq!(
         answer["next_action"],
         "The file is there: use result.handles."
+    );
+    let import = json!({ "data": "eA==", "file_name": "x.txt" });
+    let imported = askfile.call_with(&asks, "media_import", import).await;
+    assert_eq!(
+        (&imported["status"], imported.get("suggestions")),
+        (&json!("completed"), None)
     );
     let linked = async |key: &str| {
         let call = json!({ "name": "upload_status", "arguments": { "token": link.token } });
